@@ -1,0 +1,43 @@
+# The checks that CI runs, and what is generated. `just --list` shows the recipes.
+
+# Everything that has to pass
+check: format lint types contracts test
+
+# Formatting, checked only; `ruff format .` applies it
+format:
+    ruff format --check .
+
+# Lint rules
+lint:
+    ruff check .
+
+# Static types, strict
+types:
+    mypy
+
+# Who may import whom
+contracts:
+    lint-imports
+
+# Tests; arguments go to pytest: `just test tests/taskcore -k update`
+test *arguments:
+    pytest {{ arguments }}
+
+# Isolation to the full: each wall alone, every mutant, many generated programs
+isolation:
+    pytest --without rls -m "not inspects and not mutants and not thorough"
+    pytest --without predicates -m "not inspects and not mutants and not thorough"
+    pytest -m mutants
+    pytest -m thorough
+
+# Renew the pinned catalog of the database
+catalog:
+    python tests/write_catalog.py
+
+# Renew the pinned OpenAPI document
+openapi:
+    python tests/write_openapi.py
+
+# Serve the API on 127.0.0.1:8000
+serve *arguments:
+    taskctl serve {{ arguments }}
