@@ -1,0 +1,63 @@
+"""Tasks of many users in one PostgreSQL database, kept apart by the database itself."""
+
+from taskcore.errors import (
+    ConfigurationError,
+    DatabaseError,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    PoolExhausted,
+    SchemaOutdated,
+    StoreNotOpen,
+    TaskcoreError,
+    TaskNotFound,
+    Unavailable,
+    UserNotFound,
+    ValidationError,
+    VersionConflict,
+)
+from taskcore.models import (
+    Task,
+    TaskChanges,
+    TaskCreate,
+    TaskPage,
+    TaskUpdate,
+    User,
+    UserDetail,
+    UserPage,
+)
+from taskcore.settings import Settings
+from taskcore.store import TaskStore
+from taskcore.user_tasks import UserTasks
+from taskcore.users import Users
+from taskcore.version import __version__
+
+__all__ = [
+    "ConfigurationError",
+    "DatabaseError",
+    "NotFound",
+    "OutcomeUnknown",
+    "PermissionDenied",
+    "PoolExhausted",
+    "SchemaOutdated",
+    "Settings",
+    "StoreNotOpen",
+    "Task",
+    "TaskChanges",
+    "TaskCreate",
+    "TaskNotFound",
+    "TaskPage",
+    "TaskStore",
+    "TaskUpdate",
+    "TaskcoreError",
+    "Unavailable",
+    "User",
+    "UserDetail",
+    "UserNotFound",
+    "UserPage",
+    "UserTasks",
+    "Users",
+    "ValidationError",
+    "VersionConflict",
+    "__version__",
+]

@@ -1,0 +1,53 @@
+"""What this release expects in the database's catalogs, and what is there."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import resources
+
+import asyncpg
+
+Catalog = Mapping[str, str]
+"""Objects, such as ``policy tasks.tasks_own``, and their definitions."""
+
+
+def sql(name: str) -> str:
+    """Return the text of one of the package's ``.sql`` files."""
+    return resources.files("taskcore").joinpath("sql", f"{name}.sql").read_text("utf-8")
+
+
+def expected() -> Catalog:
+    """Return the catalog of a database that this release has just migrated."""
+    text = resources.files("taskcore").joinpath("sql", "catalog.json").read_text("utf-8")
+    catalog: dict[str, str] = json.loads(text)
+    return catalog
+
+
+@asynccontextmanager
+async def rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Run a block in a transaction, or savepoint, whose settings do not outlive it."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def read(connection: asyncpg.Connection) -> Catalog:
+    """Return the catalog as it is; every role may read it. Takes no lock that blocks."""
+    async with rolled_back(connection):
+        # Definitions name what is not on the search path with its schema.
+        await connection.execute("SET LOCAL search_path = pg_catalog")
+        rows = await connection.fetch(sql("catalog"))
+    return {row["object"]: row["definition"] for row in rows}
+
+
+def differences(actual: Catalog) -> tuple[str, ...]:
+    """Say, a line each, in what a catalog differs from the expected one."""
+    wanted = expected()
+    return tuple(
+        f"{name}: is {actual.get(name, 'missing')!r}, should be {wanted.get(name, 'absent')!r}"
+        for name in sorted(actual.keys() | wanted.keys())
+        if actual.get(name) != wanted.get(name)
+    )

@@ -1,0 +1,242 @@
+"""What goes in and what comes out: plain frozen Pydantic models, no ORM instances."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Self, TypedDict, TypeVar, cast
+
+import pydantic
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
+
+from taskcore.errors import ValidationError
+from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
+
+
+def _text(value: str, limit: int) -> str:
+    if "\x00" in value:
+        raise PydanticCustomError("no_nul", "must not contain the NUL character")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise PydanticCustomError("unicode", "must not contain lone surrogates") from None
+    if len(value) > limit:
+        raise PydanticCustomError(
+            "max_length", "must have at most {max} characters", {"max": limit}
+        )
+    return value
+
+
+def _title(value: str) -> str:
+    value = value.strip()
+    if not value:
+        raise PydanticCustomError("non_empty", "must not be empty or blank")
+    return _text(value, MAX_TITLE)
+
+
+def _description(value: str) -> str | None:
+    return _text(value, MAX_DESCRIPTION) or None
+
+
+def _changes_schema(schema: dict[str, Any]) -> None:
+    schema["minProperties"] = 1
+    for member in schema["properties"].values():
+        # Absent means "leave it": there is no default.
+        member.pop("default", None)
+
+
+_Title = Annotated[
+    str,
+    Strict(),
+    AfterValidator(_title),
+    Field(
+        description="Stripped of surrounding white space, then not empty.",
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": MAX_TITLE,
+            # What is left after str.strip(), which knows more than ECMA's \s; no NUL.
+            "pattern": r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$",
+        },
+    ),
+]
+_Description = Annotated[
+    Annotated[str, Strict(), AfterValidator(_description)] | None,
+    Field(
+        description="Empty means none.",
+        json_schema_extra={
+            "anyOf": [
+                {"type": "string", "maxLength": MAX_DESCRIPTION, "pattern": r"^[^\x00]*$"},
+                {"type": "null"},
+            ]
+        },
+    ),
+]
+_Completed = Annotated[bool, Strict()]
+_Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class Task(BaseModel):
+    """One task as it is stored.
+
+    ``id`` values rise with time, per user; ``version`` starts at 1 and rises by one
+    with each change; times are UTC, from the database's clock.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: _Id
+    title: str = Field(min_length=1, max_length=MAX_TITLE)
+    description: str | None
+    completed: bool
+    user_id: _Id
+    version: int = Field(ge=1)
+    created_at: datetime
+    updated_at: datetime
+
+
+class TaskPage(BaseModel):
+    """Some of a user's tasks, newest first.
+
+    ``next`` is the cursor of the following page (``after=page.next``), or None on the last.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    items: tuple[Task, ...]
+    next: int | None
+
+
+class User(BaseModel):
+    """A user, as administrators see it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: _Id
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserDetail(User):
+    """A user and how many tasks they have, in all and open."""
+
+    task_count: int
+    open_count: int
+
+
+class UserPage(BaseModel):
+    """Some users, by rising id; ``next`` as in `TaskPage`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: tuple[User, ...]
+    next: int | None
+
+
+class TaskCreate(BaseModel):
+    """A task to create. A description that is empty becomes null."""
+
+    # Also an instance is validated, however it was made.
+    model_config = ConfigDict(frozen=True, extra="forbid", revalidate_instances="always")
+
+    title: _Title
+    description: _Description = None
+
+
+class TaskUpdate(BaseModel):
+    """A change of a task: the fields given are written, the others stay as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_changes_schema)
+
+    # A default is not validated: None given for title or completed is an error.
+    title: _Title = Field(default=cast("str", None))
+    description: _Description = None
+    completed: _Completed = Field(default=cast("bool", None))
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError(
+                "empty_update", "must name at least one of title, description, completed"
+            )
+        return self
+
+
+class TaskChanges(TypedDict, total=False):
+    """The keyword arguments of ``UserTasks.update``."""
+
+    title: str
+    description: str | None
+    completed: bool
+
+
+_CONSTRAINTS = {
+    "missing": ("required", "is required"),
+    "extra_forbidden": ("unknown_field", "is not a known field"),
+    "string_type": ("type", "must be a string"),
+    "string_unicode": ("unicode", "must not contain lone surrogates"),
+    "bool_type": ("type", "must be true or false"),
+    "model_type": ("type", "must be an object"),
+    "model_attributes_type": ("type", "must be an object"),
+}
+
+_Input = TypeVar("_Input", bound=BaseModel)
+
+
+def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
+    """Make a model from untrusted data.
+
+    Args:
+        model: `TaskCreate` or `TaskUpdate`.
+        data: Usually a mapping; anything is accepted and judged.
+        where: What to call the whole in errors, such as ``body`` or ``tasks[3]``.
+
+    Raises:
+        ValidationError: Names the first field at fault, and the constraint.
+    """
+    try:
+        return model.model_validate(data)
+    except pydantic.ValidationError as exc:
+        error = exc.errors(include_url=False)[0]
+    loc, value = error["loc"], error.get("input")
+    # An unknown field's name may be anything: show it in ASCII, and not all of it.
+    name = ascii(loc[0])[1:-1][:100] if loc else where
+    if loc and where.startswith("tasks["):
+        name = f"{where}.{name}"
+    constraint, text = _CONSTRAINTS.get(error["type"], (error["type"], error["msg"]))
+    if value is None and constraint == "type":
+        constraint, text = "not_null", "must not be null"
+    limits = {key: limit for key, limit in error.get("ctx", {}).items() if key == "max"}
+    raise ValidationError(f"{name} {text}", field=name, constraint=constraint, limits=limits)
+
+
+def validate_integer(value: object, *, field: str, low: int, high: int) -> int:
+    """Check an id, a limit or a version.
+
+    Raises:
+        ValidationError: ``type``, ``min`` or ``max``, with the limit.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValidationError(f"{field} must be an integer", field=field, constraint="type")
+    if value < low:
+        raise ValidationError(
+            f"{field} must be at least {low}", field=field, constraint="min", limits={"min": low}
+        )
+    if value > high:
+        raise ValidationError(
+            f"{field} must be at most {high}", field=field, constraint="max", limits={"max": high}
+        )
+    return value
+
+
+def validate_id(value: object, *, field: str) -> int:
+    """Check a user id, a task id or a cursor: an integer from 1 to 2^53-1.
+
+    Raises:
+        ValidationError: ``type``, ``min`` or ``max``.
+    """
+    return validate_integer(value, field=field, low=1, high=MAX_ID)
+
+
+def task_from_row(row: Mapping[str, Any]) -> Task:
+    """Make a task from a row of a task function; the database has checked it already."""
+    return Task.model_construct(**row)

@@ -1,0 +1,128 @@
+"""The cluster's roles.
+
+They are made by plain statements outside any migration transaction: roles belong to
+the cluster, and Neon's control plane watches their DDL.
+"""
+
+import secrets
+
+import asyncpg
+import tenacity
+
+ROLES = {
+    "taskcore_owner": "NOLOGIN",
+    "taskcore_definer": "NOLOGIN",
+    "taskcore_directory": "NOLOGIN",
+    "taskcore_admin": "NOLOGIN",
+    "taskcore_app": "LOGIN",
+}
+"""What each may do is in ``specs/001-backend-core/data-model.md``."""
+
+APPLICATION_ROLE = "taskcore_app"
+
+_ATTRIBUTES = {
+    "rolsuper": "NOSUPERUSER",
+    "rolbypassrls": "NOBYPASSRLS",
+    "rolcreaterole": "NOCREATEROLE",
+    "rolcreatedb": "NOCREATEDB",
+    "rolreplication": "NOREPLICATION",
+}
+
+_TIMEOUTS = {
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""Of ``taskcore_app``; on the role, as Neon's pooler drops start-up parameters."""
+
+# What the migrating role needs of the others; a superuser has it all.
+_MEMBERSHIPS = {
+    "taskcore_owner": ("SET", "SET TRUE, INHERIT FALSE"),
+    "taskcore_definer": ("SET", "SET TRUE, INHERIT FALSE"),
+    "taskcore_directory": ("SET", "SET TRUE, INHERIT FALSE"),
+    "taskcore_app": ("USAGE", "INHERIT TRUE"),
+    "taskcore_admin": ("USAGE", "INHERIT TRUE"),
+}
+
+
+def _raced(exc: BaseException) -> bool:
+    # Another database of the cluster is migrated at the same time: duplicate
+    # role (42710, 23505), or "tuple concurrently updated" (XX000).
+    return isinstance(exc, asyncpg.PostgresError) and exc.sqlstate in {"42710", "23505", "XX000"}
+
+
+async def ensure_roles(connection: asyncpg.Connection) -> str | None:
+    """Create the roles that are missing and mend those that differ; else change nothing.
+
+    Returns:
+        The generated password of ``taskcore_app`` (192 random bits), if this call
+        created it: the only time that anybody can know it.
+    """
+    password = secrets.token_urlsafe(24)
+    created = False
+    async for attempt in tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(_raced),
+        stop=tenacity.stop_after_delay(30),
+        wait=tenacity.wait_random_exponential(multiplier=0.02, max=0.5),
+        reraise=True,
+    ):
+        with attempt:
+            # A later statement of the same attempt may fail and be tried again.
+            created = await _create(connection, password) or created
+            await _limit(connection)
+            await _grant(connection)
+    return password if created else None
+
+
+async def _create(connection: asyncpg.Connection, password: str) -> bool:
+    """Create or mend the roles; tell whether the application's was created."""
+    present = {
+        row["rolname"]: row
+        for row in await connection.fetch(
+            "SELECT * FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[])", list(ROLES)
+        )
+    }
+    for role, login in ROLES.items():
+        if role not in present:
+            # The application's is the last one: whoever creates it knows its password.
+            # Neon wants the password itself, not its hash.
+            secret = f" PASSWORD '{password}'" if role == APPLICATION_ROLE else ""
+            await connection.execute(f"CREATE ROLE {role} {login}{secret}")
+            continue
+        wrong = [word for name, word in _ATTRIBUTES.items() if present[role][name]]
+        if present[role]["rolcanlogin"] != (login == "LOGIN"):
+            wrong.append(login)
+        if wrong:
+            await connection.execute(f"ALTER ROLE {role} {' '.join(wrong)}")
+    return APPLICATION_ROLE not in present
+
+
+async def rotate_password(connection: asyncpg.Connection) -> str:
+    """Give ``taskcore_app`` a new password and return it; connections that stand stay."""
+    password = secrets.token_urlsafe(24)
+    await connection.execute(f"ALTER ROLE {APPLICATION_ROLE} PASSWORD '{password}'")
+    return password
+
+
+async def _limit(connection: asyncpg.Connection) -> None:
+    """Set the timeouts that nobody has set otherwise."""
+    settings: list[str] = (
+        await connection.fetchval(
+            "SELECT setconfig FROM pg_catalog.pg_db_role_setting "
+            "WHERE setrole = $1::regrole AND setdatabase = 0",
+            APPLICATION_ROLE,
+        )
+        or []
+    )
+    present = {setting.partition("=")[0] for setting in settings}
+    for name, value in _TIMEOUTS.items():
+        if name not in present:
+            await connection.execute(f"ALTER ROLE {APPLICATION_ROLE} SET {name} = '{value}'")
+
+
+async def _grant(connection: asyncpg.Connection) -> None:
+    for role, (needed, options) in _MEMBERSHIPS.items():
+        if not await connection.fetchval(
+            "SELECT pg_catalog.pg_has_role(current_user, $1::name, $2)", role, needed
+        ):
+            await connection.execute(f"GRANT {role} TO CURRENT_USER WITH {options}")

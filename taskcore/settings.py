@@ -1,0 +1,87 @@
+"""Settings, from arguments, the environment and, for ``taskctl``, a ``.env`` file."""
+
+from pathlib import Path
+
+import pydantic
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from taskcore.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Where the database is and how to talk to it.
+
+    Every field can be set by the environment variable ``TASKCORE_<FIELD>``; the
+    database URL also by ``DATABASE_URL``. Without a URL the embedded server is used.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="TASKCORE_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("TASKCORE_DATABASE_URL", "DATABASE_URL")
+    )
+    """``postgresql://role:password@host/database``; on Neon the pooled host."""
+
+    direct_url: SecretStr | None = None
+    """For migrations, where the direct host cannot be derived from ``database_url``."""
+
+    home: Path | None = None
+    """Folder of the embedded server's data; None: the platform's folder for user data."""
+
+    pool_max_size: int = Field(default=10, ge=1, le=1000)
+    """Most connections of one store; the pool starts empty."""
+
+    pool_timeout: float = Field(default=18.0, gt=0, allow_inf_nan=False)
+    """Seconds to wait for a free connection, the setting up of a new one included."""
+
+    pool_idle_lifetime: float = Field(default=240.0, gt=0, allow_inf_nan=False)
+    """Seconds until an idle connection is closed; Neon cuts them after 300."""
+
+    connect_timeout: float = Field(default=15.0, gt=0, allow_inf_nan=False)
+    """Seconds for one attempt to connect; a suspended Neon compute has to wake up."""
+
+    command_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    """Seconds for one attempt of a statement."""
+
+    operation_timeout: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    """Seconds for a whole operation, every attempt and wait included."""
+
+    retry_wait_initial: float = Field(default=0.05, gt=0, allow_inf_nan=False)
+    """Seconds before the second attempt, doubled for each further one, plus jitter."""
+
+    retry_wait_max: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Most seconds between two attempts."""
+
+    require_restricted_role: bool = False
+    """Refuse a role that bypasses row-level security, in place of a warning."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        try:
+            return value.expanduser().absolute() if value else None
+        except RuntimeError as exc:
+            raise ValueError(str(exc)) from exc
+
+
+def load_settings(*, env_file: Path | None = None, **values: object) -> Settings:
+    """Read the settings; given values win over the environment, it over the file.
+
+    Args:
+        env_file: A file of ``NAME=value`` lines, ignored if it does not exist.
+        values: Fields of `Settings`; None means "not given".
+
+    Raises:
+        ConfigurationError: Names the setting at fault, never its value.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        return Settings(_env_file=env_file, **given)  # type: ignore[arg-type]
+    except pydantic.ValidationError as exc:
+        error = exc.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in error["loc"]).upper()
+        name = name if name.endswith("DATABASE_URL") else f"TASKCORE_{name}"
+    raise ConfigurationError(f"{name}: {error['msg']}")

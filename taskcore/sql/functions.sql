@@ -1,0 +1,391 @@
+-- Every operation of the library is one call of one of these functions.
+--
+-- Each function refuses a user id that is none, binds the user to the
+-- transaction (row-level security reads the binding), runs a query that names
+-- the user again, and unbinds before it returns. The binding is a statement of
+-- its own: the order of CTEs is not guaranteed.
+--
+-- A released function keeps its signature and its result columns for ever; a
+-- change is a new _v2 beside it, so that clients of both releases work through
+-- one connection pooler.
+
+GRANT CREATE ON SCHEMA taskcore TO taskcore_definer, taskcore_directory;
+
+-- The release of this schema; the library asks once, when it connects.
+CREATE OR REPLACE FUNCTION taskcore.schema_version_v1()
+RETURNS integer
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 1 $$;
+
+REVOKE ALL ON FUNCTION taskcore.schema_version_v1() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.schema_version_v1() TO taskcore_app, taskcore_admin;
+
+SET LOCAL ROLE taskcore_definer;
+
+-- Create one task, and its user on the first write. No row: the id is taken by
+-- another write. A repeated write (same write_id) returns the stored row.
+CREATE OR REPLACE FUNCTION taskcore.task_create_v1(
+    p_user_id bigint, p_id bigint, p_write_id bigint, p_title text, p_description text
+) RETURNS TABLE (
+    id bigint, user_id bigint, title text, description text, completed boolean,
+    version integer, created_at timestamptz, updated_at timestamptz
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
+    RETURN QUERY
+        INSERT INTO taskcore.tasks AS t (user_id, id, write_id, title, description)
+        VALUES (p_user_id, p_id, p_write_id, p_title, p_description)
+        ON CONFLICT (user_id, id) DO NOTHING
+        RETURNING t.id, t.user_id, t.title, t.description, t.completed,
+                  t.version, t.created_at, t.updated_at;
+    IF NOT FOUND THEN
+        RETURN QUERY
+            SELECT t.id, t.user_id, t.title, t.description, t.completed,
+                   t.version, t.created_at, t.updated_at
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id = p_id AND t.write_id = p_write_id;
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Create a batch, all of it or nothing: p_tasks is an array of objects with
+-- id, title and description. SQLSTATE TC001: other writes hold the ids named,
+-- comma-separated, in DETAIL; nothing was stored. A repeated batch returns
+-- those of its rows that no other write has changed since.
+CREATE OR REPLACE FUNCTION taskcore.task_create_many_v1(
+    p_user_id bigint, p_write_id bigint, p_tasks jsonb
+) RETURNS TABLE (
+    id bigint, user_id bigint, title text, description text, completed boolean,
+    version integer, created_at timestamptz, updated_at timestamptz
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_ids bigint[];
+    v_taken text;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    SELECT pg_catalog.array_agg(b.id) INTO v_ids
+        FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(id bigint);
+    IF NOT EXISTS (
+        SELECT FROM taskcore.tasks AS t
+        WHERE t.user_id = p_user_id AND t.id = ANY (v_ids) AND t.write_id = p_write_id
+    ) THEN
+        INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
+        INSERT INTO taskcore.tasks (user_id, id, write_id, title, description)
+            SELECT p_user_id, b.id, p_write_id, b.title, b.description
+            FROM pg_catalog.jsonb_to_recordset(p_tasks)
+                AS b(id bigint, title text, description text)
+            ORDER BY b.id
+        ON CONFLICT (user_id, id) DO NOTHING;
+        SELECT pg_catalog.string_agg(t.id::text, ',') INTO v_taken
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id = ANY (v_ids)
+              AND t.write_id <> p_write_id;
+        IF v_taken IS NOT NULL THEN
+            RAISE EXCEPTION 'task ids are taken' USING ERRCODE = 'TC001', DETAIL = v_taken;
+        END IF;
+    END IF;
+    RETURN QUERY
+        SELECT t.id, t.user_id, t.title, t.description, t.completed,
+               t.version, t.created_at, t.updated_at
+        FROM taskcore.tasks AS t
+        WHERE t.user_id = p_user_id AND t.id = ANY (v_ids) AND t.write_id = p_write_id
+        ORDER BY t.id;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Read one task. No row: it does not exist, or it is another user's.
+CREATE OR REPLACE FUNCTION taskcore.task_get_v1(
+    p_user_id bigint, p_id bigint
+) RETURNS TABLE (
+    id bigint, user_id bigint, title text, description text, completed boolean,
+    version integer, created_at timestamptz, updated_at timestamptz
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    RETURN QUERY
+        SELECT t.id, t.user_id, t.title, t.description, t.completed,
+               t.version, t.created_at, t.updated_at
+        FROM taskcore.tasks AS t
+        WHERE t.user_id = p_user_id AND t.id = p_id;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Read at most p_limit tasks with ids below p_after (null: from the newest),
+-- newest first; p_completed null: open and completed ones. Each of the three
+-- queries has a cached plan of its own, so that open tasks use their index.
+CREATE OR REPLACE FUNCTION taskcore.task_list_v1(
+    p_user_id bigint, p_after bigint, p_limit integer, p_completed boolean
+) RETURNS TABLE (
+    id bigint, user_id bigint, title text, description text, completed boolean,
+    version integer, created_at timestamptz, updated_at timestamptz
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_before bigint := COALESCE(p_after, 9223372036854775807);
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    IF p_completed IS NULL THEN
+        RETURN QUERY
+            SELECT t.id, t.user_id, t.title, t.description, t.completed,
+                   t.version, t.created_at, t.updated_at
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id < v_before
+            ORDER BY t.id DESC LIMIT p_limit;
+    ELSIF p_completed THEN
+        RETURN QUERY
+            SELECT t.id, t.user_id, t.title, t.description, t.completed,
+                   t.version, t.created_at, t.updated_at
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id < v_before AND t.completed
+            ORDER BY t.id DESC LIMIT p_limit;
+    ELSE
+        RETURN QUERY
+            SELECT t.id, t.user_id, t.title, t.description, t.completed,
+                   t.version, t.created_at, t.updated_at
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id < v_before AND NOT t.completed
+            ORDER BY t.id DESC LIMIT p_limit;
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Change the fields given: a null title or completed is left as it is, the
+-- description is written if p_set_description. No row: no such task of this
+-- user. conflict: p_if_version is given and is not the row's; the row is
+-- returned as it stands. A change that changes nothing writes nothing; a
+-- repeated write (same write_id) returns the stored row.
+CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
+    p_user_id bigint, p_id bigint, p_write_id bigint, p_if_version integer,
+    p_title text, p_set_description boolean, p_description text, p_completed boolean
+) RETURNS TABLE (
+    id bigint, user_id bigint, title text, description text, completed boolean,
+    version integer, created_at timestamptz, updated_at timestamptz, conflict boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_task record;
+    v_turns integer := 0;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    LOOP
+        v_turns := v_turns + 1;
+        IF v_turns > 100 THEN
+            RAISE EXCEPTION 'other writes keep coming between' USING ERRCODE = '40001';
+        END IF;
+        RETURN QUERY
+            UPDATE taskcore.tasks AS t
+            SET title = COALESCE(p_title, t.title),
+                description = CASE WHEN p_set_description THEN p_description
+                                   ELSE t.description END,
+                completed = COALESCE(p_completed, t.completed),
+                version = t.version + 1,
+                write_id = p_write_id,
+                updated_at = GREATEST(pg_catalog.clock_timestamp(), t.updated_at)
+            WHERE t.user_id = p_user_id AND t.id = p_id
+              AND (p_if_version IS NULL OR t.version = p_if_version)
+              AND t.write_id <> p_write_id
+              AND (t.title <> p_title OR t.completed <> p_completed
+                   OR (p_set_description AND t.description IS DISTINCT FROM p_description))
+            RETURNING t.id, t.user_id, t.title, t.description, t.completed,
+                      t.version, t.created_at, t.updated_at, false;
+        EXIT WHEN FOUND;
+        SELECT t.id, t.user_id, t.title, t.description, t.completed, t.version,
+               t.created_at, t.updated_at, t.write_id
+            INTO v_task
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id = p_id;
+        EXIT WHEN NOT FOUND;
+        -- Between the two statements another write may have made a change
+        -- necessary again: then the update has its turn once more.
+        IF v_task.write_id = p_write_id
+            OR v_task.version <> p_if_version
+            OR NOT (COALESCE(v_task.title <> p_title, false)
+                    OR COALESCE(v_task.completed <> p_completed, false)
+                    OR (p_set_description
+                        AND v_task.description IS DISTINCT FROM p_description))
+        THEN
+            RETURN QUERY SELECT
+                v_task.id, v_task.user_id, v_task.title, v_task.description,
+                v_task.completed, v_task.version, v_task.created_at, v_task.updated_at,
+                v_task.write_id <> p_write_id
+                    AND COALESCE(v_task.version <> p_if_version, false);
+            EXIT;
+        END IF;
+    END LOOP;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Delete one task. No row: no such task of this user. conflict: p_if_version is
+-- given and is not the row's; nothing was deleted. version: the row's.
+CREATE OR REPLACE FUNCTION taskcore.task_delete_v1(
+    p_user_id bigint, p_id bigint, p_if_version integer
+) RETURNS TABLE (version integer, conflict boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_version integer;
+    v_turns integer := 0;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    LOOP
+        v_turns := v_turns + 1;
+        IF v_turns > 100 THEN
+            RAISE EXCEPTION 'other writes keep coming between' USING ERRCODE = '40001';
+        END IF;
+        RETURN QUERY
+            DELETE FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id = p_id
+              AND (p_if_version IS NULL OR t.version = p_if_version)
+            RETURNING t.version, false;
+        EXIT WHEN FOUND OR p_if_version IS NULL;
+        SELECT t.version INTO v_version
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id = p_id;
+        EXIT WHEN NOT FOUND;
+        IF v_version <> p_if_version THEN
+            RETURN QUERY SELECT v_version, true;
+            EXIT;
+        END IF;
+    END LOOP;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Describe one user: dates, and how many tasks, open and in all.
+CREATE OR REPLACE FUNCTION taskcore.user_get_v1(
+    p_user_id bigint
+) RETURNS TABLE (
+    id bigint, created_at timestamptz, updated_at timestamptz,
+    task_count bigint, open_count bigint
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    RETURN QUERY
+        SELECT u.id, u.created_at, u.updated_at, c.task_count, c.open_count
+        FROM taskcore.users AS u
+        CROSS JOIN (
+            SELECT pg_catalog.count(*) AS task_count,
+                   pg_catalog.count(*) FILTER (WHERE NOT t.completed) AS open_count
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id
+        ) AS c
+        WHERE u.id = p_user_id;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Erase one user and, by the foreign key's cascade, every task of theirs.
+-- No row: no such user.
+CREATE OR REPLACE FUNCTION taskcore.user_delete_v1(
+    p_user_id bigint
+) RETURNS TABLE (id bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    RETURN QUERY
+        DELETE FROM taskcore.users AS u WHERE u.id = p_user_id RETURNING u.id;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+REVOKE ALL ON FUNCTION
+    taskcore.task_create_v1(bigint, bigint, bigint, text, text),
+    taskcore.task_create_many_v1(bigint, bigint, jsonb),
+    taskcore.task_get_v1(bigint, bigint),
+    taskcore.task_list_v1(bigint, bigint, integer, boolean),
+    taskcore.task_update_v1(bigint, bigint, bigint, integer, text, boolean, text, boolean),
+    taskcore.task_delete_v1(bigint, bigint, integer),
+    taskcore.user_get_v1(bigint),
+    taskcore.user_delete_v1(bigint)
+FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION
+    taskcore.task_create_v1(bigint, bigint, bigint, text, text),
+    taskcore.task_create_many_v1(bigint, bigint, jsonb),
+    taskcore.task_get_v1(bigint, bigint),
+    taskcore.task_list_v1(bigint, bigint, integer, boolean),
+    taskcore.task_update_v1(bigint, bigint, bigint, integer, text, boolean, text, boolean),
+    taskcore.task_delete_v1(bigint, bigint, integer)
+TO taskcore_app;
+
+GRANT EXECUTE ON FUNCTION
+    taskcore.user_get_v1(bigint),
+    taskcore.user_delete_v1(bigint)
+TO taskcore_admin;
+
+SET LOCAL ROLE taskcore_directory;
+
+-- Read at most p_limit users with ids above p_after (null: from the lowest).
+CREATE OR REPLACE FUNCTION taskcore.user_list_v1(
+    p_after bigint, p_limit integer
+) RETURNS TABLE (id bigint, created_at timestamptz, updated_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        SELECT u.id, u.created_at, u.updated_at
+        FROM taskcore.users AS u
+        WHERE u.id > COALESCE(p_after, 0)
+        ORDER BY u.id LIMIT p_limit;
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.user_list_v1(bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.user_list_v1(bigint, integer) TO taskcore_admin;
+
+SET LOCAL ROLE taskcore_owner;
+REVOKE CREATE ON SCHEMA taskcore FROM taskcore_definer, taskcore_directory;

@@ -1,0 +1,44 @@
+-- Row-level security and table privileges, applied as taskcore_owner.
+-- https://www.postgresql.org/docs/current/ddl-rowsecurity.html
+
+GRANT USAGE ON SCHEMA taskcore
+    TO taskcore_definer, taskcore_directory, taskcore_app, taskcore_admin;
+
+-- Only the roles that own functions reach the tables; they cannot log in.
+GRANT SELECT, INSERT, UPDATE, DELETE ON taskcore.users, taskcore.tasks TO taskcore_definer;
+GRANT SELECT ON taskcore.users TO taskcore_directory;
+
+-- FORCE restrains the tables' owner as well.
+ALTER TABLE taskcore.users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcore.users FORCE ROW LEVEL SECURITY;
+ALTER TABLE taskcore.tasks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcore.tasks FORCE ROW LEVEL SECURITY;
+
+-- A policy this release does not know is a hole: start from none.
+DO $drop$
+DECLARE
+    v_policy record;
+BEGIN
+    FOR v_policy IN
+        SELECT p.tablename, p.policyname FROM pg_catalog.pg_policies AS p
+        WHERE p.schemaname = 'taskcore'
+    LOOP
+        EXECUTE pg_catalog.format('DROP POLICY %I ON taskcore.%I',
+                                  v_policy.policyname, v_policy.tablename);
+    END LOOP;
+END
+$drop$;
+
+-- current_setting() without missing_ok: a statement that is bound to no user
+-- fails (42704, or 22P02 after an earlier binding), it never finds "no rows".
+CREATE POLICY users_own ON taskcore.users TO taskcore_definer
+    USING (id = current_setting('taskcore.user_id')::bigint)
+    WITH CHECK (id = current_setting('taskcore.user_id')::bigint);
+
+CREATE POLICY tasks_own ON taskcore.tasks TO taskcore_definer
+    USING (user_id = current_setting('taskcore.user_id')::bigint)
+    WITH CHECK (user_id = current_setting('taskcore.user_id')::bigint);
+
+-- Listing users is an administrator's work: ids and dates, never tasks.
+CREATE POLICY users_directory ON taskcore.users FOR SELECT TO taskcore_directory
+    USING (true);
