@@ -1,0 +1,164 @@
+"""The ways to the store that can be checked: one small protocol, and the library's own way."""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from taskcore import Task, TaskStore, UserTasks
+from taskcore.testing.operations import (
+    Cancelled,
+    Create,
+    CreateMany,
+    Delete,
+    Get,
+    List,
+    Observation,
+    Operation,
+    Update,
+    Walk,
+)
+
+
+class Face(Protocol):
+    """A way by which users reach the store."""
+
+    @property
+    def operations(self) -> Collection[type[Operation]]:
+        """The operations that this face has; `Create`, `Get` and `List` among them."""
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        """Do what a user does, and return all that they are told, errors included.
+
+        Args:
+            user_id: Who does it.
+            operation: What they do.
+            target: The id that ``operation.target`` refers to.
+        """
+
+
+class LibraryFace:
+    """The library, as a Python program uses it.
+
+    Args:
+        store: Not open: it lives on the event loop of the check, which opens and closes it.
+    """
+
+    operations: Collection[type[Operation]] = frozenset(
+        {Create, CreateMany, Get, List, Walk, Update, Delete, Cancelled}
+    )
+
+    def __init__(self, store: TaskStore) -> None:
+        self._store = store
+
+    async def __aenter__(self) -> Self:
+        await self._store.open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._store.close()
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        """Call the library; an error's text, arguments and attributes are observed."""
+        try:
+            return await _call(self._store.for_user(user_id), operation, target)
+        except Exception as exc:  # noqa: BLE001  (a defect is observed like any other error)
+            return Observation(
+                type(exc).__qualname__,
+                {"text": str(exc), "args": list(exc.args), **vars(exc)},
+            )
+
+
+async def _call(tasks: UserTasks, operation: Operation, target: Any) -> Observation:
+    match operation:
+        case Create(title, description):
+            task = await tasks.create(title, description)
+            return Observation("returned", _fields(task), (task.id,))
+        case CreateMany(new):
+            created = await tasks.create_many(new)
+            return Observation(
+                "returned", [_fields(task) for task in created], tuple(task.id for task in created)
+            )
+        case Get():
+            return Observation("returned", _fields(await tasks.get(target)))
+        case List():
+            return Observation("returned", await _list(tasks, operation, target))
+        case Walk():
+            return Observation("returned", await _walk(tasks, operation))
+        case Update(_, changes, if_version):
+            change: dict[str, Any] = dict(changes)
+            task = await tasks.update(target, if_version=if_version, **change)
+            return Observation("returned", _fields(task))
+        case Delete(_, if_version):
+            await tasks.delete(target, if_version=if_version)
+            return Observation("returned")
+        case Cancelled():
+            return await _cancel(tasks, operation)
+
+
+async def _list(tasks: UserTasks, operation: List, after: Any) -> Any:
+    completed = operation.completed
+    if operation.limit is None:
+        return [_fields(task) async for task in tasks.iterate(completed=completed, after=after)]
+    page = await tasks.list(limit=operation.limit, after=after, completed=completed)
+    return page.model_dump(mode="json")
+
+
+async def _walk(tasks: UserTasks, operation: Walk) -> Any:
+    limit, completed = operation.limit, operation.completed
+    page = await tasks.list(limit=limit, completed=completed)
+    pages = [page.model_dump(mode="json")]
+    while page.next is not None:
+        page = await tasks.list(limit=limit, completed=completed, after=page.next)
+        pages.append(page.model_dump(mode="json"))
+    return pages
+
+
+async def _cancel(tasks: UserTasks, operation: Cancelled) -> Observation:
+    before = await tasks.create("before")
+    known = {task.id: task async for task in tasks.iterate()}
+    calls: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+        "create": lambda: tasks.create("created", "wholly"),
+        "update": lambda: tasks.update(before.id, title="after", completed=True),
+        "delete": lambda: tasks.delete(before.id),
+        "list": tasks.list,
+    }
+    running = asyncio.create_task(calls[operation.call]())
+    for _ in range(operation.turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    (result,) = await asyncio.gather(running, return_exceptions=True)
+    if isinstance(result, Exception):
+        raise result
+    left = {task.id: task async for task in tasks.iterate()}
+    changed = [task for task_id, task in left.items() if known.get(task_id) != task]
+    lost = known.keys() - left.keys()
+    for task_id in {before.id, *(task.id for task in changed)} & left.keys():
+        await tasks.delete(task_id)
+    if not (changed or lost) or _is_whole(operation.call, before, changed, lost):
+        return Observation("cancelled", "took effect wholly or not at all")
+    return Observation(
+        "cancelled", {"changed": [_fields(task) for task in changed], "lost": sorted(lost)}
+    )
+
+
+def _is_whole(call: str, before: Task, changed: list[Task], lost: set[int]) -> bool:
+    """Tell whether what a call left behind is its whole effect."""
+    if call == "delete":
+        return lost == {before.id} and not changed
+    if lost or len(changed) != 1:
+        return False
+    (task,) = changed
+    found = (task.title, task.description, task.completed, task.version)
+    if call == "update":
+        return task.id == before.id and found == ("after", None, True, 2)
+    return call == "create" and task.id > before.id and found == ("created", "wholly", False, 1)
+
+
+def _fields(task: Task) -> dict[str, Any]:
+    return task.model_dump(mode="json")

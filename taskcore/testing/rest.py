@@ -1,0 +1,187 @@
+"""The REST API: in process, mounted in a host, or at a URL."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import urlencode
+
+from taskcore.testing.lifespan import Application, lifespan
+from taskcore.testing.operations import (
+    Create,
+    Delete,
+    Get,
+    List,
+    Observation,
+    Operation,
+    Update,
+    Walk,
+)
+
+
+class Headers(Protocol):
+    """The headers of an answer."""
+
+    def multi_items(self) -> Iterable[tuple[str, str]]:
+        """Return every header, repeated ones too."""
+
+
+class Response(Protocol):
+    """An answer, as HTTPX has it."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+
+    @property
+    def headers(self) -> Headers:
+        """The headers."""
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+
+
+class Client(Protocol):
+    """What is needed of an HTTP client: ``httpx.AsyncClient`` has it, and others like it."""
+
+    async def request(
+        self, method: str, url: str, *, content: bytes | None, headers: dict[str, str]
+    ) -> Response:
+        """Send a request."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+
+def _anonymous(_user_id: int) -> Mapping[str, str]:
+    return {}
+
+
+class RestFace:
+    """The REST API, as its clients use it.
+
+    Observed are the status, the body, and every header but those ignored; of
+    ``Content-Length`` that it is the body's length.
+
+    Args:
+        client: Knows the base URL, and keeps no cookies: all users go through it. Closed
+            after the check, whose event loop its connections live on.
+        app: The ASGI application to start and stop around the check. The ASGI
+            transports of HTTPX do not do it. None: it runs already.
+        prefix: Where the routes are mounted, such as ``/api``.
+        headers: Returns the request headers by which a user is known.
+        ignored: Names of headers that differ with every answer.
+    """
+
+    operations: Collection[type[Operation]] = frozenset({Create, Get, List, Walk, Update, Delete})
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        app: Application | None = None,
+        prefix: str = "",
+        headers: Callable[[int], Mapping[str, str]] = _anonymous,
+        ignored: Collection[str] = ("date", "server"),
+    ) -> None:
+        self._client = client
+        self._app = app
+        self._prefix = prefix
+        self._headers = headers
+        self._ignored = frozenset(name.lower() for name in ignored)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self._client.aclose)
+        if self._app is not None:
+            await self._stack.enter_async_context(lifespan(self._app))
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        """Send the request, or those that it takes to follow every link."""
+        tasks = f"{self._prefix}/users/{user_id}/tasks"
+        task = f"{tasks}/{target}"
+        match operation:
+            case Create(title, description):
+                body = {"title": title, "description": description}
+                response = await self._send(user_id, "POST", tasks, body)
+                return self._observed(response, created=response.status_code == 201)  # noqa: PLR2004
+            case Get():
+                return self._observed(await self._send(user_id, "GET", task))
+            case List(limit, _, completed):
+                url = _with_query(tasks, limit=limit, after=target, completed=completed)
+                return self._observed(await self._send(user_id, "GET", url))
+            case Walk(limit, completed):
+                return await self._walk(
+                    user_id, _with_query(tasks, limit=limit, completed=completed)
+                )
+            case Update(_, changes):
+                # Both do the same.
+                method = "PUT" if "title" in changes else "PATCH"
+                return self._observed(await self._send(user_id, method, task, changes))
+            case Delete():
+                return self._observed(await self._send(user_id, "DELETE", task))
+        raise NotImplementedError(type(operation).__name__)
+
+    async def _walk(self, user_id: int, url: str) -> Observation:
+        pages = []
+        following: str | None = url
+        while following is not None:
+            response = await self._send(user_id, "GET", following)
+            pages.append(self._observed(response))
+            following = _next_link(response)
+        return Observation(pages[-1].outcome, [page.value for page in pages])
+
+    async def _send(
+        self, user_id: int, method: str, url: str, body: Mapping[str, Any] | None = None
+    ) -> Response:
+        headers = dict(self._headers(user_id))
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body).encode()
+        return await self._client.request(method, url, content=content, headers=headers)
+
+    def _observed(self, response: Response, *, created: bool = False) -> Observation:
+        body: Any = response.content.decode(errors="backslashreplace")
+        headers = sorted(
+            (name.lower(), value)
+            for name, value in response.headers.multi_items()
+            if name.lower() not in self._ignored
+        )
+        if ("content-type", "application/json") in headers:
+            body = json.loads(body)
+        shown = [
+            (name, "the body's" if value == str(len(response.content)) else value)
+            if name == "content-length"
+            else (name, value)
+            for name, value in headers
+        ]
+        return Observation(
+            str(response.status_code),
+            {"headers": [f"{name}: {value}" for name, value in shown], "body": body},
+            (body["id"],) if created else (),
+        )
+
+
+def _with_query(path: str, **parameters: object) -> str:
+    query = {name: str(value).lower() for name, value in parameters.items() if value is not None}
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _next_link(response: Response) -> str | None:
+    # https://www.rfc-editor.org/rfc/rfc8288#section-3
+    for name, value in response.headers.multi_items():
+        if name.lower() == "link" and value.endswith('>; rel="next"'):
+            return value.removeprefix("<").removesuffix('>; rel="next"')
+    return None

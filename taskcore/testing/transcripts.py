@@ -1,0 +1,142 @@
+"""What one user was told in one run, with names in place of what may differ between two runs."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pprint import pformat
+from typing import Any
+
+from taskcore.testing.operations import Observation, Operation, Step
+
+# Users and tasks have ids of 13 digits and more, generated texts have fewer.
+_ID = re.compile(r"(?<!\d)\d{13,17}(?!\d)")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00| UTC)?")
+_TIMES = ("created_at", "updated_at")
+
+
+class Interference(AssertionError):
+    """A user was told something that depends on what other users do."""
+
+
+class CanonicalForm:
+    """Puts a user's observations into the form in which two runs are compared.
+
+    The user, and their tasks in order of creation, get names. So does any id the user
+    came with that is not theirs: it is another's in one run and nobody's in the other.
+    Every other id stays as it is, and so shows up as a difference. A time becomes its
+    rank among the times seen of the same task: equal or later is all that is compared.
+    """
+
+    def __init__(self, user_id: int) -> None:
+        self._user_id = user_id
+        self._names: dict[int, str] = {user_id: "<user>"}
+        self._times: dict[int, list[str]] = {}
+
+    def name(self, task_id: int) -> None:
+        """Name a task that the user has just made."""
+        self._names[task_id] = f"<task {len(self._names)}>"
+
+    def of(self, observation: Observation, stranger: int | None) -> Observation:
+        """Return an observation with names in place of ids and times.
+
+        Args:
+            observation: What the user was told.
+            stranger: An id that the user came with, and that is not theirs.
+        """
+        names = self._names if stranger is None else {**self._names, stranger: "<not mine>"}
+        return Observation(observation.outcome, self._value(observation.value, names))
+
+    def _value(self, value: Any, names: dict[int, str]) -> Any:
+        match value:
+            case bool() | None:
+                return value
+            case int():
+                return names.get(value, value)
+            case str():
+                return _ID.sub(
+                    lambda found: names.get(int(found[0]), found[0]), _TIME.sub("<time>", value)
+                )
+            case list() | tuple():
+                return [self._value(item, names) for item in value]
+            case {"id": int(task_id), "created_at": str(), "updated_at": str()}:
+                ranks = {key: f"<time {self._rank(task_id, value[key])}>" for key in _TIMES}
+                others = {key: item for key, item in value.items() if key not in ranks}
+                return {**self._value(others, names), **ranks}
+            case dict():
+                return {key: self._value(item, names) for key, item in value.items()}
+        return repr(value)
+
+    def _rank(self, task_id: int, time: str) -> int:
+        times = self._times.setdefault(task_id, [])
+        if time not in times:
+            # RFC 3339 in UTC: without a fraction where it is zero, hence the Z.
+            if times and time.removesuffix("Z") < times[-1].removesuffix("Z"):
+                raise Interference(f"a time of task {task_id} went back: {times[-1]} to {time}")
+            times.append(time)
+        return times.index(time)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of the user's operations, and what they were told.
+
+    Attributes:
+        place: The place of its step in the program.
+        operation: What the user did.
+        observation: The answer in canonical form.
+    """
+
+    place: int
+    operation: Operation
+    observation: Observation
+
+
+def compare(alone: Sequence[Entry], among: Sequence[Entry], program: Sequence[Step]) -> None:
+    """Compare what a user was told alone, and among others.
+
+    Raises:
+        Interference: Shows the first difference, and what the others did before it.
+    """
+    for ours, theirs in zip_longest(alone, among):
+        if ours != theirs:
+            raise Interference("\n".join(_difference(ours, theirs, program)))
+
+
+def _difference(ours: Entry, theirs: Entry, program: Sequence[Step]) -> Iterator[str]:
+    yield "what a user is told depends on what other users do"
+    yield f"\nthe user's step {ours.place}: {ours.operation}"
+    places = differing(ours.observation, theirs.observation)
+    for title, place in (("alone", 0), ("with others", 1)):
+        yield f"\n{title}:"
+        for path, values in places.items():
+            yield f"    {path or 'value'} = {pformat(values[place], width=90)}"
+    yield "\nthe program, the user being user 0:"
+    end = ours.place + 1
+    while end < len(program) and program[end].together:
+        end += 1
+    for place, step in enumerate(program[:end]):
+        at_once = " (at once with the step before)" if step.together else ""
+        yield f"    {place}. user {step.user}: {step.operation}{at_once}"
+
+
+def differing(one: Observation, other: Observation) -> dict[str, tuple[Any, Any]]:
+    """Return the innermost places in which two observations differ."""
+    found: dict[str, tuple[Any, Any]] = {}
+    if one.outcome != other.outcome:
+        found["outcome"] = one.outcome, other.outcome
+    _differing(one.value, other.value, "", found)
+    return found
+
+
+def _differing(one: Any, other: Any, path: str, found: dict[str, tuple[Any, Any]]) -> None:
+    if one == other:
+        return
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        for key in one:
+            _differing(one[key], other[key], f"{path}.{key}".removeprefix("."), found)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for place, pair in enumerate(zip(one, other, strict=True)):
+            _differing(*pair, f"{path}[{place}]", found)
+    else:
+        found[path] = one, other
