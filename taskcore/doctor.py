@@ -1,0 +1,85 @@
+"""Examine a live database with the credentials that the application will use.
+
+Nothing is changed: every examination runs in a transaction that is rolled back. A
+fault in one becomes its finding, so that a broken database is examined to the end.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+
+from taskcore import examinations
+from taskcore.catalog import rolled_back
+from taskcore.check import Check, failure
+from taskcore.errors import Unavailable
+from taskcore.examinations import Patient
+from taskcore.failures import DRIVER_ERRORS, while_connecting
+from taskcore.url import connect_arguments
+
+__all__ = ["Check", "diagnose"]
+
+_Examination = Callable[[Patient], Awaitable[Check | list[Check]]]
+_EXAMINATIONS: dict[str, _Examination] = {
+    "server": examinations.server,
+    "TLS": examinations.tls,
+    "role": examinations.role,
+    "memberships": examinations.memberships,
+    "table privileges": examinations.table_privileges,
+    "other readers": examinations.other_readers,
+    "default privileges": examinations.default_privileges,
+    "schema release": examinations.release,
+    "objects": examinations.objects,
+    "canary": examinations.canary,
+}
+_TIMEOUTS = {"timeout": 15.0, "command_timeout": 30.0}
+
+
+async def diagnose(url: str) -> list[Check]:
+    """Examine a database, in a fixed order; changes nothing.
+
+    Args:
+        url: What the application will connect with. Any other role's URL is judged
+            as if the application used it.
+
+    Raises:
+        Unavailable: The database cannot be reached, or no longer.
+        ConfigurationError: The URL or the login is wrong.
+    """
+    arguments = _TIMEOUTS | connect_arguments(url)
+    try:
+        connection = await asyncpg.connect(**arguments)
+    except DRIVER_ERRORS as exc:
+        raise while_connecting(exc).error from exc
+    patient = Patient(connection, arguments)
+    try:
+        return [
+            check
+            for name, examine in _EXAMINATIONS.items()
+            for check in await _examined(patient, name, examine)
+        ]
+    finally:
+        await connection.close(timeout=5.0)
+
+
+async def _examined(patient: Patient, name: str, examine: _Examination) -> list[Check]:
+    connection = patient.connection
+    try:
+        async with rolled_back(connection):
+            await connection.execute(
+                "SET LOCAL search_path = pg_catalog, pg_temp; "
+                "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '5s'"
+            )
+            found = await examine(patient)
+    except Exception as exc:
+        if connection.is_closed():
+            raise Unavailable("the connection to the database was lost") from exc
+        code = getattr(exc, "sqlstate", None)
+        reason = f"{exc} ({code})" if code else repr(exc)
+        return [
+            failure(
+                name,
+                [f"it cannot be examined: {reason}"],
+                "mend what the other checks name, then examine again",
+            )
+        ]
+    return found if isinstance(found, list) else [found]
