@@ -1,0 +1,14 @@
+"""The task store as a REST API: alone, or inside any FastAPI or ASGI application."""
+
+try:
+    import fastapi as _fastapi  # noqa: F401
+except ModuleNotFoundError as exc:
+    raise ModuleNotFoundError(
+        "taskcore_http needs FastAPI: pip install 'taskcore[http]'", name=exc.name
+    ) from exc
+
+from taskcore_http.app import app_from_environment, create_app
+from taskcore_http.identity import Identity, UserId
+from taskcore_http.router import create_router
+
+__all__ = ["Identity", "UserId", "app_from_environment", "create_app", "create_router"]

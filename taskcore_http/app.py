@@ -1,0 +1,94 @@
+"""A whole application: the task routes, health, documentation, one shape for all errors."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from taskcore import TaskStore, Unavailable, __version__
+from taskcore_http.errors import error_response, response_for
+from taskcore_http.health import create_health_router
+from taskcore_http.identity import Identity
+from taskcore_http.router import create_router
+
+logger = logging.getLogger("taskcore.http")
+
+_DESCRIPTION = """\
+Tasks of many users, kept apart by the database itself.
+
+**In this release the caller is trusted to name the user**: whoever can reach this
+API can name any user in the path. Serve it to trusted callers only.
+"""
+
+
+def create_app(
+    database_url: str | None = None,
+    *,
+    store: TaskStore | None = None,
+    identity: Identity | None = None,
+) -> FastAPI:
+    """Make the API as an ASGI application of its own.
+
+    It starts while the database is away, and answers 503 until it is back.
+
+    Args:
+        database_url: As for `TaskStore`.
+        store: A store that the caller opens and closes, in place of a URL. Needed
+            when the application is mounted inside another: a mounted application's
+            lifespan does not run.
+        identity: As for `create_router`.
+
+    Raises:
+        ConfigurationError: The URL or a setting cannot be used.
+    """
+    tasks = store or TaskStore(database_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if store is not None:
+            yield
+            return
+        await tasks.open(connect=False)
+        try:
+            try:
+                await tasks.ready()
+            except Unavailable as exc:
+                logger.warning("started without a database: %s", exc)
+            yield
+        finally:
+            await tasks.close()
+
+    app = FastAPI(
+        title="taskcore",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        # A second spelling of a path is no path of ours: 404, not 307.
+        redirect_slashes=False,
+    )
+    app.include_router(create_router(tasks, identity=identity))
+    app.include_router(create_health_router(tasks))
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _error)
+    app.add_exception_handler(Exception, _error)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """Make the application from the settings, for ``uvicorn --factory``."""
+    return create_app()
+
+
+async def _http_error(_request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    if exc.status_code == 404 and exc.detail == "Not Found":
+        return error_response(404, "no such path")
+    return response_for(exc)
+
+
+async def _error(_request: Request, exc: Exception) -> Response:
+    return response_for(exc)

@@ -1,0 +1,143 @@
+"""Errors as HTTP answers: one shape for every status.
+
+``{"error": {"code": "…", "message": "…", "details": {…}?}}``
+"""
+
+import logging
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Literal
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from taskcore import NotFound, OutcomeUnknown, Unavailable, ValidationError
+
+logger = logging.getLogger("taskcore.http")
+
+Code = Literal[
+    "VALIDATION_ERROR",
+    "NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "INTERNAL_ERROR",
+    "UNAVAILABLE",
+]
+
+_CODES: dict[int, Code] = {
+    400: "VALIDATION_ERROR",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    500: "INTERNAL_ERROR",
+    503: "UNAVAILABLE",
+}
+
+RETRY_AFTER = "5"
+"""Seconds; a suspended Neon compute wakes up in less than one."""
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong."""
+
+    code: Code
+    message: str
+    details: dict[str, Any] | None = Field(
+        default=None,
+        description="Of a VALIDATION_ERROR: the field, the constraint, and its limit if any.",
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {
+                        "field": {"type": "string"},
+                        "constraint": {"type": "string"},
+                        "min": {"type": "integer"},
+                        "max": {"type": "integer"},
+                    },
+                    "required": ["field", "constraint"],
+                }
+            ]
+        },
+    )
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: ErrorDetail
+
+
+class RequestRefused(Exception):
+    """The request cannot be read; becomes an answer with this status."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+
+
+def error_response(
+    status: int,
+    message: str,
+    *,
+    details: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Make an answer in the one shape."""
+    error: dict[str, Any] = {
+        "code": _code(status),
+        "message": message,
+    }
+    if details:
+        error["details"] = details
+    return JSONResponse({"error": error}, status_code=status, headers=headers)
+
+
+def _code(status: int) -> str:
+    """Name a status; those outside the contract come from an identity of the host's."""
+    with suppress(ValueError):
+        return _CODES.get(status) or HTTPStatus(status).name
+    return "HTTP_ERROR"
+
+
+def response_for(exc: Exception) -> Response:
+    """Translate an exception; what is not the client's fault is logged, and tells nothing."""
+    match exc:
+        case RequestValidationError():
+            return response_for(_first_error(exc))
+        case ValidationError():
+            return error_response(400, str(exc), details=exc.details)
+        case NotFound():
+            return error_response(404, str(exc))
+        case RequestRefused():
+            return error_response(exc.status, str(exc), headers=exc.headers)
+        case Unavailable():
+            logger.warning("503: %s", exc)
+            return error_response(
+                503,
+                "the database cannot be reached; nothing was changed",
+                headers={"Retry-After": RETRY_AFTER},
+            )
+        case OutcomeUnknown():
+            # No Retry-After: repeating a write blindly could double it.
+            logger.warning("503: %s", exc)
+            return error_response(503, str(exc))
+        case HTTPException():
+            return error_response(exc.status_code, exc.detail, headers=dict(exc.headers or {}))
+    logger.error("500: %s", type(exc).__name__, exc_info=exc)
+    return error_response(500, "internal error")
+
+
+def _first_error(exc: RequestValidationError) -> ValidationError:
+    """Return what a parameter's parser raised."""
+    error = exc.errors()[0]
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, ValidationError):
+        return raised
+    field = str(error["loc"][-1])
+    return ValidationError(f"{field}: {error['msg']}", field=field, constraint="type")

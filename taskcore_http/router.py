@@ -1,0 +1,166 @@
+"""The routes: parse, one call of the library, answer."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import TypeAdapter
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from taskcore import Task, TaskCreate, TaskPage, TaskStore, TaskUpdate, UserTasks
+from taskcore.limits import MAX_PAGE
+from taskcore_http.body import body_schema, json_body
+from taskcore_http.documentation import CHANGES, NEW_TASK, deleted, errors, listed, succeeded
+from taskcore_http.identity import Identity, trusted_path
+from taskcore_http.parameters import After, Completed, Limit, TaskId
+from taskcore_http.route import TaskRoute
+
+logger = logging.getLogger("taskcore.http")
+
+_TASKS = TypeAdapter(tuple[Task, ...])
+
+
+def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIRouter:
+    """Make the routes of the task API, for any FastAPI application.
+
+    ::
+
+        app.include_router(create_router(store), prefix="/api")
+
+    The router answers its own errors in its own shape and leaves the application's
+    error handling alone.
+
+    Args:
+        store: Open while requests are served; opening it is the application's work.
+        identity: A dependency that yields the `UserTasks` of the request's user.
+            None trusts the ``user_id`` in the path; a warning in the log says so.
+    """
+    if identity is None:
+        logger.warning("the caller is trusted to name the user: no identity is configured")
+        identity = trusted_path(store)
+    tasks_of_user = Annotated[UserTasks, Depends(identity)]
+    new_task = Annotated[TaskCreate, Depends(json_body(TaskCreate))]
+    changes = Annotated[TaskUpdate, Depends(json_body(TaskUpdate))]
+    router = APIRouter(route_class=TaskRoute, tags=["tasks"])
+
+    @router.get(
+        "/users/{user_id}/tasks",
+        operation_id="list_tasks",
+        response_model=list[Task],
+        responses=listed() | errors(400, 500, 503),
+    )
+    async def list_tasks(
+        request: Request,
+        tasks: tasks_of_user,
+        limit: Limit = None,
+        after: After = None,
+        completed: Completed = None,
+    ) -> Response:
+        """List the user's tasks, newest first: all, or a page of `limit`."""
+        page = await tasks.list(completed=completed, limit=limit or MAX_PAGE, after=after)
+        if limit is None and page.next is not None:
+            return _stream(tasks, page, completed=completed)
+        headers = {}
+        if page.next is not None:
+            following = request.url.include_query_params(after=page.next)
+            headers["Link"] = f'<{_path(request)}?{following.query}>; rel="next"'
+        return _json(_TASKS.dump_json(page.items), headers=headers)
+
+    @router.post(
+        "/users/{user_id}/tasks",
+        operation_id="create_task",
+        status_code=201,
+        response_model=Task,
+        responses=succeeded(201, "The task; `Location` is its path.", location=True)
+        | errors(400, 413, 415, 500, 503),
+        openapi_extra=body_schema(TaskCreate, NEW_TASK),
+    )
+    async def create_task(
+        request: Request,
+        tasks: tasks_of_user,
+        new: new_task,
+    ) -> Response:
+        """Create a task."""
+        task = await tasks.create(new.title, new.description)
+        return _json(
+            task.model_dump_json(),
+            status=201,
+            headers={"Location": f"{_path(request)}/{task.id}"},
+        )
+
+    @router.get(
+        "/users/{user_id}/tasks/{task_id}",
+        operation_id="get_task",
+        response_model=Task,
+        responses=succeeded(200, "The task.") | errors(400, 404, 500, 503),
+    )
+    async def get_task(tasks: tasks_of_user, task_id: TaskId) -> Response:
+        """Read one task."""
+        task = await tasks.get(task_id)
+        return _json(task.model_dump_json())
+
+    async def update_task(
+        tasks: tasks_of_user,
+        task_id: TaskId,
+        change: changes,
+    ) -> Response:
+        """Change the fields sent; the others stay as they are. PUT and PATCH do the same."""
+        task = await tasks.update(task_id, **change.model_dump(exclude_unset=True))
+        return _json(task.model_dump_json())
+
+    for method in ("PUT", "PATCH"):
+        router.add_api_route(
+            "/users/{user_id}/tasks/{task_id}",
+            update_task,
+            methods=[method],
+            operation_id="replace_task" if method == "PUT" else "update_task",
+            response_model=Task,
+            responses=succeeded(200, "The task as it now is.")
+            | errors(400, 404, 413, 415, 500, 503),
+            openapi_extra=body_schema(TaskUpdate, CHANGES),
+        )
+
+    @router.delete(
+        "/users/{user_id}/tasks/{task_id}",
+        operation_id="delete_task",
+        responses=deleted() | errors(400, 404, 500, 503),
+    )
+    async def delete_task(tasks: tasks_of_user, task_id: TaskId) -> Response:
+        """Delete a task for good."""
+        await tasks.delete(task_id)
+        return JSONResponse({"message": "task deleted"})
+
+    return router
+
+
+def _path(request: Request) -> str:
+    """Return the request's path as a URI has it (RFC 3986, section 3.3)."""
+    return quote(request.scope["path"], safe="/:@!$&'()*+,;=~")
+
+
+def _json(
+    content: str | bytes, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(content, status, headers, "application/json")
+
+
+def _stream(tasks: UserTasks, first: TaskPage, *, completed: bool | None) -> StreamingResponse:
+    """Answer with every task, a page in memory at a time.
+
+    The first page is here already, so that its errors are answers. A later failure
+    breaks the connection: a shorter array must not look complete.
+    """
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield _TASKS.dump_json(first.items)[:-1]
+        cursor = first.next
+        while cursor is not None:
+            page = await tasks.list(completed=completed, limit=MAX_PAGE, after=cursor)
+            if page.items:
+                yield b"," + _TASKS.dump_json(page.items)[1:-1]
+            cursor = page.next
+        yield b"]"
+
+    return StreamingResponse(chunks(), media_type="application/json")
