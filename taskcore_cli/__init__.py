@@ -1,0 +1,1 @@
+"""``taskctl``: the task store for administrators and scripts."""

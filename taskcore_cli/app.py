@@ -1,0 +1,82 @@
+"""The command line: global options, and the commands by name."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from taskcore_cli import doctor, migrate, serve, tasks, users
+from taskcore_cli.commands import Commands
+from taskcore_cli.options import exclusive
+from taskcore_cli.session import Session
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Plain help: quicker than Rich's, and the same in every terminal.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command()(serve.serve)
+app.command()(migrate.migrate)
+app.command()(doctor.doctor)
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(users.app, name="users")
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001  (Typer calls it)
+    if value:
+        from taskcore.version import __version__  # noqa: PLC0415  (--help needs no taskcore)
+
+        typer.echo(f"taskctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    *,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="postgresql://role:password@host/database. Other users of this machine can "
+            "read a command line, password included: better set TASKCORE_DATABASE_URL (or "
+            "DATABASE_URL) in the environment or the file.",
+        ),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Use the embedded server, with its data in this folder. "
+            "Environment: TASKCORE_HOME.",
+        ),
+    ] = None,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="File of NAME=value lines to read settings from.",
+            show_default=".env, if there is one",
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001  (its callback does it)
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Keep tasks of many users in one PostgreSQL database.
+
+    Settings come from options, then the environment, then the file. Without a database URL the
+    embedded server is used, which keeps its data on this machine.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 not found, 4 version conflict.
+    """
+    exclusive(database_url=database_url, home=home)
+    context.obj = Session(database_url, home, env_file)

@@ -1,0 +1,97 @@
+"""The command group that turns every error into one line and an exit code.
+
+* 0  done
+* 1  failed
+* 2  wrong usage, or input that breaks a rule of the data model
+* 3  not found
+* 4  the version has moved on
+* 130  interrupted
+"""
+
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from taskcore_cli.visible import visible
+
+FAILED = 1
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^&\s]*")
+
+
+class WrongUsage(typer.TyperException):
+    """Options or circumstances that do not go together; nothing was done."""
+
+    exit_code = 2
+
+
+class Commands(TyperGroup):
+    """The commands of ``taskctl`` behind the one boundary where their errors end."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run one command and exit."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+            sys.stdout.flush()
+        except OSError as exc:
+            # Standard output is closed, which says nothing, or its disk is full.
+            _forget_output()
+            code = FAILED
+            if not isinstance(exc, BrokenPipeError):
+                say(f"error: {_one_line(exc)}")
+        except Exception as exc:
+            code = _exit_code(exc)
+            if code is None:
+                raise
+            say(f"error: {_one_line(exc)}")
+        sys.exit(code or 0)
+
+
+def say(line: str) -> None:
+    """Write a line for the person at the terminal: standard error, never the data."""
+    with suppress(BrokenPipeError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _exit_code(exc: Exception) -> int | None:
+    """Return the exit code of an error; None: it is a defect and keeps its traceback."""
+    if isinstance(exc, typer.TyperException):
+        return exc.exit_code
+    # Loaded on use: --help needs no taskcore, and an error of it has loaded it.
+    from taskcore import errors  # noqa: PLC0415
+
+    for kind, code in (
+        (errors.ValidationError, 2),
+        (errors.NotFound, 3),
+        (errors.VersionConflict, 4),
+        (errors.TaskcoreError, FAILED),
+    ):
+        if isinstance(exc, kind):
+            return code
+    return None
+
+
+def _one_line(exc: Exception) -> str:
+    text = str(exc)
+    if isinstance(exc, typer.TyperException):
+        text = exc.format_message()
+        if context := getattr(exc, "ctx", None):
+            text = f"{text.rstrip('.')}. See `{context.command_path} --help`."
+    text = " ".join(line.strip() for line in text.strip().split("\n"))
+    # A URL given in the wrong place is quoted in the complaint about it.
+    return visible(_PASSWORD.sub(_hidden, text))
+
+
+def _hidden(match: re.Match[str]) -> str:
+    return f"{match[1]}***@" if match[1] else f"{match[2]}***"
+
+
+def _forget_output() -> None:
+    # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,22 @@
+"""The question before something is erased."""
+
+import sys
+
+import typer
+
+from taskcore_cli.commands import FAILED, WrongUsage, say
+
+
+def require_terminal(*, yes: bool) -> None:
+    """Refuse, before anything is read, where there is nobody to ask."""
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise WrongUsage("there is no terminal to ask at: give --yes; nothing was deleted")
+
+
+def confirm(question: str) -> None:
+    """Ask on standard error, so that standard output has only data; exit unless yes."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        say("Nothing was deleted.")
+        raise typer.Exit(FAILED)

@@ -1,0 +1,69 @@
+"""``taskctl doctor``: examine a live database."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from taskcore_cli.commands import FAILED, say
+from taskcore_cli.options import Json
+from taskcore_cli.render import print_json
+from taskcore_cli.session import embedded, session_of
+from taskcore_cli.visible import visible
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from taskcore import Settings
+    from taskcore.doctor import Check
+
+_STATUS_WIDTH = len("failure")
+
+
+def doctor(context: typer.Context, *, json: Json = False) -> None:
+    """Examine the database: whether it keeps users apart as this release means it to.
+
+    Give it the URL that the application will use: its role is judged too. Nothing is changed.
+    Exits with 1 on a failure; a warning alone is no failure.
+    """
+    from taskcore.doctor import diagnose
+
+    with _url(session_of(context).settings()) as url:
+        checks = asyncio.run(diagnose(url))
+    if json:
+        print_json(
+            [
+                {"name": c.name, "status": c.status, "finding": c.finding, "advice": c.advice}
+                for c in checks
+            ]
+        )
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            _print(check, width)
+    failures = sum(check.status == "failure" for check in checks)
+    if failures:
+        say(f"{failures} of {len(checks)} checks failed.")
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _url(settings: "Settings") -> Iterator[str]:
+    """Give the application's URL."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with embedded(settings) as server:
+        yield server.application_url
+
+
+def _print(check: "Check", width: int) -> None:
+    indent = " " * (_STATUS_WIDTH + 2)
+    first, *more = check.finding.split("\n")
+    typer.echo(f"{check.status:<{_STATUS_WIDTH}}  {check.name:<{width}}  {visible(first)}")
+    for line in more:
+        typer.echo(f"{indent}{'':<{width}}  {visible(line)}")
+    if check.advice:
+        typer.echo(f"{indent}{'':<{width}}  -> {visible(check.advice)}")

@@ -1,0 +1,114 @@
+"""Lists, printed item by item."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from taskcore_cli.render import console, json_text
+from taskcore_cli.visible import visible
+
+if TYPE_CHECKING:
+    from taskcore import Task, User
+
+_Item = TypeVar("_Item", bound="Task | User")
+
+# Ids have at most 16 digits, times 16 characters, and text comes last: rows line up
+# without knowing the others, so a list of any length is printed as it arrives.
+_ID_WIDTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Layout(Generic[_Item]):
+    """The columns of a list.
+
+    Attributes:
+        head: Their names.
+        row: Makes one item's cells.
+        style: Names one item's style.
+    """
+
+    head: tuple[str, ...]
+    row: Callable[[_Item], tuple[str, ...]]
+    style: Callable[[_Item], str]
+
+
+class Listing(Generic[_Item]):
+    """A list that is being printed, in constant memory.
+
+    Args:
+        layout: `TASKS` or `USERS`.
+        as_json: A JSON array instead of a table. After an error it stays open, so
+            that a part never looks like the whole.
+    """
+
+    def __init__(self, layout: Layout[_Item], *, as_json: bool) -> None:
+        self._layout = layout
+        self._as_json = as_json
+        # Elsewhere than on a terminal rows are plain and whole.
+        self._console = console() if sys.stdout.isatty() and not as_json else None
+        self.count = 0
+
+    def add_all(self, items: Iterable[_Item]) -> None:
+        """Print items at hand, and the end."""
+        for item in items:
+            self._add(item)
+        self._end()
+
+    async def stream(self, items: AsyncIterator[_Item]) -> None:
+        """Print items as they arrive, and the end."""
+        async for item in items:
+            self._add(item)
+        self._end()
+
+    def _add(self, item: _Item) -> None:
+        if self._as_json:
+            document = json_text(item.model_dump(mode="json"))
+            sys.stdout.write(f"{',' if self.count else '['}\n{document}")
+        else:
+            if not self.count:
+                self._print(self._layout.head, "bold")
+            self._print(self._layout.row(item), self._layout.style(item))
+        self.count += 1
+
+    def _end(self) -> None:
+        if self._as_json:
+            sys.stdout.write("\n]\n" if self.count else "[]\n")
+
+    def _print(self, cells: tuple[str, ...], style: str) -> None:
+        line = "  ".join(cells).rstrip()
+        if self._console is None:
+            sys.stdout.write(f"{line}\n")
+            return
+        from rich.text import Text  # noqa: PLC0415  (--help needs no Rich)
+
+        # Text, unlike a string, is never searched for markup.
+        self._console.print(Text(line, style), no_wrap=True, overflow="ellipsis")
+
+
+def _id(number: int) -> str:
+    return f"{number:>{_ID_WIDTH}}"
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _task_row(task: "Task") -> tuple[str, ...]:
+    state = "done " if task.completed else "open "
+    return _id(task.id), state, _when(task.created_at), visible(task.title)
+
+
+def _user_row(user: "User") -> tuple[str, ...]:
+    return _id(user.id), _when(user.created_at), _when(user.updated_at)
+
+
+TASKS: "Layout[Task]" = Layout(
+    (f"{'ID':>{_ID_WIDTH}}", "STATE", f"{'CREATED (UTC)':<16}", "TITLE"),
+    _task_row,
+    lambda task: "dim" if task.completed else "",
+)
+USERS: "Layout[User]" = Layout(
+    (f"{'ID':>{_ID_WIDTH}}", f"{'CREATED (UTC)':<16}", "CHANGED (UTC)"), _user_row, lambda _: ""
+)

@@ -1,0 +1,57 @@
+"""Options and arguments that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+from taskcore_cli.commands import WrongUsage
+
+DEFAULT_LIMIT = 50
+
+TaskId = Annotated[int, typer.Argument(metavar="ID", help="The task's id.", show_default=False)]
+UserId = Annotated[int, typer.Argument(metavar="ID", help="The user's id.", show_default=False)]
+User = Annotated[
+    int,
+    typer.Option(
+        "--user",
+        "-u",
+        metavar="N",
+        envvar="TASKCTL_USER",
+        help="Whose tasks: a user's id.",
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+IfVersion = Annotated[
+    int | None,
+    typer.Option("--if-version", metavar="N", help="Only if this is the task's version."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        "-n",
+        metavar="N",
+        help="At most this many, 1 to 1000.",
+        show_default=str(DEFAULT_LIMIT),
+    ),
+]
+All = Annotated[bool, typer.Option("--all", "-a", help="All of them, however many.")]
+
+
+def exclusive(**given: object) -> None:
+    """Refuse options that contradict each other.
+
+    Args:
+        given: Options by name, with underscores; None and False are "not given".
+    """
+    names = [
+        "--" + name.strip("_").replace("_", "-")
+        for name, value in given.items()
+        if value is not None and value is not False
+    ]
+    if len(names) > 1:
+        raise WrongUsage(f"{' and '.join(names)} exclude each other")

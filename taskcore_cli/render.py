@@ -1,0 +1,67 @@
+"""What commands print: fields for people, JSON for programs."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from taskcore_cli.visible import visible
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from taskcore import Task, User
+
+
+def json_text(value: Any) -> str:
+    """Return JSON in ASCII: exact in every encoding, and with nothing a terminal would obey."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(f"{json_text(value)}\n")
+
+
+def print_item(item: "Task | User", *, as_json: bool) -> None:
+    """Print one task or user with all its fields."""
+    if as_json:
+        print_json(item.model_dump(mode="json"))
+        return
+    fields = {name: _shown(value) for name, value in item}
+    if sys.stdout.isatty():
+        _print_grid(fields)
+        return
+    width = max(map(len, fields))
+    for name, text in fields.items():
+        indented = text.replace("\n", "\n" + " " * (width + 2))
+        sys.stdout.write(f"{name:<{width}}  {indented}\n")
+
+
+def console() -> "Console":
+    """Return standard output as Rich sees it: its width, its colours, ``NO_COLOR``."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _print_grid(fields: dict[str, str]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    # A wrapped text stays in its column, where it cannot pose as the next field.
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    for name, text in fields.items():
+        grid.add_row(Text(name), Text(text))
+    console().print(grid)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else visible(str(value), lines=True)

@@ -1,0 +1,154 @@
+"""``taskctl serve``: the REST API in this process, or in workers below it."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from taskcore_cli.commands import FAILED, say
+from taskcore_cli.session import embedded, session_of
+from taskcore_cli.visible import visible
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from taskcore import Settings
+
+# A client that never finishes must not keep the server from stopping.
+_GRACE_SECONDS = 10
+
+
+class LogLevel(StrEnum):
+    """How much uvicorn says."""
+
+    critical = "critical"
+    error = "error"
+    warning = "warning"
+    info = "info"
+    debug = "debug"
+
+
+def serve(
+    context: typer.Context,
+    *,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on.")
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many processes answer.")
+    ] = 1,
+    log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = LogLevel.info,
+) -> None:
+    """Serve the REST API until Ctrl-C or SIGTERM.
+
+    In this release the caller is trusted to name the user: listen only where you trust everyone.
+    """
+    _require_http()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        settings = session_of(context).settings()
+        _require_free(host, port)
+        with _data(settings) as place:
+            say(f"Data: {visible(place)}")
+            say(f"Open: http://{_reachable(host)}:{port}/docs")
+            say("Whoever can connect is trusted to name the user: there is no login yet.")
+            _pass_on(settings)
+            _run(host=host, port=port, workers=workers, log_level=log_level.value)
+    except KeyboardInterrupt:
+        # Ctrl-C is how a server is stopped: it ends well.
+        return
+
+
+def _require_http() -> None:
+    from taskcore.errors import ConfigurationError
+
+    if find_spec("uvicorn") is None or find_spec("fastapi") is None:
+        raise ConfigurationError("serve needs the extra http: pip install 'taskcore[http]'")
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    # uvicorn sends itself the signal once more when it has ended; then the
+    # embedded server still has to stop.
+    raise KeyboardInterrupt
+
+
+def _require_free(host: str, port: int) -> None:
+    """Find out before the database is started whether the address can be had."""
+    from taskcore.errors import ConfigurationError
+
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, *_, address in found:
+            socket.create_server(address[:2], family=family).close()
+    except (OSError, UnicodeError) as exc:
+        # The resolver's errors have no number of the operating system.
+        number = None if isinstance(exc, socket.gaierror | UnicodeError) else exc.errno
+        reason = os.strerror(number) if number else "no such address"
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from exc
+
+
+@contextmanager
+def _data(settings: "Settings") -> Iterator[str]:
+    """Reach the database and say where it is, without credentials.
+
+    The embedded server is held here too, so that it outlives a worker.
+    """
+    from taskcore.url import connect_arguments
+
+    if settings.database_url is None:
+        with embedded(settings) as server:
+            yield f"{server.home} (embedded server)"
+        return
+    arguments = connect_arguments(settings.database_url.get_secret_value())
+    asyncio.run(_reach(settings))
+    yield f"database {arguments.get('database', '-')} on {arguments.get('host', 'this machine')}"
+
+
+async def _reach(settings: "Settings") -> None:
+    from taskcore import TaskStore
+
+    async with TaskStore(settings=settings):
+        pass
+
+
+def _reachable(host: str) -> str:
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104  (compared, not bound)
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _pass_on(settings: "Settings") -> None:
+    """Put the settings into the environment: the application and its workers read it there."""
+    for name in ("DATABASE_URL", "TASKCORE_DATABASE_URL", "TASKCORE_DIRECT_URL"):
+        os.environ.pop(name, None)
+    for name in settings.model_fields_set:
+        value: Any = getattr(settings, name)
+        if hasattr(value, "get_secret_value"):
+            value = value.get_secret_value()
+        if value is not None:
+            os.environ[f"TASKCORE_{name.upper()}"] = str(value)
+
+
+def _run(**options: Any) -> None:
+    import uvicorn
+
+    try:
+        # By name: workers are processes of their own, and this package does not
+        # depend on the other.
+        uvicorn.run(
+            "taskcore_http.app:app_from_environment",
+            factory=True,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            **options,
+        )
+    except SystemExit as exc:
+        # uvicorn's own codes are not ours: its 3 is no "not found".
+        raise typer.Exit(FAILED if exc.code else 0) from exc

@@ -1,0 +1,136 @@
+"""One invocation's way to the database, as options, environment and file say it."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+# Loaded on use, so that --help and a mistyped command answer at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from taskcore import Settings, TaskStore
+    from taskcore.embedded import EmbeddedServer
+
+_Result = TypeVar("_Result")
+
+
+class OpenStore:
+    """A store and the event loop it lives on; between two calls Ctrl-C works as ever."""
+
+    def __init__(self, runner: asyncio.Runner, store: "TaskStore") -> None:
+        self._runner = runner
+        self.store = store
+
+    def run(self, call: Coroutine[Any, Any, _Result]) -> _Result:
+        """Wait for one call of the library."""
+        return self._runner.run(call)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The global options.
+
+    Attributes:
+        database_url: ``--database-url``; None: environment, then file, decide.
+        home: ``--home``; given, it asks for the embedded server.
+        env_file: ``--env-file``; None: ``.env`` in the current folder, if there is one.
+    """
+
+    database_url: str | None = None
+    home: Path | None = None
+    env_file: Path | None = None
+
+    def settings(self) -> "Settings":
+        """Read the settings: option over environment over file.
+
+        Raises:
+            ConfigurationError: A setting is wrong, or the file cannot be read.
+        """
+        from taskcore.errors import ConfigurationError
+        from taskcore.settings import load_settings
+
+        env_file = self.env_file or Path(".env")
+        try:
+            settings = load_settings(
+                env_file=env_file, database_url=self.database_url, home=self.home
+            )
+        except (OSError, UnicodeError) as exc:
+            raise ConfigurationError(f"{env_file} cannot be read") from exc
+        # An option names one database: nothing from elsewhere may name another.
+        if self.database_url is not None:
+            return settings.model_copy(update={"direct_url": None})
+        if self.home is not None:
+            return settings.model_copy(update={"database_url": None, "direct_url": None})
+        return settings
+
+    @contextmanager
+    def open(self) -> Iterator[OpenStore]:
+        """Open the store through the application's role."""
+        from taskcore import TaskStore
+
+        with _opened(TaskStore(settings=self.settings())) as opened:
+            yield opened
+
+    @contextmanager
+    def open_as_owner(self) -> Iterator[OpenStore]:
+        """Open the store; on the embedded server as its owner."""
+        from taskcore import TaskStore
+
+        settings = self.settings()
+        if settings.database_url is not None:
+            with _unwarned(), _opened(TaskStore(settings=settings)) as opened:
+                yield opened
+            return
+        with (
+            _unwarned(),
+            embedded(settings) as server,
+            _opened(TaskStore(server.owner_url, settings=settings)) as opened,
+        ):
+            yield opened
+
+
+def session_of(context: typer.Context) -> Session:
+    """Return what the global options said before this command."""
+    session = context.find_object(Session)
+    assert session is not None
+    return session
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Say nothing of a role that bypasses row-level security: it is the one asked for."""
+    library = logging.getLogger("taskcore")
+    level = library.level
+    library.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        library.setLevel(level)
+
+
+@contextmanager
+def embedded(settings: "Settings") -> Iterator["EmbeddedServer"]:
+    """Use the embedded server; it is migrated."""
+    from taskcore.embedded import EmbeddedServer
+
+    server = EmbeddedServer(settings.home)
+    asyncio.run(server.start())
+    try:
+        yield server
+    finally:
+        asyncio.run(server.stop())
+
+
+@contextmanager
+def _opened(store: "TaskStore") -> Iterator[OpenStore]:
+    with asyncio.Runner() as runner:
+        runner.run(store.open())
+        try:
+            yield OpenStore(runner, store)
+        finally:
+            runner.run(store.close())

@@ -1,0 +1,161 @@
+"""``taskctl tasks``: one user's tasks."""
+
+from typing import Annotated, Any
+
+import typer
+
+from taskcore_cli.commands import WrongUsage, say
+from taskcore_cli.confirmation import confirm, require_terminal
+from taskcore_cli.listing import TASKS, Listing
+from taskcore_cli.options import (
+    DEFAULT_LIMIT,
+    All,
+    IfVersion,
+    Json,
+    Limit,
+    TaskId,
+    User,
+    Yes,
+    exclusive,
+)
+from taskcore_cli.render import print_item, print_json
+from taskcore_cli.session import session_of
+from taskcore_cli.visible import visible
+
+app = typer.Typer(help="Work with the tasks of one user.", rich_markup_mode=None)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    title: Annotated[str, typer.Argument(help="1 to 500 characters.", show_default=False)],
+    *,
+    user: User,
+    description: Annotated[
+        str | None, typer.Option("--description", "-d", help="At most 5000 characters.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Create a task and print it."""
+    with session_of(context).open() as opened:
+        task = opened.run(opened.store.for_user(user).create(title, description))
+    print_item(task, as_json=json)
+
+
+@app.command(name="list")
+def list_(
+    context: typer.Context,
+    *,
+    user: User,
+    limit: Limit = None,
+    all_: All = False,
+    open_: Annotated[bool, typer.Option("--open", help="Only open tasks.")] = False,
+    done: Annotated[bool, typer.Option("--done", help="Only completed tasks.")] = False,
+    json: Json = False,
+) -> None:
+    """List tasks, newest first."""
+    exclusive(limit=limit, all=all_)
+    exclusive(open=open_, done=done)
+    completed = done if open_ or done else None
+    listing = Listing(TASKS, as_json=json)
+    with session_of(context).open() as opened:
+        tasks = opened.store.for_user(user)
+        if all_:
+            opened.run(listing.stream(tasks.iterate(completed=completed)))
+            more = False
+        else:
+            wanted = DEFAULT_LIMIT if limit is None else limit
+            page = opened.run(tasks.list(completed=completed, limit=wanted))
+            listing.add_all(page.items)
+            more = page.next is not None
+    if more:
+        say(f"These are the newest {listing.count}, there are more: see --limit and --all.")
+    elif not listing.count:
+        say("No tasks.")
+
+
+@app.command()
+def show(context: typer.Context, task_id: TaskId, *, user: User, json: Json = False) -> None:
+    """Print one task with all its fields."""
+    with session_of(context).open() as opened:
+        task = opened.run(opened.store.for_user(user).get(task_id))
+    print_item(task, as_json=json)
+
+
+@app.command()
+def edit(
+    context: typer.Context,
+    task_id: TaskId,
+    *,
+    user: User,
+    title: Annotated[str | None, typer.Option("--title", "-t", help="The new title.")] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", "-d", help="The new description.")
+    ] = None,
+    clear_description: Annotated[
+        bool, typer.Option("--clear-description", help="Remove the description.")
+    ] = False,
+    if_version: IfVersion = None,
+    json: Json = False,
+) -> None:
+    """Change a task's title or description and print it; what is not named stays."""
+    exclusive(description=description, clear_description=clear_description)
+    changes: dict[str, Any] = {}
+    if title is not None:
+        changes["title"] = title
+    if description is not None or clear_description:
+        changes["description"] = description
+    if not changes:
+        raise WrongUsage("give --title, --description or --clear-description")
+    _update(context, user, task_id, changes, if_version=if_version, json=json)
+
+
+@app.command()
+def done(context: typer.Context, task_id: TaskId, *, user: User, json: Json = False) -> None:
+    """Mark a task as completed and print it."""
+    _update(context, user, task_id, {"completed": True}, json=json)
+
+
+@app.command()
+def reopen(context: typer.Context, task_id: TaskId, *, user: User, json: Json = False) -> None:
+    """Mark a task as not completed and print it."""
+    _update(context, user, task_id, {"completed": False}, json=json)
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    task_id: TaskId,
+    *,
+    user: User,
+    yes: Yes = False,
+    if_version: IfVersion = None,
+    json: Json = False,
+) -> None:
+    """Delete a task for good."""
+    require_terminal(yes=yes)
+    with session_of(context).open() as opened:
+        tasks = opened.store.for_user(user)
+        if not yes:
+            task = opened.run(tasks.get(task_id))
+            confirm(f"Delete task {task_id}, {visible(task.title)!r}, for good?")
+        opened.run(tasks.delete(task_id, if_version=if_version))
+    if json:
+        print_json({"deleted": task_id})
+    else:
+        typer.echo(f"Deleted task {task_id}.")
+
+
+def _update(
+    context: typer.Context,
+    user: int,
+    task_id: int,
+    changes: dict[str, Any],
+    *,
+    if_version: int | None = None,
+    json: bool,
+) -> None:
+    with session_of(context).open() as opened:
+        tasks = opened.store.for_user(user)
+        task = opened.run(tasks.update(task_id, if_version=if_version, **changes))
+    print_item(task, as_json=json)

@@ -1,0 +1,32 @@
+"""Text of tasks is data: what a terminal would obey is shown instead."""
+
+import unicodedata
+
+# Joiners make letters of Indic and Persian words, and emoji; they move no text.
+_HARMLESS = frozenset("\u200c\u200d")
+# Control, format (bidirectional overrides among them), surrogate, line and
+# paragraph separator: https://www.unicode.org/reports/tr44/#General_Category_Values
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""Return the text on one line with every control character escaped, such as ``\x1b``.
+
+    Args:
+        text: Anything.
+        lines: Leave line feeds as they are.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character if _is_plain(character) or (lines and character == "\n") else _escape(character)
+        for character in text
+    )
+
+
+def _is_plain(character: str) -> bool:
+    return unicodedata.category(character) not in _OBEYED or character in _HARMLESS
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
