@@ -1,0 +1,68 @@
+"""A whole cluster of its own: for what concerns roles, which no database holds."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+
+from taskcore.embedded import EmbeddedServer
+from taskcore.roles import ROLES
+from taskcore.url import connect_arguments
+from tests.databases import execute
+
+NEON = "neon_like"
+"""A role with the rights that Neon's console gives: no superuser, but BYPASSRLS."""
+
+
+class Cluster:
+    """A server that nobody has migrated yet."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self.server = server
+        self.folder = server.home / "postgresql"
+
+    def url(self, database: str, role: str = "postgres") -> str:
+        url = self.server.owner_url.replace("/taskcore?", f"/{database}?")
+        return url.replace("//postgres@", f"//{quote(role)}@")
+
+    async def empty(self) -> None:
+        """Drop every database and every role but the server's own; make Neon's role."""
+        connection = await asyncpg.connect(**connect_arguments(self.url("postgres")))
+        try:
+            names = await connection.fetch(
+                "SELECT datname FROM pg_database WHERE datname <> 'postgres' AND NOT datistemplate"
+            )
+            for row in names:
+                await connection.execute(f"DROP DATABASE {row['datname']} WITH (FORCE)")
+            for role in (*ROLES, NEON):
+                if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
+                    await connection.execute(f"DROP OWNED BY {role} CASCADE")
+            for role in (*ROLES, NEON):
+                await connection.execute(f"DROP ROLE IF EXISTS {role}")
+            await connection.execute(
+                f"CREATE ROLE {NEON} LOGIN CREATEROLE CREATEDB BYPASSRLS REPLICATION"
+            )
+            await connection.execute(f"GRANT pg_read_all_data, pg_write_all_data TO {NEON}")
+        finally:
+            await connection.close()
+
+    async def create_database(self, name: str, owner: str = "postgres") -> None:
+        await execute(
+            self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE template0 OWNER {owner}"
+        )
+
+
+@contextmanager
+def running_cluster(home: Path, version: int) -> Iterator[Cluster]:
+    server = EmbeddedServer(home, version=version)
+    asyncio.run(server.start())
+    try:
+        asyncio.run(
+            execute(server.owner_url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        )
+        yield Cluster(server)
+    finally:
+        asyncio.run(server.stop())

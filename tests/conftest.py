@@ -1,0 +1,186 @@
+"""A real PostgreSQL, and a fresh migrated database for each test that asks for one."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from taskcore import TaskStore
+from taskcore.catalog import Catalog
+from taskcore.embedded import EmbeddedServer
+from tests.databases import Database, emptied, execute, numbers, read_catalog
+from tests.isolation import walls
+
+# `pytest -m thorough --hypothesis-profile thorough`
+settings.register_profile("thorough", max_examples=100_000, deadline=None, print_blob=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without",
+        choices=walls.WALLS,
+        help="take one of the two walls between users away: the other must hold alone",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a wall, run what uses the servers that lack it; the rest is as ever."""
+    if config.getoption("--without") is None:
+        return
+    others = [item for item in items if not reaches_a_server(item)]
+    items[:] = [item for item in items if reaches_a_server(item)]
+    config.hook.pytest_deselected(items=others)
+
+
+def reaches_a_server(item: pytest.Item) -> bool:
+    return not {"server", "server16", "each_server"}.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the mutants and what caught each."""
+    rows = [
+        value
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == "mutant"
+    ]
+    if not rows:
+        return
+    terminalreporter.section("mutants")
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, caught_by, structure in sorted(rows):
+        line = f"{name:{widths[0]}}  {caught_by:{widths[1]}}  {structure}"
+        terminalreporter.write_line(line.rstrip())
+    caught = sum(not caught_by.startswith("SURVIVED") for _name, caught_by, _structure in rows)
+    terminalreporter.write_line(f"{caught} of {len(rows)} caught")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("TASKCORE_", "TASKCTL_", "PG")) or name == "DATABASE_URL":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder for an embedded server: as root it runs as another user, who must reach it."""
+    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def _running_server(version: int, without: walls.Wall | None) -> Iterator[EmbeddedServer]:
+    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        server = EmbeddedServer(Path(name), version=version)
+        asyncio.run(server.start())
+        # The tests of durability start servers of their own.
+        asyncio.run(
+            execute(
+                server.owner_url,
+                "ALTER SYSTEM SET fsync = off",
+                "ALTER SYSTEM SET full_page_writes = off",
+                "ALTER SYSTEM SET max_connections = 300",
+                "SELECT pg_reload_conf()",
+            )
+        )
+        if without is not None:
+            asyncio.run(execute(server.owner_url, walls.without(without)))
+        yield server
+        asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
+    """PostgreSQL 18, its database `taskcore` migrated: the template of all others."""
+    yield from _running_server(18, pytestconfig.getoption("--without"))
+
+
+@pytest.fixture(scope="session")
+def server16(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
+    """PostgreSQL 16, the oldest supported."""
+    yield from _running_server(16, pytestconfig.getoption("--without"))
+
+
+@pytest.fixture(params=[18, 16])
+def each_server(request: pytest.FixtureRequest) -> EmbeddedServer:
+    """Both ends of the supported versions of PostgreSQL, one after the other."""
+    server: EmbeddedServer = request.getfixturevalue(
+        "server" if request.param == 18 else "server16"
+    )
+    return server
+
+
+MakeDatabase = Callable[..., Database]
+
+
+@pytest.fixture
+def make_database() -> Iterator[MakeDatabase]:
+    """Make databases: migrated ones by default, bare ones from ``template0``."""
+    made: list[Database] = []
+
+    def make(server: EmbeddedServer, *, template: str = "taskcore") -> Database:
+        database = Database(server, f"test_{next(numbers)}")
+        asyncio.run(
+            execute(
+                server.owner_url.replace("/taskcore?", "/postgres?"),
+                f"CREATE DATABASE {database.name} TEMPLATE {template}",
+            )
+        )
+        made.append(database)
+        return database
+
+    yield make
+    for database in made:
+        asyncio.run(
+            execute(
+                database.server.owner_url.replace("/taskcore?", "/postgres?"),
+                f"DROP DATABASE IF EXISTS {database.name} WITH (FORCE)",
+            )
+        )
+
+
+@pytest.fixture(scope="session")
+def emptied_databases() -> list[Database]:
+    """Databases whose test is over; creating and dropping one takes a fifth of a second."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def template_catalog(server: EmbeddedServer) -> Catalog:
+    """The catalog of the template: what a test's database began with."""
+    return asyncio.run(read_catalog(server.owner_url))
+
+
+@pytest.fixture
+def database(
+    server: EmbeddedServer, template_catalog: Catalog, emptied_databases: list[Database]
+) -> Iterator[Database]:
+    """A fresh migrated database, or an empty one that is as good."""
+    if emptied_databases:
+        database = emptied_databases.pop()
+    else:
+        database = Database(server, f"test_{next(numbers)}")
+        asyncio.run(
+            execute(
+                server.owner_url.replace("/taskcore?", "/postgres?"),
+                f"CREATE DATABASE {database.name} TEMPLATE taskcore",
+            )
+        )
+    yield database
+    if asyncio.run(emptied(database, template_catalog)):
+        emptied_databases.append(database)
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[TaskStore]:
+    """A store on a fresh database, open, through the application's role."""
+    async with TaskStore(database.url) as store:
+        yield store

@@ -1,0 +1,79 @@
+"""Databases of the test server."""
+
+import itertools
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import asyncpg
+
+from taskcore import catalog
+from taskcore.embedded import EmbeddedServer
+from taskcore.migrate import HEAD
+from taskcore.url import connect_arguments
+
+numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of the test server, and who may connect to it."""
+
+    server: EmbeddedServer
+    name: str
+
+    @property
+    def url(self) -> str:
+        """The application's URL: what the product uses."""
+        return self._of(self.server.application_url)
+
+    @property
+    def owner_url(self) -> str:
+        """The superuser's URL: to set things up and to look behind them."""
+        return self._of(self.server.owner_url)
+
+    def url_of(self, role: str) -> str:
+        return self.owner_url.replace("//postgres@", f"//{quote(role)}@")
+
+    def _of(self, url: str) -> str:
+        return url.replace("/taskcore?", f"/{self.name}?")
+
+
+async def execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(**connect_arguments(url))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def read_catalog(url: str) -> catalog.Catalog:
+    """Read the catalog as a superuser."""
+    connection = await asyncpg.connect(**connect_arguments(url))
+    try:
+        return await catalog.read(connection)
+    finally:
+        await connection.close()
+
+
+async def emptied(database: Database, template: catalog.Catalog) -> bool:
+    """Delete every row and end every session; tell whether the schema is the template's."""
+    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        if await catalog.read(connection) != template:
+            return False
+        if await connection.fetchval(
+            "SELECT true FROM pg_db_role_setting AS s JOIN pg_database AS d "
+            "ON d.oid = s.setdatabase WHERE d.datname = current_database() LIMIT 1"
+        ):
+            return False
+        if await connection.fetchval("SELECT version_num FROM taskcore.alembic_version") != HEAD:
+            return False
+        await connection.execute("DELETE FROM taskcore.users")
+        return True
+    finally:
+        await connection.close()

@@ -1,0 +1,415 @@
+"""Deliberate breaks of isolation in the code of the library and its faces."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import Request
+from starlette.responses import Response
+
+import taskcore_cli.commands
+import taskcore_cli.session
+import taskcore_http.route
+import taskcore_http.router
+from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks, user_tasks
+from taskcore.database import Database
+from taskcore.ids import IdGenerator
+from taskcore_http import Identity, UserId
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class CodeMutant:
+    """A break of the code: what it is, and how it is made."""
+
+    name: str
+    patch: Patch
+
+
+def _seen(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Make the process remember the id of every task it has read."""
+    seen: set[int] = set()
+    build = user_tasks.task_from_row
+
+    def remember(row: Any) -> Task:
+        task = build(row)
+        seen.add(task.id)
+        return task
+
+    monkeypatch.setattr(user_tasks, "task_from_row", remember)
+    return seen
+
+
+def _foreign_raises(method: str, make: Callable[[], Exception]) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        seen, call = _seen(monkeypatch), getattr(UserTasks, method)
+
+        async def told(tasks: UserTasks, task_id: int, **options: Any) -> Any:
+            try:
+                return await call(tasks, task_id, **options)
+            except TaskNotFound:
+                if task_id in seen:
+                    raise make() from None
+                raise
+
+        monkeypatch.setattr(UserTasks, method, told)
+
+    return patch
+
+
+def _rest_foreign(change: Callable[[Response], None]) -> Patch:
+    """Change the REST API's answer about a task that somebody has, and only that."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        seen = _seen(monkeypatch)
+        handler_of = taskcore_http.route.TaskRoute.get_route_handler
+
+        def handler(route: Any) -> Any:
+            answer = handler_of(route)
+
+            async def changed(request: Request) -> Response:
+                response: Response = await answer(request)
+                task = request.path_params.get("task_id")
+                if response.status_code == 404 and task is not None and int(task) in seen:
+                    change(response)
+                return response
+
+            return changed
+
+        monkeypatch.setattr(taskcore_http.route.TaskRoute, "get_route_handler", handler)
+
+    return patch
+
+
+def _forbid(response: Response) -> None:
+    response.status_code = 403
+
+
+def _reword(response: Response) -> None:
+    response.body = bytes(response.body).replace(b"not found", b"is not y")
+
+
+def _mark(response: Response) -> None:
+    response.headers["X-Reason"] = "foreign"
+
+
+def _taskctl_foreign(name: str, changed: object) -> Patch:
+    """Change what ``taskctl`` makes of the error about a task that somebody has."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        seen, show = _seen(monkeypatch), UserTasks.get
+        translate = getattr(taskcore_cli.commands, name)
+        foreign: list[Exception] = []
+
+        async def get(tasks: UserTasks, task_id: int) -> Task:
+            try:
+                return await show(tasks, task_id)
+            except TaskNotFound as exc:
+                foreign.extend([exc] if task_id in seen else [])
+                raise
+
+        monkeypatch.setattr(UserTasks, "get", get)
+        monkeypatch.setattr(
+            taskcore_cli.commands,
+            name,
+            lambda exc: changed if exc in foreign else translate(exc),
+        )
+
+    return patch
+
+
+def _identity(make: Callable[[TaskStore], Identity]) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(taskcore_http.router, "trusted_path", make)
+
+    return patch
+
+
+def _first_user(store: TaskStore) -> Identity:
+    kept: list[UserTasks] = []
+
+    async def identify(user_id: UserId) -> UserTasks:
+        kept.append(store.for_user(user_id))
+        return kept[0]
+
+    return identify
+
+
+def _last_user(store: TaskStore) -> Identity:
+    kept: list[UserTasks] = []
+
+    async def identify(user_id: UserId) -> UserTasks:
+        kept.append(store.for_user(user_id))
+        return kept[-2] if len(kept) > 1 else kept[0]
+
+    return identify
+
+
+def _next_user(store: TaskStore) -> Identity:
+    async def identify(user_id: UserId) -> UserTasks:
+        return store.for_user(user_id + 1)
+
+    return identify
+
+
+def _user_in_header(store: TaskStore) -> Identity:
+    async def identify(user_id: UserId, request: Request) -> UserTasks:
+        return store.for_user(int(request.headers.get("X-User-Id", user_id)))
+
+    return identify
+
+
+def _user_in_query(store: TaskStore) -> Identity:
+    async def identify(user_id: UserId, request: Request) -> UserTasks:
+        return store.for_user(int(request.query_params.get("user", user_id)))
+
+    return identify
+
+
+def _user_in_cookie(store: TaskStore) -> Identity:
+    async def identify(user_id: UserId, request: Request) -> UserTasks:
+        return store.for_user(int(request.cookies.get("user_id", user_id)))
+
+    return identify
+
+
+def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = taskcore_http.router._stream
+
+    def mixed(tasks: UserTasks, first: TaskPage, **options: Any) -> Any:
+        return stream(UserTasks(tasks._database, tasks._ids, tasks.user_id + 1), first, **options)
+
+    monkeypatch.setattr(taskcore_http.router, "_stream", mixed)
+
+
+class _StoreOf:
+    """A store that gives everybody the same user's tasks."""
+
+    def __init__(self, store: TaskStore, user: int | None) -> None:
+        self._store, self._user = store, user
+
+    def for_user(self, user: int) -> UserTasks:
+        return self._store.for_user(user + 1 if self._user is None else self._user)
+
+
+def _taskctl_user(user: int | None) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        begin = taskcore_cli.session.OpenStore.__init__
+
+        def beginning(opened: Any, runner: asyncio.Runner, store: Any) -> None:
+            begin(opened, runner, _StoreOf(store, user))  # type: ignore[arg-type]
+
+        monkeypatch.setattr(taskcore_cli.session.OpenStore, "__init__", beginning)
+
+    return patch
+
+
+def _first_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    for_user, kept = TaskStore.for_user, list[UserTasks]()
+
+    def first(store: TaskStore, user_id: int) -> UserTasks:
+        kept.append(for_user(store, user_id))
+        return next(tasks for tasks in kept if tasks._database is kept[-1]._database)
+
+    monkeypatch.setattr(TaskStore, "for_user", first)
+
+
+def _handle_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = UserTasks.__init__
+
+    def beginning(tasks: UserTasks, database: Any, ids: Any, user_id: int) -> None:
+        begin(tasks, database, ids, user_id)
+        # One for the class, where each handle ought to have its own.
+        UserTasks.shared = tasks.user_id  # type: ignore[attr-defined]
+        del tasks.user_id
+
+    monkeypatch.setattr(UserTasks, "__init__", beginning)
+    monkeypatch.setattr(UserTasks, "shared", 0, raising=False)
+    monkeypatch.setattr(UserTasks, "user_id", property(lambda tasks: tasks.shared), raising=False)
+
+
+def _cached_answers(*, key: Callable[[str, tuple[object, ...]], object], reads: str) -> Patch:
+    """Answer a read from a cache whose key leaves something out."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        fetch, cache = Database.fetch, dict[object, list[Any]]()
+
+        async def cached(
+            database: Database, statement: str, *args: object, write: bool = False
+        ) -> list[Any]:
+            if reads not in statement:
+                return await fetch(database, statement, *args, write=write)
+            place = (id(database), key(statement, args))
+            if place not in cache:
+                cache[place] = await fetch(database, statement, *args, write=write)
+            return cache[place]
+
+        monkeypatch.setattr(Database, "fetch", cached)
+
+    return patch
+
+
+def _shared_flights(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch, flights = Database.fetch, dict[object, asyncio.Task[list[Any]]]()
+
+    async def joined(
+        database: Database, statement: str, *args: object, write: bool = False
+    ) -> list[Any]:
+        place = (id(database), statement, args[1:])
+        if write or place not in flights:
+            flight = asyncio.ensure_future(fetch(database, statement, *args, write=write))
+            if write:
+                return await flight
+            flights[place] = flight
+            flight.add_done_callback(lambda _done: flights.pop(place))
+        return await flights[place]
+
+    monkeypatch.setattr(Database, "fetch", joined)
+
+
+def _answers_of_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch, last = Database.fetch, dict[object, list[Any]]()
+
+    async def swapped(
+        database: Database, statement: str, *args: object, write: bool = False
+    ) -> list[Any]:
+        rows = await fetch(database, statement, *args, write=write)
+        before = last.get((id(database), statement))
+        last[id(database), statement] = rows
+        return rows if before is None or not rows else before
+
+    monkeypatch.setattr(Database, "fetch", swapped)
+
+
+def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    close, kept = Database.close, dict[int, Any]()
+
+    @contextlib.asynccontextmanager
+    async def shared(database: Database) -> AsyncIterator[Any]:
+        pool = database._pool
+        assert pool is not None
+        if id(database) not in kept:
+            kept[id(database)] = await pool.acquire()
+        yield kept[id(database)]
+
+    async def closing(database: Database) -> None:
+        if id(database) in kept and database._pool is not None:
+            await database._pool.release(kept.pop(id(database)))
+        await close(database)
+
+    monkeypatch.setattr(Database, "_connection", shared)
+    monkeypatch.setattr(Database, "close", closing)
+
+
+def _one_argument_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = Database.fetch
+    shared: list[object] = []
+
+    async def late(
+        database: Database, statement: str, *args: object, write: bool = False
+    ) -> list[Any]:
+        shared[:] = args
+        await asyncio.sleep(0)
+        user, *rest = args
+        return await fetch(database, statement, *shared[: 1 if user else 0], *rest, write=write)
+
+    monkeypatch.setattr(Database, "fetch", late)
+
+
+def _one_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, last = UserTasks.list, list[int | None]()
+
+    async def listing(tasks: UserTasks, *, after: int | None = None, **options: Any) -> TaskPage:
+        page = await listed(tasks, after=last[-1] if after and last else after, **options)
+        last.append(page.next)
+        return page
+
+    monkeypatch.setattr(UserTasks, "list", listing)
+
+
+def _one_identity_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    build, tasks = user_tasks.task_from_row, dict[int, Task]()
+    monkeypatch.setattr(
+        user_tasks,
+        "task_from_row",
+        lambda row: tasks.setdefault(row["id"], build(row)),
+    )
+
+
+def _ids_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    following = IdGenerator.next
+    monkeypatch.setattr(IdGenerator, "next", lambda generator, _user: following(generator, 0))
+
+
+def _ids_that_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No id is made twice in a store: whose gap is it?"""
+    following, made = IdGenerator.next, dict[int, int]()
+
+    def skipping(generator: IdGenerator, user: int) -> int:
+        made[id(generator)] = made.get(id(generator), 0) + 1
+        return following(generator, user) + made[id(generator)]
+
+    monkeypatch.setattr(IdGenerator, "next", skipping)
+
+
+def _statement(name: str, pattern: str, replacement: str) -> Patch:
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        statement: str = getattr(user_tasks, name)
+        assert pattern in statement
+        monkeypatch.setattr(user_tasks, name, statement.replace(pattern, replacement))
+
+    return patch
+
+
+CODE_MUTANTS: tuple[CodeMutant, ...] = (
+    *(
+        CodeMutant(f"UserTasks.{method}: {what}", _foreign_raises(method, make))
+        for method in ("get", "update", "delete")
+        for what, make in (
+            ("another message for foreign", lambda: TaskNotFound("task of another user")),
+            ("another error for foreign", lambda: PermissionError("task not found")),
+        )
+    ),
+    CodeMutant("REST: 403 for foreign", _rest_foreign(_forbid)),
+    CodeMutant("REST: another message for foreign", _rest_foreign(_reword)),
+    CodeMutant("REST: another header for foreign", _rest_foreign(_mark)),
+    CodeMutant("REST: the identity keeps the first user", _identity(_first_user)),
+    CodeMutant("REST: the identity is that of the request before", _identity(_last_user)),
+    CodeMutant("REST: the identity is the next user's", _identity(_next_user)),
+    CodeMutant("REST: the identity believes a header", _identity(_user_in_header)),
+    CodeMutant("REST: the identity believes the query", _identity(_user_in_query)),
+    CodeMutant("REST: the identity believes a cookie", _identity(_user_in_cookie)),
+    CodeMutant("REST: a stream goes on with another user", _streams_of_the_last_user),
+    CodeMutant("taskctl: another exit code for foreign", _taskctl_foreign("_exit_code", 1)),
+    CodeMutant(
+        "taskctl: another message for foreign", _taskctl_foreign("_one_line", "not your task")
+    ),
+    CodeMutant("taskctl: --user ignored", _taskctl_user(122)),
+    CodeMutant("taskctl: --user mistaken", _taskctl_user(None)),
+    CodeMutant("TaskStore.for_user: keeps the first user", _first_handle),
+    CodeMutant("UserTasks: one user for all handles", _handle_of_the_last_user),
+    CodeMutant(
+        "Database.fetch: a cache of tasks without the user",
+        _cached_answers(key=lambda _statement, args: args[1:], reads="task_get_v1"),
+    ),
+    CodeMutant(
+        "Database.fetch: a cache of lists without the user",
+        _cached_answers(key=lambda _statement, args: args[1:], reads="task_list_v1"),
+    ),
+    CodeMutant("Database.fetch: calls at once share an answer", _shared_flights),
+    CodeMutant("Database.fetch: the answer of the call before", _answers_of_another_call),
+    CodeMutant("Database.fetch: the arguments of another call", _one_argument_list),
+    CodeMutant("Database: a connection shared by two calls", _one_connection),
+    CodeMutant("UserTasks.list: one cursor for everybody", _one_cursor),
+    CodeMutant("UserTasks: tasks kept by id alone", _one_identity_map),
+    CodeMutant("IdGenerator: one counter for everybody", _ids_in_common),
+    CodeMutant("IdGenerator: gaps where others were", _ids_that_skip),
+    *(
+        CodeMutant(f"UserTasks: {name} for the user behind", _statement(name, "($1", "($1 + 1"))
+        for name in ("_CREATE", "_CREATE_MANY", "_GET", "_LIST", "_UPDATE", "_DELETE")
+    ),
+)

@@ -1,0 +1,262 @@
+"""Small proofs of isolation at the faces: the library, the REST API, the command line.
+
+As in ``probes``: each fails, or raises, where one user reaches another.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from unittest.mock import patch
+
+import httpx2
+import typer.testing
+
+from taskcore import Settings, TaskNotFound, TaskStore, VersionConflict, ids
+from taskcore_cli.app import app as taskctl
+from taskcore_http import create_app
+from tests.isolation.probes import (
+    HIGH,
+    LOW,
+    ME,
+    MISSING,
+    MY_DONE,
+    MY_OPEN,
+    NOT_MINE,
+    OTHERS,
+    SHARED,
+    Place,
+    Probe,
+)
+from tests.taskcore_http.client import client_of
+
+
+@asynccontextmanager
+async def _face(place: Place) -> AsyncIterator[TaskStore]:
+    """Open a store on the three users, and hold that nothing of the others changes."""
+    await place.seed()
+    before = await place.others()
+    # What a break makes fail is not to be repeated for long.
+    settings = Settings(operation_timeout=5.0)
+    async with TaskStore(place.database.url, settings=settings) as store:
+        yield store
+    assert await place.others() == before
+
+
+async def _error(call: Awaitable[object]) -> tuple[object, ...]:
+    try:
+        return ("no error", await call)
+    except Exception as exc:  # noqa: BLE001  (whatever it is, it is compared)
+        return (type(exc), exc.args, vars(exc), repr(exc.__cause__))
+
+
+async def the_library_tells_foreign_from_missing_nowhere(place: Place) -> None:
+    async with _face(place) as store:
+        for user in OTHERS:
+            # What a store has seen of others is in its memory.
+            for task in (await store.for_user(user).list()).items:
+                assert await store.for_user(user).get(task.id) == task
+        tasks = store.for_user(ME)
+        for call in (
+            tasks.get,
+            tasks.delete,
+            lambda task: tasks.delete(task, if_version=1),
+            lambda task: tasks.update(task, title="x", description="y", completed=True),
+            lambda task: tasks.update(task, if_version=9, completed=True),
+        ):
+            missing = await _error(call(MISSING))
+            assert missing[0] is TaskNotFound
+            for task_id in NOT_MINE:
+                assert await _error(call(task_id)) == missing
+
+
+async def the_library_answers_with_the_users_own(place: Place) -> None:
+    async with _face(place) as store:
+        # All three at the same ids, in turns: nothing of one call is left for the next.
+        for user in (LOW, ME, HIGH, ME, LOW):
+            tasks = store.for_user(user)
+            assert tasks.user_id == user
+            listed = [task async for task in tasks.iterate()]
+            assert [task.title for task in listed] == [f"{user}/{task.id}" for task in listed]
+            assert len(listed) == 3
+            assert (await tasks.get(SHARED)).title == f"{user}/{SHARED}"
+            done = (await tasks.list(completed=True)).items
+            assert [task.user_id for task in done] == [user]
+        mine, theirs = store.for_user(ME), store.for_user(HIGH)
+        pages = [await tasks.list(limit=1) for tasks in (mine, theirs)]
+        assert [page.next for page in pages] == [MY_OPEN, SHARED]
+        following = [
+            await tasks.list(limit=1, after=page.next)
+            for tasks, page in zip((mine, theirs), pages, strict=True)
+        ]
+        assert [page.items[0].id for page in following] == [MY_DONE, NOT_MINE[1]]
+
+
+async def the_library_writes_for_its_user_only(place: Place) -> None:
+    async with _face(place) as store:
+        assert await store.for_user(HIGH).get(SHARED)
+        tasks = store.for_user(ME)
+        created = [await tasks.create("x"), *(await tasks.create_many([{"title": "y"}] * 3))]
+        assert {task.user_id for task in created} == {ME}
+        assert {task.id for task in (await tasks.list()).items} >= {task.id for task in created}
+        assert (await tasks.update(SHARED, title="z")).user_id == ME
+        assert isinstance(
+            (await _raised(tasks.update(SHARED, title="q", if_version=1))), VersionConflict
+        )
+        await tasks.delete(SHARED)
+
+
+async def _raised(call: Awaitable[object]) -> BaseException | None:
+    try:
+        await call
+    except Exception as exc:  # noqa: BLE001  (the caller judges)
+        return exc
+    return None
+
+
+async def calls_at_once_get_answers_of_their_own(place: Place) -> None:
+    async with _face(place) as store:
+
+        async def work(user: int) -> None:
+            tasks = store.for_user(user)
+            one, page = await asyncio.gather(tasks.get(SHARED), tasks.list())
+            assert one.title == f"{user}/{SHARED}"
+            assert {task.user_id for task in page.items} == {user}
+
+        await asyncio.gather(*(work(user) for _ in range(8) for user in (LOW, ME, HIGH)))
+
+
+async def ids_of_one_user_do_not_depend_on_others(_place: Place) -> None:
+    def generated(*others: int) -> Iterator[int]:
+        randoms = iter(range(100, 4000, 500))
+        with (
+            patch.object(ids.time, "time_ns", lambda: (ids.EPOCH_MS + 10) * 1_000_000),
+            patch.object(ids.secrets, "randbits", lambda _bits: next(randoms)),
+        ):
+            generator = ids.IdGenerator()
+            yield generator.next(ME)
+            for user in others:
+                generator.next(user)
+            yield generator.next(ME)
+
+    alone = list(generated())
+    assert list(generated(LOW)) == alone
+    assert list(generated(HIGH, LOW, HIGH)) == alone
+
+
+def _exact(response: httpx2.Response) -> tuple[object, ...]:
+    return (response.status_code, sorted(response.headers.multi_items()), response.content)
+
+
+async def rest_tells_foreign_from_missing_nowhere(place: Place) -> None:
+    async with _face(place) as store, client_of(create_app(store=store)) as client:
+        for user in OTHERS:
+            for task in (*NOT_MINE, SHARED):
+                assert (await client.get(f"/users/{user}/tasks/{task}")).status_code == 200
+        for method, body in (
+            ("GET", None),
+            ("PUT", {"title": "x"}),
+            ("PATCH", {"completed": True}),
+            ("DELETE", None),
+        ):
+            missing = await client.request(method, f"/users/{ME}/tasks/{MISSING}", json=body)
+            assert missing.status_code == 404
+            for task in NOT_MINE:
+                foreign = await client.request(method, f"/users/{ME}/tasks/{task}", json=body)
+                assert _exact(foreign) == _exact(missing)
+
+
+async def rest_answers_for_the_user_in_the_path(place: Place) -> None:
+    async with _face(place) as store, client_of(create_app(store=store)) as client:
+        elsewhere: dict[str, Any] = {
+            "params": {"user_id": LOW, "user": LOW},
+            "headers": {"X-User-Id": str(LOW), "Cookie": f"user_id={LOW}"},
+        }
+        for user in (HIGH, ME, LOW, ME):
+            path = f"/users/{user}/tasks"
+            listed = (await client.get(path, **elsewhere)).json()
+            assert [task["title"] for task in listed] == [f"{user}/{t['id']}" for t in listed]
+            one = (await client.get(f"{path}/{SHARED}", **elsewhere)).json()
+            assert one["title"] == f"{user}/{SHARED}"
+            page = await client.get(path, params={"limit": 1} | elsewhere["params"])
+            assert [task["user_id"] for task in page.json()] == [user]
+            assert page.headers["link"].startswith(f"<{path}?")
+        created = await client.post(f"/users/{ME}/tasks", json={"title": "x"}, **elsewhere)
+        assert created.status_code == 201
+        assert created.json()["user_id"] == ME
+        assert created.headers["location"] == f"/users/{ME}/tasks/{created.json()['id']}"
+
+
+async def rest_streams_each_users_own(place: Place) -> None:
+    async with _face(place) as store, client_of(create_app(store=store)) as client:
+        await place.owner.execute(
+            "INSERT INTO taskcore.tasks (user_id, id, write_id, title) "
+            "SELECT $1, n, 1, 'x' FROM generate_series(1000, 2500) AS n",
+            ME,
+        )
+        await client.get(f"/users/{LOW}/tasks")
+        mine, theirs = await asyncio.gather(
+            client.get(f"/users/{ME}/tasks"), client.get(f"/users/{HIGH}/tasks")
+        )
+        assert {task["user_id"] for task in mine.json()} == {ME}
+        assert {task["user_id"] for task in theirs.json()} == {HIGH}
+        assert (len(mine.json()), len(theirs.json())) == (1504, 3)
+
+
+async def _taskctl(place: Place, *words: str, user: int = ME) -> tuple[int, str, str]:
+    # The user in the environment is another: the option has the last word.
+    environment = {"TASKCORE_DATABASE_URL": place.database.url, "TASKCTL_USER": str(LOW)}
+
+    def invoke() -> tuple[int, str, str]:
+        result = typer.testing.CliRunner().invoke(
+            taskctl, ["tasks", *words, "--user", str(user)], env=environment
+        )
+        return (result.exit_code, result.stdout, result.stderr)
+
+    return await asyncio.to_thread(invoke)
+
+
+async def taskctl_tells_foreign_from_missing_nowhere(place: Place) -> None:
+    async with _face(place):
+        for user in OTHERS:
+            assert (await _taskctl(place, "show", str(NOT_MINE[0]), user=user))[0] == 0
+        for command, *options in (
+            ("show",),
+            ("edit", "--title", "x"),
+            ("done",),
+            ("delete", "--yes"),
+        ):
+            missing = await _taskctl(place, command, str(MISSING), *options)
+            assert missing[0] == 3
+            for task in NOT_MINE:
+                assert await _taskctl(place, command, str(task), *options) == missing
+
+
+async def taskctl_works_for_the_user_named(place: Place) -> None:
+    async with _face(place):
+        for user in (HIGH, ME):
+            _code, listed, _said = await _taskctl(place, "list", "--json", user=user)
+            titles = [task["title"] for task in json.loads(listed)]
+            assert len(titles) == 3
+            assert all(title.startswith(f"{user}/") for title in titles)
+            _code, shown, _said = await _taskctl(place, "show", str(SHARED), "--json", user=user)
+            assert json.loads(shown)["title"] == f"{user}/{SHARED}"
+        for command, *words in (("add", "x"), ("done", str(SHARED))):
+            _code, written, _said = await _taskctl(place, command, *words, "--json")
+            assert json.loads(written)["user_id"] == ME
+        assert (await _taskctl(place, "delete", str(SHARED), "--yes"))[0] == 0
+
+
+FACES: tuple[Probe, ...] = (
+    the_library_tells_foreign_from_missing_nowhere,
+    the_library_answers_with_the_users_own,
+    the_library_writes_for_its_user_only,
+    calls_at_once_get_answers_of_their_own,
+    ids_of_one_user_do_not_depend_on_others,
+    rest_tells_foreign_from_missing_nowhere,
+    rest_answers_for_the_user_in_the_path,
+    rest_streams_each_users_own,
+    taskctl_tells_foreign_from_missing_nowhere,
+    taskctl_works_for_the_user_named,
+)

@@ -1,0 +1,527 @@
+"""The catalogue of deliberate breaks of isolation.
+
+Each is applied to a database, or to the code, of its own; ``test_mutants`` requires
+that it is caught. Where one wall hides that the other is broken, the mutant names
+the wall that is taken away before the probes are run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from taskcore import catalog
+from tests.isolation.walls import DIRECTORY, QUERIES, Wall, body_edited, predicates, replacing
+
+Edit = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class DatabaseMutant:
+    """A break of the database.
+
+    Attributes:
+        name: What is broken.
+        statements: SQL, for a superuser.
+        edit: What is changed in the functions' script.
+        without: The wall that hides the break, and is taken away for the probes.
+        visible: Whether callers can tell; if not, only the catalogs show the break.
+        undo: SQL, after the database is gone: roles belong to the cluster.
+    """
+
+    name: str
+    statements: tuple[str, ...] = ()
+    edit: Edit | None = None
+    without: Wall | None = None
+    visible: bool = True
+    undo: tuple[str, ...] = ()
+
+    @property
+    def script(self) -> str:
+        """The functions' script with the edit in it."""
+        script = catalog.sql("functions")
+        return self.edit(script) if self.edit else script
+
+    @property
+    def sql(self) -> tuple[str, ...]:
+        """All of the break, in order."""
+        return (*((replacing(self.script),) if self.edit else ()), *self.statements)
+
+
+SIGNATURES = {
+    "task_create_v1": "bigint, bigint, bigint, text, text",
+    "task_create_many_v1": "bigint, bigint, jsonb",
+    "task_get_v1": "bigint, bigint",
+    "task_list_v1": "bigint, bigint, integer, boolean",
+    "task_update_v1": "bigint, bigint, bigint, integer, text, boolean, text, boolean",
+    "task_delete_v1": "bigint, bigint, integer",
+    "user_get_v1": "bigint",
+    "user_delete_v1": "bigint",
+    "user_list_v1": "bigint, integer",
+    "schema_version_v1": "",
+}
+
+_BIND = "PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);"
+_UNBIND = "PERFORM pg_catalog.set_config('taskcore.user_id', '', true);"
+_GUARD = "IF p_user_id IS NULL OR p_user_id < 1 THEN"
+
+_CONDITIONS = {
+    "dropped": "true",
+    "negated": "{column} <> p_user_id",
+    "widened upwards": "{column} >= p_user_id",
+    "widened downwards": "{column} <= p_user_id",
+    "widened to all": "{column} <> -1",
+}
+
+
+def _edited(
+    name: str, function: str, pattern: str, replacement: str, without: Wall | None = None
+) -> DatabaseMutant:
+    return DatabaseMutant(
+        f"{function}: {name}", edit=body_edited(function, pattern, replacement), without=without
+    )
+
+
+def _predicates() -> list[DatabaseMutant]:
+    return [
+        DatabaseMutant(
+            f"{predicate.function}: predicate {predicate.number} {how}",
+            edit=predicate.replaced(condition),
+            without="rls",
+        )
+        for predicate in predicates()
+        for how, condition in _CONDITIONS.items()
+    ]
+
+
+def _bindings() -> list[DatabaseMutant]:
+    changes = {
+        "binding skipped": (_BIND, ""),
+        "binding for the session": (_BIND, _BIND.replace("true", "false")),
+        "binding of the next user": (_BIND, _BIND.replace("p_user_id::", "(p_user_id + 1)::")),
+        "binding left behind": (_UNBIND, ""),
+        "guard dropped": (_GUARD, "IF false THEN"),
+        "guard lets zero and below pass": (_GUARD, "IF p_user_id IS NULL THEN"),
+        "guard lets null pass": (_GUARD, "IF p_user_id < 1 THEN"),
+    }
+    return [
+        _edited(name, function, *change) for function in QUERIES for name, change in changes.items()
+    ]
+
+
+def _bodies() -> list[DatabaseMutant]:
+    mutants = [
+        _edited(
+            "row of another user",
+            "task_create_v1",
+            "VALUES (p_user_id, p_id,",
+            "VALUES (p_user_id + 1, p_id,",
+            "rls",
+        ),
+        _edited(
+            "rows of another user",
+            "task_create_many_v1",
+            "SELECT p_user_id, b.id",
+            "SELECT p_user_id + 1, b.id",
+            "rls",
+        ),
+        DatabaseMutant(
+            "task_create_many_v1: user taken from the batch",
+            edit=lambda script: body_edited(
+                "task_create_many_v1", "SELECT p_user_id, b.id", "SELECT b.user_id, b.id"
+            )(
+                body_edited(
+                    "task_create_many_v1",
+                    "AS b(id bigint, title",
+                    "AS b(id bigint, user_id bigint, title",
+                )(script)
+            ),
+            without="rls",
+        ),
+    ]
+    # Words, a code or a hint that tell another's task from none.
+    oracle = (
+        "IF EXISTS (SELECT FROM taskcore.tasks AS o WHERE o.id = p_id AND o.user_id <> p_user_id)"
+        " AND NOT EXISTS (SELECT FROM taskcore.tasks AS o"
+        " WHERE o.id = p_id AND o.user_id = p_user_id) THEN {} END IF;"
+    )
+    said = {
+        "message tells foreign from missing": "RAISE EXCEPTION 'not yours';",
+        "code tells foreign from missing": "RAISE SQLSTATE 'TC403';",
+    }
+    mutants += [
+        _edited(name, function, _UNBIND, f"{oracle.format(raised)} {_UNBIND}", "rls")
+        for function in ("task_get_v1", "task_update_v1", "task_delete_v1")
+        for name, raised in said.items()
+    ]
+    mutants.append(
+        _edited(
+            "detail names the ids of others",
+            "task_create_many_v1",
+            "WHERE t.user_id = p_user_id AND t.id = ANY (v_ids)\n              AND t.write_id <>",
+            "WHERE t.id = ANY (v_ids)\n              AND t.write_id <>",
+            "rls",
+        )
+    )
+    return mutants
+
+
+def _attributes() -> list[DatabaseMutant]:
+    mutants = []
+    for name, types in SIGNATURES.items():
+        function = f"FUNCTION taskcore.{name}({types})"
+        # Without a user's binding there is nothing for a caller's names to shadow.
+        binds = name in QUERIES
+        mutants += [
+            DatabaseMutant(
+                f"{name}: search_path unpinned",
+                (f"ALTER {function} RESET search_path",),
+                visible=binds,
+            ),
+            DatabaseMutant(
+                f"{name}: search_path with pg_temp in front",
+                (f"ALTER {function} SET search_path = pg_temp, pg_catalog",),
+                visible=binds,
+            ),
+            DatabaseMutant(
+                f"{name}: search_path without pg_temp",
+                (f"ALTER {function} SET search_path = pg_catalog",),
+                visible=binds,
+            ),
+            DatabaseMutant(
+                f"{name}: EXECUTE to PUBLIC", (f"GRANT EXECUTE ON {function} TO PUBLIC",)
+            ),
+        ]
+        if name == "schema_version_v1":
+            continue
+        mutants += [
+            DatabaseMutant(f"{name}: SECURITY INVOKER", (f"ALTER {function} SECURITY INVOKER",)),
+            DatabaseMutant(
+                f"{name}: owned by the superuser",
+                (f"ALTER {function} OWNER TO postgres",),
+                without="predicates" if binds else None,
+                visible=binds,
+            ),
+            DatabaseMutant(
+                f"{name}: owned by a role that bypasses RLS",
+                (
+                    "CREATE ROLE loose BYPASSRLS",
+                    "GRANT USAGE ON SCHEMA taskcore TO loose",
+                    (
+                        "GRANT SELECT, INSERT, UPDATE, DELETE"
+                        " ON taskcore.users, taskcore.tasks TO loose"
+                    ),
+                    f"ALTER {function} OWNER TO loose",
+                ),
+                without="predicates" if binds else None,
+                visible=binds,
+                undo=("DROP ROLE loose",),
+            ),
+        ]
+        if name in ("user_get_v1", "user_delete_v1", DIRECTORY):
+            mutants.append(
+                DatabaseMutant(
+                    f"{name}: EXECUTE to the application",
+                    (f"GRANT EXECUTE ON {function} TO taskcore_app",),
+                )
+            )
+    return mutants
+
+
+def _policies() -> list[DatabaseMutant]:
+    mutants = []
+    for table, column in (("tasks", "user_id"), ("users", "id")):
+        own = f"POLICY {table}_own ON taskcore.{table}"
+        bound = "current_setting('taskcore.user_id')::bigint"
+        silent = "NULLIF(current_setting('taskcore.user_id', true), '')::bigint"
+        for how, condition in (
+            ("true", "true"),
+            ("widened upwards", f"{column} >= {bound}"),
+            ("widened downwards", f"{column} <= {bound}"),
+            ("negated", f"{column} <> {bound}"),
+            ("silent when unbound", f"{column} = {silent}"),
+            ("open when unbound", f"{silent} IS NULL OR {column} = {silent}"),
+        ):
+            mutants.append(
+                DatabaseMutant(
+                    f"{table}_own: USING {how}",
+                    (f"ALTER {own} USING ({condition})",),
+                    without="predicates",
+                )
+            )
+            mutants.append(
+                DatabaseMutant(
+                    f"{table}_own: WITH CHECK {how}",
+                    (f"ALTER {own} WITH CHECK ({condition})",),
+                    without="predicates",
+                )
+            )
+        mutants += [
+            DatabaseMutant(f"{table}_own: dropped", (f"DROP {own}",)),
+            DatabaseMutant(f"{table}_own: for PUBLIC", (f"ALTER {own} TO PUBLIC",)),
+            DatabaseMutant(
+                f"{table}_own: for SELECT only",
+                (
+                    f"DROP {own}",
+                    f"CREATE {own} FOR SELECT TO taskcore_definer USING ({column} = {bound})",
+                ),
+            ),
+            DatabaseMutant(
+                f"{table}_own: restrictive",
+                (
+                    f"DROP {own}",
+                    f"CREATE {own} AS RESTRICTIVE TO taskcore_definer USING ({column} = {bound})",
+                ),
+            ),
+        ]
+        for command, clause in (
+            ("ALL", "USING (true)"),
+            ("SELECT", "USING (true)"),
+            ("INSERT", "WITH CHECK (true)"),
+            ("UPDATE", "USING (true)"),
+            ("DELETE", "USING (true)"),
+        ):
+            mutants.append(
+                DatabaseMutant(
+                    f"{table}: a policy that lets everything pass, for {command}",
+                    (f"CREATE POLICY more ON taskcore.{table} FOR {command} {clause}",),
+                    without="predicates",
+                )
+            )
+        mutants += [
+            DatabaseMutant(
+                f"{table}: row-level security off",
+                (f"ALTER TABLE taskcore.{table} DISABLE ROW LEVEL SECURITY",),
+                without="predicates",
+            ),
+            DatabaseMutant(
+                f"{table}: FORCE off",
+                (f"ALTER TABLE taskcore.{table} NO FORCE ROW LEVEL SECURITY",),
+            ),
+        ]
+    directory = "POLICY users_directory ON taskcore.users"
+    mutants += [
+        DatabaseMutant("users_directory: dropped", (f"DROP {directory}",)),
+        DatabaseMutant(
+            "users_directory: for everybody",
+            (f"ALTER {directory} TO PUBLIC",),
+            without="predicates",
+        ),
+        DatabaseMutant(
+            "users_directory: for ALL",
+            (f"DROP {directory}", f"CREATE {directory} TO taskcore_directory USING (true)"),
+            visible=False,
+        ),
+        DatabaseMutant(
+            "the directory reads tasks",
+            (
+                "GRANT SELECT ON taskcore.tasks TO taskcore_directory",
+                "CREATE POLICY more ON taskcore.tasks TO taskcore_directory USING (true)",
+            ),
+        ),
+    ]
+    return mutants
+
+
+def _grants() -> list[DatabaseMutant]:
+    mutants = [
+        DatabaseMutant(
+            f"{table}: {privilege} to {grantee}",
+            (f"GRANT {privilege} ON taskcore.{table} TO {grantee}",),
+            # Of these the first needs a schema to make a table in.
+            visible=privilege != "REFERENCES",
+        )
+        for table in ("users", "tasks", "alembic_version")
+        for privilege in (
+            *("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"),
+            "ALL",
+        )
+        for grantee in ("taskcore_app",)
+    ]
+    return [
+        *mutants,
+        DatabaseMutant("tasks: SELECT to PUBLIC", ("GRANT SELECT ON taskcore.tasks TO PUBLIC",)),
+        DatabaseMutant(
+            "tasks: one column to the application",
+            ("GRANT SELECT (title) ON taskcore.tasks TO taskcore_app",),
+        ),
+        DatabaseMutant(
+            "tasks: owned by the application", ("ALTER TABLE taskcore.tasks OWNER TO taskcore_app",)
+        ),
+        DatabaseMutant(
+            "tasks: owned by the functions' owner",
+            ("ALTER TABLE taskcore.tasks OWNER TO taskcore_definer",),
+        ),
+        DatabaseMutant(
+            "users: written by the directory",
+            ("GRANT UPDATE, DELETE ON taskcore.users TO taskcore_directory",),
+        ),
+        DatabaseMutant(
+            "the schema: CREATE to the application",
+            ("GRANT CREATE ON SCHEMA taskcore TO taskcore_app",),
+        ),
+        DatabaseMutant(
+            "the schema: USAGE to PUBLIC",
+            ("GRANT USAGE ON SCHEMA taskcore TO PUBLIC",),
+            visible=False,
+        ),
+        DatabaseMutant(
+            "a view of every task",
+            (
+                "CREATE VIEW taskcore.everything AS SELECT * FROM taskcore.tasks",
+                "GRANT SELECT ON taskcore.everything TO taskcore_app",
+            ),
+        ),
+        DatabaseMutant(
+            "a function that forgets the user",
+            (
+                (
+                    "CREATE FUNCTION taskcore.task_get_v0(bigint) RETURNS SETOF taskcore.tasks"
+                    " LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM taskcore.tasks WHERE id = $1'"
+                ),
+            ),
+        ),
+        DatabaseMutant(
+            "a trigger that copies rows",
+            (
+                "CREATE TABLE taskcore.copies (LIKE taskcore.tasks)",
+                (
+                    "CREATE FUNCTION taskcore.copy() RETURNS trigger"
+                    " LANGUAGE plpgsql SECURITY DEFINER"
+                    " AS 'BEGIN INSERT INTO taskcore.copies SELECT NEW.*; RETURN NEW; END'"
+                ),
+                "REVOKE ALL ON FUNCTION taskcore.copy() FROM PUBLIC",
+                (
+                    "CREATE TRIGGER copy AFTER INSERT ON taskcore.tasks"
+                    " FOR EACH ROW EXECUTE FUNCTION taskcore.copy()"
+                ),
+            ),
+            visible=False,
+        ),
+        DatabaseMutant(
+            "a rule beside the writes",
+            ("CREATE RULE also AS ON UPDATE TO taskcore.tasks DO ALSO NOTIFY tasks",),
+        ),
+    ]
+
+
+def _keys() -> list[DatabaseMutant]:
+    return [
+        DatabaseMutant(
+            "tasks: a primary key without the user",
+            (
+                (
+                    "ALTER TABLE taskcore.tasks DROP CONSTRAINT tasks_pkey,"
+                    " ADD CONSTRAINT tasks_pkey PRIMARY KEY (id)"
+                ),
+            ),
+        ),
+        DatabaseMutant(
+            "tasks: a primary key with the user behind",
+            (
+                (
+                    "ALTER TABLE taskcore.tasks DROP CONSTRAINT tasks_pkey,"
+                    " ADD CONSTRAINT tasks_pkey PRIMARY KEY (id, user_id)"
+                ),
+            ),
+            visible=False,
+        ),
+        DatabaseMutant(
+            "tasks: ids unique over all users", ("CREATE UNIQUE INDEX ids ON taskcore.tasks (id)",)
+        ),
+        DatabaseMutant(
+            "tasks: titles unique over all users",
+            ("ALTER TABLE taskcore.tasks ADD CONSTRAINT titles UNIQUE (title)",),
+        ),
+        DatabaseMutant(
+            "tasks: an exclusion constraint over all users",
+            ("ALTER TABLE taskcore.tasks ADD EXCLUDE (id WITH =)",),
+        ),
+        DatabaseMutant(
+            "tasks: a foreign key without the user",
+            (
+                "CREATE UNIQUE INDEX ids ON taskcore.tasks (id)",
+                (
+                    "ALTER TABLE taskcore.tasks"
+                    " ADD COLUMN parent bigint REFERENCES taskcore.tasks (id)"
+                ),
+            ),
+        ),
+        DatabaseMutant(
+            "tasks: no foreign key to its user",
+            ("ALTER TABLE taskcore.tasks DROP CONSTRAINT tasks_user_id_fkey",),
+        ),
+        DatabaseMutant(
+            "tasks: the foreign key does not cascade",
+            (
+                "ALTER TABLE taskcore.tasks DROP CONSTRAINT tasks_user_id_fkey",
+                (
+                    "ALTER TABLE taskcore.tasks ADD CONSTRAINT tasks_user_id_fkey"
+                    " FOREIGN KEY (user_id) REFERENCES taskcore.users"
+                ),
+            ),
+        ),
+        DatabaseMutant(
+            "tasks: the foreign key's triggers are off",
+            ("ALTER TABLE taskcore.tasks DISABLE TRIGGER ALL",),
+            visible=False,
+        ),
+        DatabaseMutant(
+            "users: the foreign key's triggers are off",
+            ("ALTER TABLE taskcore.users DISABLE TRIGGER ALL",),
+        ),
+        DatabaseMutant(
+            "tasks: ids from a sequence all users share",
+            (
+                "CREATE SEQUENCE taskcore.ids",
+                "ALTER TABLE taskcore.tasks ALTER COLUMN id SET DEFAULT nextval('taskcore.ids')",
+            ),
+            visible=False,
+        ),
+    ]
+
+
+def _roles() -> list[DatabaseMutant]:
+    mutants = [
+        DatabaseMutant(
+            f"taskcore_app: {attribute}",
+            (f"ALTER ROLE taskcore_app {attribute}",),
+            undo=(f"ALTER ROLE taskcore_app NO{attribute}",),
+        )
+        for attribute in ("SUPERUSER", "BYPASSRLS", "CREATEROLE", "CREATEDB", "REPLICATION")
+    ]
+    mutants += [
+        DatabaseMutant(
+            f"taskcore_app: a member of {role}",
+            (f"GRANT {role} TO taskcore_app",),
+            undo=(f"REVOKE {role} FROM taskcore_app",),
+        )
+        for role in (
+            *("taskcore_owner", "taskcore_definer", "taskcore_directory", "taskcore_admin"),
+            *("pg_read_all_data", "pg_write_all_data"),
+        )
+    ]
+    mutants += [
+        DatabaseMutant(
+            f"{role}: {attribute}",
+            (f"ALTER ROLE {role} {attribute}",),
+            without="predicates",
+            # The directory reads every user in any case.
+            visible=role != "taskcore_directory",
+            undo=(f"ALTER ROLE {role} NO{attribute}",),
+        )
+        for role in ("taskcore_definer", "taskcore_directory", "taskcore_owner")
+        for attribute in ("BYPASSRLS", "SUPERUSER")
+        if (role, attribute) != ("taskcore_directory", "SUPERUSER")
+    ]
+    return mutants
+
+
+DATABASE_MUTANTS: tuple[DatabaseMutant, ...] = (
+    *_predicates(),
+    *_bindings(),
+    *_bodies(),
+    *_attributes(),
+    *_policies(),
+    *_grants(),
+    *_keys(),
+    *_roles(),
+)

@@ -1,0 +1,483 @@
+"""Small proofs of isolation: each fails, or raises, where one user reaches another.
+
+They stand apart from the tests, so that the mutants can show that each break is
+caught. ``ME`` asks; another user has an id below, another one above; all three have
+a task with the same id, and each has tasks of their own.
+"""
+
+# ruff: noqa: S608  (statements are made of names that stand in this file)
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from taskcore.catalog import rolled_back
+from taskcore.url import connect_arguments
+from tests.databases import Database
+
+LOW, ME, HIGH = 122, 123, 124
+OTHERS = (LOW, HIGH)
+NOBODY = 999
+NOT_MINE = (10, 11)
+"""Ids of the others' open, and completed, tasks."""
+SHARED = 12
+"""An id that each of the three has a task with."""
+MY_DONE, MY_OPEN = 13, 14
+MISSING = 77
+
+TASK_FUNCTIONS: dict[str, tuple[object, ...]] = {
+    "task_create_v1": (SHARED, ME * 1000 + SHARED, "again", None),
+    "task_create_many_v1": (ME * 1000 + SHARED, json.dumps([{"id": SHARED, "title": "again"}])),
+    "task_get_v1": (SHARED,),
+    "task_list_v1": (None, 1000, None),
+    "task_update_v1": (SHARED, ME * 1000 + SHARED, None, "again", False, None, None),
+    "task_delete_v1": (MISSING, None),
+}
+"""Of each function arguments, after the user, that change nothing that is stored."""
+USER_FUNCTIONS: dict[str, tuple[object, ...]] = {"user_get_v1": (), "user_delete_v1": ()}
+
+_SEED = f"""
+TRUNCATE taskcore.users CASCADE;
+INSERT INTO taskcore.users (id) VALUES ({LOW}), ({ME}), ({HIGH});
+INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed)
+    SELECT u, t, u * 1000 + t, u || '/' || t, t IN ({NOT_MINE[1]}, {MY_DONE})
+    FROM (VALUES ({LOW}, {NOT_MINE[0]}), ({LOW}, {NOT_MINE[1]}), ({LOW}, {SHARED}),
+                 ({ME}, {SHARED}), ({ME}, {MY_DONE}), ({ME}, {MY_OPEN}),
+                 ({HIGH}, {NOT_MINE[0]}), ({HIGH}, {NOT_MINE[1]}), ({HIGH}, {SHARED})) AS v(u, t);
+"""
+
+SPY = """
+CREATE FUNCTION pg_temp.spy() RETURNS boolean LANGUAGE plpgsql
+    AS 'BEGIN RAISE EXCEPTION ''ran as %'', current_user; END';
+""" + "".join(
+    f"CREATE DOMAIN pg_temp.{name} AS pg_catalog.{name} CHECK (pg_temp.spy());\n"
+    for name in ("text", "int8", "int4", "bool", "jsonb", "timestamptz")
+)
+"""Types that shadow the system's, and run code of whoever made them when used."""
+
+Answer = list[tuple[object, ...]] | str
+"""Rows, or all that an error says."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database with the three users in it, and two plain connections."""
+
+    database: Database
+    owner: asyncpg.Connection
+    application: asyncpg.Connection
+
+    async def call(self, name: str, *args: object, role: str = "taskcore_app") -> Answer:
+        """Call a function as a role; the transaction goes on after an error."""
+        places = ", ".join(f"${n}" for n in range(1, len(args) + 1))
+        try:
+            async with self.owner.transaction():
+                await self.owner.execute(f"SET LOCAL ROLE {role}")
+                rows = await self.owner.fetch(
+                    f"SELECT * FROM taskcore.{name}({places})",
+                    *args,
+                )
+                await self.owner.execute("RESET ROLE")
+        except asyncpg.PostgresError as exc:
+            return f"{exc.sqlstate} {exc.args} {exc.detail} {exc.hint}"
+        return [tuple(row) for row in rows]
+
+    async def ids(self, name: str, *args: object, role: str = "taskcore_app") -> list[Any]:
+        """Call a function that must succeed; return its rows' first two columns."""
+        answer = await self.call(name, *args, role=role)
+        assert isinstance(answer, list), answer
+        return [row[:2] for row in answer]
+
+    async def others(self) -> list[asyncpg.Record]:
+        """Return every row that is not mine."""
+        tasks = await self.owner.fetch(
+            "SELECT * FROM taskcore.tasks WHERE user_id <> $1 ORDER BY user_id, id", ME
+        )
+        users = await self.owner.fetch(
+            "SELECT * FROM taskcore.users WHERE id NOT IN ($1, $2) ORDER BY id", ME, NOBODY
+        )
+        return tasks + users
+
+    async def seed(self) -> None:
+        await self.owner.execute(_SEED)
+
+
+@asynccontextmanager
+async def placed(database: Database) -> AsyncIterator[Place]:
+    """Connect to a database; the first probe puts the three users in it."""
+    # A query that never ends is an answer too.
+    settings = {"statement_timeout": "5s"}
+    owner = await asyncpg.connect(**connect_arguments(database.owner_url), server_settings=settings)
+    try:
+        application = await asyncpg.connect(
+            **connect_arguments(database.url), server_settings=settings
+        )
+        try:
+            yield Place(database, owner, application)
+        finally:
+            await application.close()
+    finally:
+        await owner.close()
+
+
+Probe = Callable[[Place], Awaitable[None]]
+
+
+@asynccontextmanager
+async def nothing_of_the_others_changes(place: Place) -> AsyncIterator[None]:
+    """Hold that, and roll back what was done."""
+    before = await place.others()
+    async with rolled_back(place.owner):
+        yield
+        assert await place.others() == before
+
+
+async def users_may_have_tasks_with_the_same_id(place: Place) -> None:
+    await place.seed()
+
+
+# The functions, called by the application's role.
+
+
+async def a_task_is_read_by_its_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        missing = await place.call("task_get_v1", ME, MISSING)
+        assert missing == []
+        for task in NOT_MINE:
+            assert await place.call("task_get_v1", ME, task) == missing
+        assert await place.ids("task_get_v1", ME, SHARED) == [(SHARED, ME)]
+
+
+async def a_list_holds_its_users_tasks_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for completed, after, expected in (
+            (None, None, [MY_OPEN, MY_DONE, SHARED]),
+            (True, None, [MY_DONE]),
+            (False, None, [MY_OPEN, SHARED]),
+            (None, MY_OPEN, [MY_DONE, SHARED]),
+            (False, MY_OPEN, [SHARED]),
+            (True, MY_OPEN, [MY_DONE]),
+            (None, SHARED, []),
+            (False, SHARED, []),
+            (True, SHARED, []),
+        ):
+            listed = await place.ids("task_list_v1", ME, after, 1000, completed)
+            assert listed == [(task, ME) for task in expected]
+
+
+async def a_task_is_changed_by_its_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for version in (99, 1, None):
+            change = (5, version, "mine now", True, "mine", True)
+            missing = await place.call("task_update_v1", ME, MISSING, *change)
+            assert missing == []
+            for task in NOT_MINE:
+                assert await place.call("task_update_v1", ME, task, *change) == missing
+        no_change = (6, None, None, False, None, None)
+        assert await place.ids("task_update_v1", ME, SHARED, *no_change) == [(SHARED, ME)]
+        stale = await place.call("task_update_v1", ME, SHARED, 7, 99, "x", False, None, None)
+        assert [row[1:3] + row[-1:] for row in stale] == [(ME, f"{ME}/{SHARED}", True)]
+        changed = await place.call("task_update_v1", ME, SHARED, 8, 1, "x", False, None, None)
+        assert [row[:3] + row[-1:] for row in changed] == [(SHARED, ME, "x", False)]
+
+
+async def a_task_is_deleted_by_its_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for version in (99, 1, None):
+            missing = await place.call("task_delete_v1", ME, MISSING, version)
+            assert missing == []
+            for task in NOT_MINE:
+                assert await place.call("task_delete_v1", ME, task, version) == missing
+        assert await place.ids("task_delete_v1", ME, SHARED, 99) == [(1, True)]
+        assert await place.ids("task_delete_v1", ME, SHARED, None) == [(1, False)]
+        assert await place.call("task_get_v1", ME, SHARED) == []
+
+
+async def an_id_of_anothers_task_is_as_free_as_any(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for user in OTHERS:
+            taken = (SHARED, user * 1000 + SHARED, "theirs", None)
+            assert await place.call("task_create_v1", ME, *taken) == []
+        repeated = await place.ids("task_create_v1", ME, *TASK_FUNCTIONS["task_create_v1"])
+        assert repeated == [(SHARED, ME)]
+        title = f"{LOW}/{NOT_MINE[0]}"
+        for task in NOT_MINE:
+            mine = await place.ids("task_create_v1", ME, task, 5, title, None)
+            assert mine == [(task, ME)]
+
+
+async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
+    def batch(*tasks: int) -> str:
+        # A field that names a user is none of the batch's.
+        return json.dumps([{"id": task, "title": "x", "user_id": LOW} for task in tasks])
+
+    for write in (5, *(user * 1000 + task for user in OTHERS for task in NOT_MINE)):
+        async with nothing_of_the_others_changes(place):
+            stored = await place.ids("task_create_many_v1", ME, write, batch(*NOT_MINE))
+            assert stored == [(task, ME) for task in NOT_MINE]
+    async with nothing_of_the_others_changes(place):
+        mine = TASK_FUNCTIONS["task_create_many_v1"]
+        assert await place.ids("task_create_many_v1", ME, *mine) == [(SHARED, ME)]
+        taken = await place.call("task_create_many_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
+        assert isinstance(taken, str)
+        assert taken.startswith("TC001")
+        assert f" {MY_DONE} " in taken
+
+
+async def an_administrator_sees_and_erases_the_user_named_only(place: Place) -> None:
+    admin = "taskcore_admin"
+    async with nothing_of_the_others_changes(place):
+        assert await place.call("user_get_v1", NOBODY, role=admin) == []
+        (mine,) = await place.call("user_get_v1", ME, role=admin)
+        assert (mine[0], *mine[3:]) == (ME, 3, 2)
+        listed = await place.ids("user_list_v1", None, 1000, role=admin)
+        assert [row[0] for row in listed] == [LOW, ME, HIGH]
+        assert await place.call("user_delete_v1", NOBODY, role=admin) == []
+        assert await place.call("user_delete_v1", ME, role=admin) == [(ME,)]
+        left = "SELECT count(*) FROM taskcore.tasks WHERE user_id = $1"
+        assert await place.owner.fetchval(left, ME) == 0
+
+
+async def a_user_who_is_none_is_refused(place: Place) -> None:
+    for name, args in (TASK_FUNCTIONS | USER_FUNCTIONS).items():
+        role = "taskcore_app" if name in TASK_FUNCTIONS else "taskcore_admin"
+        for user in (None, 0, -ME):
+            async with rolled_back(place.owner):
+                answer = await place.call(name, user, *args, role=role)
+                assert isinstance(answer, str)
+                assert answer.startswith("22023")
+
+
+async def a_binding_from_outside_changes_nothing(place: Place) -> None:
+    for user in (LOW, HIGH, ""):
+        async with nothing_of_the_others_changes(place):
+            await place.owner.execute(f"SELECT set_config('taskcore.user_id', '{user}', true)")
+            assert await place.ids("task_get_v1", ME, SHARED) == [(SHARED, ME)]
+            assert await place.call("task_get_v1", ME, NOT_MINE[0]) == []
+
+
+async def no_binding_outlives_its_call(place: Place) -> None:
+    bound = "SELECT current_setting('taskcore.user_id', true)"
+    for name, args in (TASK_FUNCTIONS | USER_FUNCTIONS).items():
+        caller = place.application if name in TASK_FUNCTIONS else place.owner
+        user = ME if name in TASK_FUNCTIONS else NOBODY
+        call = (
+            f"SELECT * FROM taskcore.{name}({', '.join(f'${n + 1}' for n in range(len(args) + 1))})"
+        )
+        async with caller.transaction():
+            await caller.fetch(call, user, *args)
+            assert await caller.fetchval(bound) == "", name
+        assert await caller.fetchval(bound) in (None, ""), name
+
+
+# What the application's role, and others, may do.
+
+
+async def _refused(connection: asyncpg.Connection, statement: str, *codes: str) -> None:
+    try:
+        async with rolled_back(connection):
+            await connection.execute(statement)
+    except asyncpg.PostgresError as exc:
+        if exc.sqlstate in (codes or ("42501",)):
+            return
+        raise
+    raise AssertionError(f"not refused: {statement}")
+
+
+async def the_application_reaches_no_table(place: Place) -> None:
+    application = place.application
+    relations = await place.owner.fetch(
+        "SELECT oid::regclass::text AS name FROM pg_class "
+        "WHERE relnamespace = 'taskcore'::regnamespace AND relkind = ANY ('{r,v,m,p,f}')"
+    )
+    columns = {"users": "id", "tasks": "title", "alembic_version": "version_num"}
+    await application.execute(
+        "CREATE FUNCTION pg_temp.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'"
+    )
+    for (name,) in relations:
+        column = columns.get(name.removeprefix("taskcore."), "user_id")
+        for statement in (
+            f"SELECT FROM {name}",
+            f"SELECT {column} FROM {name}",
+            f"INSERT INTO {name} DEFAULT VALUES",
+            f"UPDATE {name} SET {column} = NULL",
+            f"DELETE FROM {name}",
+            f"TRUNCATE {name} CASCADE",
+            f"LOCK TABLE {name} IN ACCESS SHARE MODE",
+            f"CREATE TRIGGER t BEFORE INSERT ON {name} EXECUTE FUNCTION pg_temp.t()",
+            f"DROP TABLE {name}",
+        ):
+            await _refused(application, statement)
+    await application.execute("DROP FUNCTION pg_temp.t()")
+    await _refused(application, "CREATE TABLE taskcore.mine ()")
+
+
+async def the_application_takes_no_other_role(place: Place) -> None:
+    for role in ("owner", "definer", "directory", "admin"):
+        await _refused(place.application, f"SET ROLE taskcore_{role}")
+    for role in ("postgres", "pg_read_all_data"):
+        await _refused(place.application, f"SET ROLE {role}")
+    await _refused(place.application, "CREATE ROLE mine")
+    settings = await place.owner.fetchrow(
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication "
+        "FROM pg_roles WHERE rolname = 'taskcore_app'"
+    )
+    assert not any(settings)
+
+
+async def the_application_is_no_administrator(place: Place) -> None:
+    for name, args in (*USER_FUNCTIONS.items(), ("user_list_v1", (10,))):
+        async with rolled_back(place.owner):
+            answer = await place.call(name, NOBODY, *args)
+            assert isinstance(answer, str)
+            assert answer.startswith("42501")
+
+
+async def a_stranger_may_call_nothing(place: Place) -> None:
+    names = await place.owner.fetch(
+        "SELECT oid::regprocedure::text AS name, pronargs FROM pg_proc "
+        "WHERE pronamespace = 'taskcore'::regnamespace"
+    )
+    async with rolled_back(place.owner):
+        await place.owner.execute("CREATE ROLE stranger")
+        await _refused_to_stranger(place, "SELECT taskcore.schema_version_v1()")
+        await place.owner.execute("GRANT USAGE ON SCHEMA taskcore TO stranger")
+        for name, count in names:
+            nulls = ", ".join(
+                f"NULL::{kind}" for kind in name[name.index("(") + 1 : -1].split(",") if count
+            )
+            await _refused_to_stranger(place, f"SELECT {name[: name.index('(')]}({nulls})")
+
+
+async def _refused_to_stranger(place: Place, statement: str) -> None:
+    async with rolled_back(place.owner):
+        await place.owner.execute("SET LOCAL ROLE stranger")
+        await _refused(place.owner, statement)
+
+
+async def a_name_of_the_callers_is_not_taken_for_ours(place: Place) -> None:
+    """A type in pg_temp that runs its maker's code, as the function's owner."""
+    for role, functions in (
+        ("taskcore_app", TASK_FUNCTIONS),
+        ("taskcore_admin", USER_FUNCTIONS),
+    ):
+        async with rolled_back(place.owner):
+            await place.owner.execute(f"SET LOCAL ROLE {role}")
+            await place.owner.execute(SPY)
+            for name, args in functions.items():
+                answer = await place.call(name, ME, *args, role=role)
+                assert isinstance(answer, list), answer
+
+
+# Row-level security, asked without the functions. Meaningless where it is off.
+
+
+async def row_security_is_loud_when_nobody_is_bound(place: Place) -> None:
+    connection = await asyncpg.connect(**connect_arguments(place.database.owner_url))
+    try:
+        for binding in (None, ""):
+            for table, columns, values in (
+                ("users", "id", "1"),
+                ("tasks", "user_id, id, write_id, title", "1, 1, 1, 'x'"),
+            ):
+                for statement in (
+                    f"SELECT * FROM taskcore.{table}",
+                    f"DELETE FROM taskcore.{table}",
+                    f"UPDATE taskcore.{table} SET updated_at = now()",
+                    f"INSERT INTO taskcore.{table} ({columns}) VALUES ({values})",
+                ):
+                    async with rolled_back(connection):
+                        await connection.execute("SET LOCAL ROLE taskcore_definer")
+                        if binding is not None:
+                            await connection.execute("SET LOCAL taskcore.user_id = ''")
+                        await _refused(connection, statement, "42704", "22P02")
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _definer(place: Place) -> AsyncIterator[None]:
+    async with nothing_of_the_others_changes(place):
+        await place.owner.execute(f"SET LOCAL taskcore.user_id = '{ME}'")
+        await place.owner.execute("SET LOCAL ROLE taskcore_definer")
+        yield
+        await place.owner.execute("RESET ROLE")
+
+
+async def row_security_shows_the_bound_user_only(place: Place) -> None:
+    owner = place.owner
+    async with _definer(place):
+        assert len(await owner.fetch("SELECT FROM taskcore.tasks")) == 3
+        assert len(await owner.fetch("SELECT FROM taskcore.users")) == 1
+    for table, own in (("tasks", 3), ("users", 1)):
+        async with _definer(place):
+            statement = f"UPDATE taskcore.{table} SET updated_at = now()"
+            assert await owner.execute(statement) == f"UPDATE {own}"
+        async with _definer(place):
+            assert await owner.execute(f"DELETE FROM taskcore.{table}") == f"DELETE {own}"
+
+
+async def row_security_lets_nothing_be_written_for_another(place: Place) -> None:
+    async with _definer(place):
+        for user in OTHERS:
+            for statement in (
+                (
+                    f"INSERT INTO taskcore.tasks (user_id, id, write_id, title)"
+                    f" VALUES ({user}, 99, 1, 'x')"
+                ),
+                f"UPDATE taskcore.tasks SET user_id = {user}",
+                f"INSERT INTO taskcore.users (id) VALUES ({user - ME + user})",
+                f"UPDATE taskcore.users SET id = {user - ME + user}",
+            ):
+                await _refused(place.owner, statement)
+
+
+async def row_security_restrains_the_tables_owner(place: Place) -> None:
+    async with rolled_back(place.owner):
+        await place.owner.execute("SET LOCAL ROLE taskcore_owner")
+        for table in ("tasks", "users"):
+            assert await place.owner.fetch(f"SELECT FROM taskcore.{table}") == []
+
+
+async def the_directory_reads_users_and_nothing_else(place: Place) -> None:
+    async with rolled_back(place.owner):
+        await place.owner.execute("SET LOCAL ROLE taskcore_directory")
+        assert len(await place.owner.fetch("SELECT id FROM taskcore.users")) == 3
+        for statement in (
+            "SELECT FROM taskcore.tasks",
+            "DELETE FROM taskcore.users",
+            "UPDATE taskcore.users SET updated_at = now()",
+            "INSERT INTO taskcore.users (id) VALUES (1)",
+        ):
+            await _refused(place.owner, statement)
+
+
+FUNCTIONS: tuple[Probe, ...] = (
+    users_may_have_tasks_with_the_same_id,
+    a_task_is_read_by_its_user_only,
+    a_list_holds_its_users_tasks_only,
+    a_task_is_changed_by_its_user_only,
+    a_task_is_deleted_by_its_user_only,
+    an_id_of_anothers_task_is_as_free_as_any,
+    a_batch_is_stored_for_its_user_only,
+    an_administrator_sees_and_erases_the_user_named_only,
+    a_user_who_is_none_is_refused,
+    a_binding_from_outside_changes_nothing,
+    no_binding_outlives_its_call,
+    the_application_reaches_no_table,
+    the_application_takes_no_other_role,
+    the_application_is_no_administrator,
+    a_stranger_may_call_nothing,
+    a_name_of_the_callers_is_not_taken_for_ours,
+    the_directory_reads_users_and_nothing_else,
+)
+ROW_SECURITY: tuple[Probe, ...] = (
+    row_security_is_loud_when_nobody_is_bound,
+    row_security_shows_the_bound_user_only,
+    row_security_lets_nothing_be_written_for_another,
+    row_security_restrains_the_tables_owner,
+)

@@ -1,0 +1,453 @@
+"""The application's role, in the hands of somebody who has its password and knows everything."""
+
+import json
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from taskcore.roles import ROLES
+from taskcore.url import connect_arguments
+from tests.databases import Database, execute
+from tests.isolation.attempts import HARMLESS, REFUSED, Harmless, Refused
+
+VICTIM, TASK = 456, 10
+
+TABLES = ("users", "tasks", "alembic_version")
+
+STATEMENTS = (
+    "SELECT * FROM taskcore.{}",
+    "SELECT count(*) FROM taskcore.{}",
+    "SELECT 1 FROM taskcore.{} LIMIT 0",
+    "INSERT INTO taskcore.{} DEFAULT VALUES",
+    "DELETE FROM taskcore.{}",
+    "TRUNCATE taskcore.{}",
+    "TRUNCATE taskcore.{} CASCADE",
+    "COPY taskcore.{} TO STDOUT",
+    "COPY taskcore.{} FROM STDIN",
+    "LOCK TABLE taskcore.{}",
+    "ALTER TABLE taskcore.{} DISABLE ROW LEVEL SECURITY",
+    "DROP TABLE taskcore.{}",
+    "CREATE TRIGGER t AFTER INSERT ON taskcore.{} EXECUTE FUNCTION taskcore.t()",
+    "GRANT SELECT ON taskcore.{} TO taskcore_app",
+)
+
+UPDATES = (
+    "UPDATE taskcore.users SET updated_at = now()",
+    "UPDATE taskcore.tasks SET title = 'stolen'",
+    "UPDATE taskcore.alembic_version SET version_num = ''",
+    "CREATE POLICY p ON taskcore.tasks USING (true)",
+    "DROP POLICY tasks_own ON taskcore.tasks",
+    "CREATE TABLE taskcore.mine (id bigint REFERENCES taskcore.users)",
+    "CREATE FUNCTION taskcore.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "ALTER FUNCTION taskcore.task_get_v1 SECURITY INVOKER",
+)
+
+BATCH = json.dumps([{"id": 11, "title": "mine", "description": None}])
+
+# Every function that binds a user, and arguments to call it with.
+TASK_FUNCTIONS = {
+    "task_create_v1": (12, 2, "mine", None),
+    "task_create_many_v1": (3, BATCH),
+    "task_get_v1": (TASK,),
+    "task_list_v1": (None, 1000, None),
+    "task_update_v1": (TASK, 4, None, "stolen", False, None, True),
+    "task_delete_v1": (TASK, None),
+}
+USER_FUNCTIONS: dict[str, tuple[object, ...]] = {"user_get_v1": (), "user_delete_v1": ()}
+
+
+async def call(connection: asyncpg.Connection, name: str, *args: object) -> list[asyncpg.Record]:
+    places = ", ".join(f"${n}" for n in range(1, len(args) + 1))
+    return await connection.fetch(f"SELECT * FROM taskcore.{name}({places})", *args)  # noqa: S608
+
+
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def adversary(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """The application's role over a plain connection; another user has a task."""
+    connection = await asyncpg.connect(**connect_arguments(database.url))
+    await call(connection, "task_create_v1", VICTIM, TASK, 1, "theirs", "secret")
+    yield connection
+    await connection.close()
+
+
+async def _victims_task(connection: asyncpg.Connection) -> tuple[object, ...]:
+    (row,) = await call(connection, "task_get_v1", VICTIM, TASK)
+    return tuple(row)
+
+
+@pytest.mark.parametrize("binding", [None, "1", str(VICTIM), ""])
+async def test_no_table_can_be_read_or_written(
+    adversary: asyncpg.Connection, binding: str | None
+) -> None:
+    """FR-018, SC-002: whatever the session says of its user."""
+    before = await _victims_task(adversary)
+    if binding is not None:
+        await adversary.execute(
+            "SELECT set_config('taskcore.user_id', $1, false)".replace("$1", f"'{binding}'")
+        )
+    statements = [text.format(table) for text in STATEMENTS for table in TABLES]
+    for statement in (*statements, *UPDATES):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with adversary.transaction():
+                await adversary.execute(statement)
+
+    assert await _victims_task(adversary) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET ROLE {}",
+        "SET LOCAL ROLE {}",
+        "SET SESSION AUTHORIZATION {}",
+        "GRANT {} TO taskcore_app",
+    ],
+)
+async def test_no_other_role_can_be_taken(adversary: asyncpg.Connection, statement: str) -> None:
+    """FR-018."""
+    for role in {*ROLES, "postgres", "pg_read_all_data"} - {"taskcore_app"}:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with adversary.transaction():
+                await adversary.execute(statement.format(role))
+
+
+async def test_the_functions_of_administrators_are_refused(adversary: asyncpg.Connection) -> None:
+    for name in (*USER_FUNCTIONS, "user_list_v1"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await call(adversary, name, *((None, 10) if name == "user_list_v1" else (VICTIM,)))
+
+
+async def test_a_role_without_any_grant_reaches_nothing(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection
+) -> None:
+    """Nothing is granted to PUBLIC."""
+    assert await _victims_task(adversary)
+    names = [
+        row["name"]
+        for row in await owner.fetch(
+            "SELECT oid::regprocedure::text AS name FROM pg_proc "
+            "WHERE pronamespace = 'taskcore'::regnamespace"
+        )
+    ]
+    assert len(names) == 10
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute("CREATE ROLE stranger")
+    for name in names:
+        assert not await owner.fetchval(
+            "SELECT has_function_privilege('stranger', $1, 'EXECUTE')", name
+        )
+    assert not await owner.fetchval("SELECT has_schema_privilege('stranger', 'taskcore', 'USAGE')")
+    await transaction.rollback()
+
+
+@pytest.mark.parametrize("name", [*TASK_FUNCTIONS, *USER_FUNCTIONS])
+async def test_every_function_refuses_a_user_id_that_is_none(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection, name: str
+) -> None:
+    """FR-018; edge case: non-positive ids."""
+    caller = adversary if name in TASK_FUNCTIONS else owner
+    await caller.execute(f"SELECT set_config('taskcore.user_id', '{VICTIM}', false)")
+
+    for user_id in (None, 0, -1, -VICTIM):
+        with pytest.raises(asyncpg.InvalidParameterValueError, match="positive"):
+            await call(caller, name, user_id, *(TASK_FUNCTIONS | USER_FUNCTIONS)[name])
+
+
+@pytest.mark.parametrize("name", [*TASK_FUNCTIONS, *USER_FUNCTIONS])
+async def test_every_function_unbinds_the_user_before_it_returns(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection, name: str
+) -> None:
+    """FR-018: in a caller's transaction the binding would outlive the call."""
+    caller = adversary if name in TASK_FUNCTIONS else owner
+    for user_id in (123, VICTIM):
+        async with caller.transaction():
+            await call(caller, name, user_id, *(TASK_FUNCTIONS | USER_FUNCTIONS)[name])
+
+            assert await caller.fetchval("SELECT current_setting('taskcore.user_id')") == ""
+
+
+@pytest.mark.parametrize("binding", [str(VICTIM), "", "nonsense"])
+@pytest.mark.parametrize("caller", ["taskcore_app", "neon", "superuser"])
+async def test_the_functions_isolate_whoever_calls_them(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection, caller: str, binding: str
+) -> None:
+    """FR-018, SC-002: even a role that row-level security does not restrain."""
+    before = await _victims_task(adversary)
+    transaction = owner.transaction()
+    await transaction.start()
+    # What neon_superuser's members are.
+    await owner.execute("CREATE ROLE neon BYPASSRLS CREATEROLE CREATEDB")
+    await owner.execute("GRANT taskcore_app, pg_read_all_data, pg_write_all_data TO neon")
+    await owner.execute(f"SET LOCAL ROLE {'postgres' if caller == 'superuser' else caller}")
+    await owner.execute(f"SELECT set_config('taskcore.user_id', '{binding}', true)")
+
+    for name in ("task_get_v1", "task_list_v1", "task_update_v1", "task_delete_v1"):
+        assert await call(owner, name, 123, *TASK_FUNCTIONS[name]) == []
+    # The id of another's task is as free as any.
+    (mine,) = await call(owner, "task_create_v1", 123, TASK, 1, "mine", None)
+    assert mine["user_id"] == 123
+    (mine,) = await call(owner, "task_list_v1", 123, None, 1000, None)
+    assert mine["title"] == "mine"
+
+    await owner.execute("RESET ROLE")
+    assert await _victims_task(owner) == before
+    await transaction.rollback()
+
+
+@pytest.mark.inspects
+async def test_a_function_bound_to_no_user_fails_loudly(owner: asyncpg.Connection) -> None:
+    """Row-level security by itself: unbound is an error, never an empty answer."""
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute("SET LOCAL ROLE taskcore_definer")
+    for table in ("users", "tasks"):
+        with pytest.raises(asyncpg.UndefinedObjectError):
+            async with owner.transaction():
+                await owner.execute("INSERT INTO taskcore.users (id) VALUES (1)")
+        with pytest.raises(asyncpg.PostgresError):
+            async with owner.transaction():
+                await owner.fetch(f"SELECT * FROM taskcore.{table} WHERE false OR true")  # noqa: S608
+    await transaction.rollback()
+
+
+@pytest.mark.inspects
+async def test_the_policy_alone_hides_other_users(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection
+) -> None:
+    """FR-018: the second wall, without the query's own condition."""
+    assert await _victims_task(adversary)
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute("SET LOCAL ROLE taskcore_definer")
+    await owner.execute("SELECT set_config('taskcore.user_id', '123', true)")
+    assert await owner.fetch("SELECT * FROM taskcore.tasks") == []
+    assert await owner.execute("UPDATE taskcore.tasks SET title = 'stolen'") == "UPDATE 0"
+    assert await owner.execute("DELETE FROM taskcore.tasks") == "DELETE 0"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with owner.transaction():
+            await owner.execute(
+                "INSERT INTO taskcore.tasks (user_id, id, write_id, title) "
+                "VALUES ($1, 99, 1, 'planted')",
+                VICTIM,
+            )
+    await transaction.rollback()
+
+
+async def test_the_directory_lists_users_and_never_tasks(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection
+) -> None:
+    assert await _victims_task(adversary)
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute("SET LOCAL ROLE taskcore_directory")
+    assert [row["id"] for row in await owner.fetch("SELECT id FROM taskcore.users")] == [VICTIM]
+    for statement in ("SELECT 1 FROM taskcore.tasks", "DELETE FROM taskcore.users"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with owner.transaction():
+                await owner.execute(statement)
+    await transaction.rollback()
+
+
+async def _theirs(owner: asyncpg.Connection) -> list[asyncpg.Record]:
+    return await owner.fetch("SELECT * FROM taskcore.tasks WHERE user_id <> 123")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        pytest.param(
+            attempt,
+            id=attempt.name,
+            marks=[pytest.mark.inspects] if attempt.by_row_security else [],
+        )
+        for attempt in REFUSED
+    ],
+)
+async def test_it_is_refused(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection, attempt: Refused
+) -> None:
+    """FR-018, SC-002."""
+    before = await _theirs(owner)
+    *first, last = attempt.statements
+    transaction = adversary.transaction()
+    await transaction.start()
+    for statement in first:
+        await adversary.execute(statement)
+    with pytest.raises(asyncpg.PostgresError) as refusal:
+        await adversary.fetch(last)
+    await transaction.rollback()
+
+    assert refusal.value.sqlstate == attempt.code, refusal.value
+    # An error may carry values of the row at fault: the adversary's own.
+    assert not {"theirs", "secret", str(VICTIM)} & _words(refusal.value)
+    assert await _theirs(owner) == before
+
+
+def _words(error: asyncpg.PostgresError) -> set[str]:
+    told = " ".join(str(value) for value in error.as_dict().values())
+    return set("".join(c if c.isalnum() else " " for c in told).split())
+
+
+@pytest.mark.parametrize("attempt", HARMLESS, ids=lambda attempt: attempt.name)
+async def test_it_is_harmless(
+    adversary: asyncpg.Connection, owner: asyncpg.Connection, attempt: Harmless
+) -> None:
+    """FR-018, SC-002."""
+    await owner.execute("ANALYZE taskcore.tasks")
+    before = await _theirs(owner)
+    transaction = adversary.transaction()
+    await transaction.start()
+    *first, last = attempt.statements
+    for statement in first:
+        await adversary.execute(statement)
+    rows = await adversary.fetch(last)
+    await transaction.rollback()
+
+    assert tuple(tuple(row) for row in rows) == attempt.answer
+    assert await _theirs(owner) == before
+
+
+@pytest.mark.parametrize("mode", ["auto", "force_generic_plan", "force_custom_plan"])
+async def test_a_statement_and_its_plan_serve_one_user_after_another(
+    adversary: asyncpg.Connection, mode: str
+) -> None:
+    """FR-018: after five executions a plan may be kept, here and inside the functions."""
+    await adversary.execute(f"SET plan_cache_mode = {mode}")
+    await call(adversary, "task_create_v1", 123, 11, 2, "mine", None)
+    get = await adversary.prepare("SELECT title FROM taskcore.task_get_v1($1, $2)")
+    listed = await adversary.prepare("SELECT title FROM taskcore.task_list_v1($1, NULL, 9, NULL)")
+    for _ in range(12):
+        assert await get.fetch(VICTIM, TASK) == [("theirs",)]
+        assert await get.fetch(123, TASK) == []
+        assert await get.fetch(123, 11) == [("mine",)]
+        assert await listed.fetch(VICTIM) == [("theirs",)]
+        assert await listed.fetch(123) == [("mine",)]
+
+
+@pytest.mark.parametrize("hold", ["WITHOUT HOLD", "WITH HOLD"])
+async def test_a_cursor_keeps_to_the_user_it_was_opened_for(
+    adversary: asyncpg.Connection, hold: str
+) -> None:
+    """FR-018: whoever is bound, or called for, between two fetches."""
+    await call(adversary, "task_create_v1", 123, 11, 2, "mine", None)
+    await call(adversary, "task_create_v1", 123, 12, 2, "mine", None)
+    async with adversary.transaction():
+        await adversary.execute(
+            f"DECLARE c CURSOR {hold} FOR SELECT title "  # noqa: S608
+            "FROM taskcore.task_list_v1(123, NULL, 9, NULL)"
+        )
+        await adversary.execute(f"SET LOCAL taskcore.user_id = '{VICTIM}'")
+        assert await adversary.fetch("FETCH 1 FROM c") == [("mine",)]
+        assert await call(adversary, "task_get_v1", VICTIM, TASK)
+        assert await adversary.fetch("FETCH ALL FROM c") == [("mine",)]
+
+
+async def test_what_another_session_runs_shows_no_value(
+    adversary: asyncpg.Connection, database: Database
+) -> None:
+    """One role, so one sees the other's statements: they hold parameters, never values."""
+    other = await asyncpg.connect(**connect_arguments(database.url))
+    transaction = other.transaction()
+    await transaction.start()
+    await call(other, "task_update_v1", VICTIM, TASK, 9, None, "confidential", False, None, None)
+
+    seen = await adversary.fetch(
+        "SELECT query FROM pg_stat_activity WHERE pid = $1", other.get_server_pid()
+    )
+    assert [row["query"] for row in seen] == [
+        "SELECT * FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
+    ]
+    # Locks name tables and transactions; a row's only while somebody waits for it.
+    locks = await adversary.fetch(
+        "SELECT DISTINCT locktype FROM pg_locks WHERE pid = $1", other.get_server_pid()
+    )
+    assert {row["locktype"] for row in locks} == {"relation", "transactionid", "virtualxid"}
+    await transaction.rollback()
+    await other.close()
+
+
+async def test_another_users_lock_is_not_felt(
+    adversary: asyncpg.Connection, database: Database
+) -> None:
+    """FR-008: a task that is being written by its user is as missing as any."""
+    other = await asyncpg.connect(**connect_arguments(database.url))
+    transaction = other.transaction()
+    await transaction.start()
+    await call(other, "task_update_v1", VICTIM, TASK, 9, None, "x", False, None, None)
+    await call(other, "task_create_v1", VICTIM, 77, 9, "x", None)
+
+    # A wait would end in an error.
+    await adversary.execute("SET lock_timeout = '1ms'")
+    for task in (TASK, 77):
+        assert await call(adversary, "task_get_v1", 123, task) == []
+        assert await call(adversary, "task_delete_v1", 123, task, None) == []
+        (mine,) = await call(adversary, "task_create_v1", 123, task, 3, "mine", None)
+        assert mine["user_id"] == 123
+    await transaction.rollback()
+    await other.close()
+
+
+async def test_advisory_locks_hold_nobody_up(
+    adversary: asyncpg.Connection, database: Database
+) -> None:
+    """The functions take none: they tell nothing, and holding them stops no other user."""
+    for number in (VICTIM, TASK, 0x7461736B636F7265):
+        await adversary.execute(f"SELECT pg_advisory_lock({number})")
+    other = await asyncpg.connect(**connect_arguments(database.url))
+    await other.execute("SET lock_timeout = '1ms'")
+    assert await call(other, "task_update_v1", VICTIM, TASK, 9, None, "x", False, None, None)
+    await other.close()
+
+
+async def test_nothing_is_notified(adversary: asyncpg.Connection, database: Database) -> None:
+    heard: list[object] = []
+    for channel in ("tasks", "users", "taskcore"):
+        await adversary.add_listener(channel, lambda *message: heard.append(message))
+    other = await asyncpg.connect(**connect_arguments(database.url))
+    await call(other, "task_update_v1", VICTIM, TASK, 9, None, "x", False, None, None)
+    await other.close()
+
+    # Notifications come with the answer to the next statement.
+    await adversary.execute("SELECT 1")
+    assert heard == []
+    await adversary.reset()
+
+
+async def test_the_servers_debug_output_shows_no_row(
+    adversary: asyncpg.Connection, database: Database
+) -> None:
+    """Trees of the functions' queries, yes; what the queries read, no."""
+    await execute(database.owner_url, "ANALYZE taskcore.tasks")
+    said: list[str] = []
+    adversary.add_log_listener(lambda _connection, message: said.append(str(message.as_dict())))
+    for setting in ("debug_print_parse", "debug_print_rewritten", "debug_print_plan"):
+        await adversary.execute(f"SET {setting} = on")
+    await adversary.execute("SET client_min_messages = debug5")
+    assert await call(adversary, "task_get_v1", 123, TASK) == []
+    await adversary.execute("SET client_min_messages = warning")
+
+    assert said
+    assert not [line for line in said if "theirs" in line or "secret" in line]
+
+
+async def test_the_counters_are_of_all_users_together(adversary: asyncpg.Connection) -> None:
+    """Whoever has the application's password may count all writes, but nobody's own."""
+    columns = await adversary.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'pg_stat_user_tables'::regclass "
+        "AND attnum > 0 AND atttypid NOT IN ('int8'::regtype, 'timestamptz'::regtype, "
+        "'float8'::regtype)"
+    )
+    assert {row["attname"] for row in columns} == {"relid", "schemaname", "relname"}
+    tables = await adversary.fetch(
+        "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'taskcore' ORDER BY 1"
+    )
+    assert [row["relname"] for row in tables] == ["alembic_version", "tasks", "users"]

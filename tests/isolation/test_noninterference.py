@@ -1,0 +1,251 @@
+"""What a user is told is the same whether or not other users act: at every face, generated.
+
+`pytest` runs a few programs. ``pytest -m thorough`` runs 1,000 over all faces,
+``TASKCORE_EXAMPLES`` as many as it says, and ``--hypothesis-profile=thorough`` as many as
+that profile says.
+"""
+
+import asyncio
+import itertools
+import os
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+
+from taskcore import TaskStore, UserTasks
+from taskcore.ids import IdGenerator
+from taskcore.testing import (
+    Cancelled,
+    Create,
+    Interference,
+    LibraryFace,
+    List,
+    Observation,
+    Operation,
+    RestFace,
+    check_noninterference,
+)
+from taskcore_http import create_app
+from tests.databases import Database
+from tests.isolation import faces
+from tests.isolation.faces import MakeFace
+from tests.taskcore_http.server import serving
+
+
+def _total() -> int:
+    if settings.get_current_profile_name() == "thorough":
+        return settings().max_examples
+    return int(os.environ.get("TASKCORE_EXAMPLES", "1000"))
+
+
+# Read before a test's own environment hides it.
+TOTAL = _total()
+
+# A few programs, and of many how many in a hundred: an invocation of taskctl connects anew.
+FACES = {
+    "library": (faces.library, 60, 60),
+    "rest": (faces.rest, 40, 25),
+    "mounted": (faces.mounted, 25, 13),
+    "cli_json": (faces.cli_json, 3, 1),
+    "cli_text": (faces.cli_text, 3, 1),
+}
+
+
+def few(programs: int) -> settings:
+    return settings(max_examples=programs, derandomize=False, database=None, print_blob=True)
+
+
+@pytest.mark.parametrize(("make", "programs"), [face[:2] for face in FACES.values()], ids=FACES)
+def test_no_user_senses_another(make: MakeFace, programs: int, database: Database) -> None:
+    """FR-008, FR-018, SC-002."""
+    evidence = check_noninterference(make(database.url), settings=few(programs))
+
+    assert evidence.programs >= programs
+    assert evidence.others
+    assert evidence.foreign
+
+
+async def test_no_user_of_a_server_senses_another(store: TaskStore) -> None:
+    """FR-008, FR-018, SC-002: at a URL."""
+    async with serving(create_app(store=store)) as server:
+        face = RestFace(server.client())
+        await asyncio.to_thread(check_noninterference, face, settings=few(4))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("make", "percent"), [(make, percent) for make, _, percent in FACES.values()], ids=FACES
+)
+def test_no_user_senses_another_in_many_programs(
+    make: MakeFace, percent: int, database: Database
+) -> None:
+    """FR-008, FR-018, SC-002."""
+    programs = -(-TOTAL * percent // 100)
+
+    evidence = check_noninterference(make(database.url), settings=few(programs))
+
+    assert evidence.programs >= programs
+
+
+# The check itself: what it must find, in no more programs than are its default.
+
+
+class Leaking(LibraryFace):
+    """The library, with something between it and its users."""
+
+    def __init__(self, store: TaskStore) -> None:
+        super().__init__(store)
+        self.total = 0
+        self.everybodys: set[int] = set()
+        self.last_user: int | None = None
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        observation = await super().perform(user_id, operation, target)
+        self.total += len(observation.created)
+        self.everybodys.update(observation.created)
+        return observation
+
+
+class TellsForeignFromMissing(Leaking):
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        observation = await super().perform(user_id, operation, target)
+        if observation.outcome == "TaskNotFound" and target in self.everybodys:
+            return Observation("TaskNotFound", {"text": "task is not yours"})
+        return observation
+
+
+class RefusesForeignCursors(Leaking):
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        own = await super().perform(user_id, List(), None)
+        if isinstance(operation, List) and target in self.everybodys - {
+            task["id"] for task in own.value
+        }:
+            return Observation("BadCursor")
+        return await super().perform(user_id, operation, target)
+
+
+class CountsAllTasks(Leaking):
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        observation = await super().perform(user_id, operation, target)
+        if isinstance(operation, List) and observation.outcome == "returned":
+            return Observation("returned", {"tasks": observation.value, "total": self.total})
+        return observation
+
+
+class TakesTheUserBefore(Leaking):
+    """Like an identity that is kept where two requests at once find the same."""
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        self.last_user = user_id
+        await asyncio.sleep(0)
+        return await super().perform(self.last_user, operation, target)
+
+
+class WritesForAnother(Leaking):
+    """A user's tenth task goes to the user before."""
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        wrong = self.last_user or user_id
+        self.last_user = user_id
+        if isinstance(operation, Create) and self.total % 10 == 9:
+            self.total += 1
+            return await super().perform(wrong, operation, target)
+        return await super().perform(user_id, operation, target)
+
+
+@pytest.mark.parametrize("leak", Leaking.__subclasses__())
+def test_a_leak_is_found(leak: type[Leaking], database: Database) -> None:
+    found = found_in(leak(TaskStore(database.url)))
+
+    assert "depends on what other users do" in found or "ids fall" in found
+
+
+def found_in(face: Any) -> str:
+    quick = settings(phases=[Phase.generate], derandomize=False, database=None)
+    with pytest.raises(Interference) as found:
+        check_noninterference(face, settings=quick)
+    return str(found.value)
+
+
+def _counting() -> Callable[..., int]:
+    counter = itertools.count(1)
+    return lambda _self, _user: next(counter)
+
+
+def _pushed() -> Callable[..., int]:
+    """Ids that others' writes push into the future."""
+    last = 0
+
+    def take(_self: object, _user: int) -> int:
+        nonlocal last
+        last = max(last + (100 << 12), (time.time_ns() // 1_000_000 - 1_735_689_600_000) << 12)
+        return last
+
+    return take
+
+
+def _shared() -> Callable[..., int]:
+    """The library's own ids, but for the one thing that keeps users apart."""
+    by_user = IdGenerator.next
+    return lambda self, _user: by_user(self, 1)
+
+
+@pytest.mark.parametrize(
+    ("numbering", "words"),
+    [(_counting, "tells the time"), (_pushed, "tells the time"), (_shared, "carry on")],
+)
+def test_ids_that_tell_of_others_are_found(
+    numbering: Callable[[], Callable[..., int]],
+    words: str,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(IdGenerator, "next", numbering())
+
+    found = found_in(faces.library(database.url))
+
+    # What the ids tell may show in the user's answers first.
+    assert words in found or "depends on what other users do" in found
+
+
+def test_ids_that_fall_are_found(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(_self: object, _user: int) -> int:
+        now = time.time_ns() // 1_000_000 - 1_735_689_600_000
+        return now << 12 | secrets.randbits(12)
+
+    monkeypatch.setattr(IdGenerator, "next", take)
+
+    found = found_in(faces.library(database.url))
+
+    # Where they fall, lists are ordered otherwise in one run than in the other.
+    assert "ids fall" in found or "depends on what other users do" in found
+
+
+async def test_a_cancelled_call_that_is_half_done_is_seen(
+    store: TaskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = UserTasks.update
+
+    async def update(self: UserTasks, task_id: int, **changes: Any) -> Any:
+        for name, value in changes.items():
+            task = await whole(self, task_id, **{name: value})  # type: ignore[misc]
+        return task
+
+    monkeypatch.setattr(UserTasks, "update", update)
+    face = LibraryFace(store)
+    seen = [await face.perform(1, Cancelled("update", turns), None) for turns in range(100)]
+
+    assert any("changed" in observation.value for observation in seen)
+    assert await store.for_user(1).list() == (await store.for_user(2).list())
+
+
+def test_a_face_that_only_refuses_does_not_pass(database: Database) -> None:
+    face = faces.rest(database.url)
+    face._prefix = "/nowhere"
+
+    with pytest.raises(AssertionError, match="does not create a task"):
+        check_noninterference(face)

@@ -1,0 +1,165 @@
+"""Isolation of the policies, proved by pgrls, a tool that knows nothing of this project.
+
+https://github.com/pgrls/pgrls. Its modes: ``anon``, an unbound session reads no row;
+``cross-tenant``, a session bound to one user reads no other's; ``write``, nor writes one.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.databases import Database, execute
+
+pytestmark = pytest.mark.inspects
+
+CONFIGURATION = Path(__file__).parents[2] / "pgrls.toml"
+PGRLS = Path(sys.executable).with_name("pgrls")
+MODES = ("anon", "cross-tenant", "write")
+PROVEN = "isolated"
+BOUND = "current_setting('taskcore.user_id')::bigint"
+
+
+def pgrls(database: Database, command: str, *options: str, config: Path) -> tuple[int, Any]:
+    """Run a command of pgrls as the owner; return its exit code and what it says."""
+    result = subprocess.run(
+        [
+            str(PGRLS),
+            command,
+            *("--database-url", database.owner_url, "--schemas", "taskcore"),
+            *("--config", str(config), "--format", "json", *options),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout, result.stderr
+    return result.returncode, json.loads(result.stdout)
+
+
+def verdicts(database: Database, table: str, mode: str, config: Path) -> tuple[str, dict[str, str]]:
+    """Return the verdict on a table, and those on its policies."""
+    _, answer = pgrls(database, "verify", "--mode", mode, config=config)
+    (found,) = [row for row in answer["tables"] if row["table"] == f"taskcore.{table}"]
+    return found["verdict"], {row["policy"]: row["verdict"] for row in found["policies"]}
+
+
+@pytest.fixture
+def by_id(tmp_path: Path) -> Path:
+    """A configuration in which ``id`` is whom a row belongs to: true of users alone."""
+    path = tmp_path / "by_id.toml"
+    path.write_text('[lint.rules.SEC021]\nidentity_columns = ["id"]\n', "utf-8")
+    return path
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A configuration that says nothing."""
+    path = tmp_path / "bare.toml"
+    path.write_text("", "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_tasks_are_proved_isolated(database: Database, mode: str) -> None:
+    """FR-018, SC-002: by ``user_id``, and by nothing else."""
+    assert verdicts(database, "tasks", mode, CONFIGURATION) == (PROVEN, {"tasks_own": PROVEN})
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_users_are_proved_isolated_but_for_the_directory(
+    database: Database, by_id: Path, mode: str
+) -> None:
+    """FR-018: ``users_directory`` shows ids and dates of all to the owner of one function."""
+    table, policies = verdicts(database, "users", mode, by_id)
+
+    expected = {"users_own": PROVEN}
+    if mode == "anon":
+        # An unbound session is not the directory's role.
+        expected["users_directory"] = PROVEN
+    if mode == "cross-tenant":
+        expected["users_directory"] = "unverified"
+    assert policies == expected
+    assert table == ("unverified" if mode == "cross-tenant" else PROVEN)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_users_without_the_directory_are_proved_isolated(
+    database: Database, by_id: Path, mode: str
+) -> None:
+    """FR-018: on a copy of the database that lacks the one exception."""
+    asyncio.run(execute(database.owner_url, "DROP POLICY users_directory ON taskcore.users"))
+
+    assert verdicts(database, "users", mode, by_id) == (PROVEN, {"users_own": PROVEN})
+
+
+@pytest.mark.parametrize(
+    ("statement", "mode"),
+    [
+        ("ALTER POLICY tasks_own ON taskcore.tasks USING (true)", "cross-tenant"),
+        ("ALTER POLICY tasks_own ON taskcore.tasks TO PUBLIC USING (true)", "anon"),
+        ("ALTER POLICY tasks_own ON taskcore.tasks WITH CHECK (true)", "write"),
+        ("ALTER POLICY tasks_own ON taskcore.tasks USING (id > 0)", "write"),
+        (
+            f"ALTER POLICY tasks_own ON taskcore.tasks USING (user_id = {BOUND} OR completed)",
+            "cross-tenant",
+        ),
+        (f"ALTER POLICY tasks_own ON taskcore.tasks USING (id = {BOUND})", "cross-tenant"),
+        (
+            "CREATE POLICY more ON taskcore.tasks FOR DELETE TO taskcore_definer USING (completed)",
+            "write",
+        ),
+    ],
+)
+def test_a_broken_policy_is_not_proved(database: Database, statement: str, mode: str) -> None:
+    asyncio.run(execute(database.owner_url, statement))
+
+    code, _ = pgrls(database, "verify", "--mode", mode, "--strict", config=CONFIGURATION)
+
+    table, _ = verdicts(database, "tasks", mode, CONFIGURATION)
+    assert code != 0
+    assert table != PROVEN
+
+
+def test_row_security_switched_off_is_found(database: Database) -> None:
+    """A table without row-level security is nothing to prove: lint says that it is there."""
+    asyncio.run(
+        execute(database.owner_url, "ALTER TABLE taskcore.tasks DISABLE ROW LEVEL SECURITY")
+    )
+
+    code, answer = pgrls(database, "lint", config=CONFIGURATION)
+
+    assert code != 0
+    assert "taskcore.tasks" in {finding["location"] for finding in answer["violations"]}
+
+
+def test_lint_finds_nothing(database: Database) -> None:
+    code, answer = pgrls(database, "lint", config=CONFIGURATION)
+
+    assert answer["violations"] == []
+    assert code == 0
+
+
+def test_every_exception_is_needed(database: Database, bare: Path) -> None:
+    """Without exceptions lint finds exactly what is excepted."""
+    _, answer = pgrls(database, "lint", config=bare)
+
+    rules = tomllib.loads(CONFIGURATION.read_text("utf-8"))["lint"]["rules"]
+    excepted = {
+        (rule, name) for rule, options in rules.items() for name in options.get("allowlist", ())
+    }
+    assert {(found["rule_id"], found["location"]) for found in answer["violations"]} == excepted
+
+
+def test_every_exception_has_its_reason() -> None:
+    """In a comment above the rule."""
+    paragraphs = CONFIGURATION.read_text("utf-8").split("\n\n")
+    rules = [paragraph for paragraph in paragraphs if "[lint.rules." in paragraph]
+
+    assert rules
+    assert [paragraph for paragraph in rules if not paragraph.startswith("# ")] == []

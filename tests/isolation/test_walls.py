@@ -1,0 +1,28 @@
+"""The variants with one wall really lack the other."""
+
+import pytest
+
+from taskcore.catalog import Catalog, differences
+from taskcore.embedded import EmbeddedServer
+from tests.databases import read_catalog
+from tests.isolation import walls
+
+
+def test_every_query_names_its_user() -> None:
+    """FR-018: fails as well when a function uses its user in a way that is not known."""
+    assert len(walls.predicates()) == sum(walls.QUERIES.values()) == 15
+    assert "= p_user_id" not in walls.without("predicates")
+
+
+async def test_the_wall_named_is_away_and_nothing_else(
+    server: EmbeddedServer, template_catalog: Catalog, pytestconfig: pytest.Config
+) -> None:
+    """In a run with both walls: nothing is."""
+    expected = {
+        None: set(),
+        "rls": {"relation tasks", "relation users"},
+        "predicates": {f"function taskcore.{name}" for name in walls.QUERIES},
+    }[pytestconfig.getoption("--without")]
+
+    assert await read_catalog(server.owner_url) == template_catalog
+    assert {line.split(":")[0].split("(")[0] for line in differences(template_catalog)} == expected

@@ -1,0 +1,139 @@
+"""The two walls between users, and the shipped SQL with one of them taken away.
+
+The first wall is the predicate ``user_id = p_user_id`` of every query, the second
+row-level security. ``pytest --without rls`` and ``pytest --without predicates`` run
+the tests against one wall alone.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from taskcore import catalog
+
+Wall = Literal["rls", "predicates"]
+WALLS: tuple[Wall, ...] = ("rls", "predicates")
+
+_FUNCTION = re.compile(
+    r"^CREATE OR REPLACE FUNCTION taskcore\.(\w+)\(.*?^AS \$\$(.*?)\$\$;$", re.DOTALL | re.MULTILINE
+)
+_PREDICATE = re.compile(r"\b(t\.user_id|u\.id) = p_user_id\b")
+
+# What else a function may do with its user: declare them, refuse one that is none,
+# bind them, write them into a row. Anything unlisted is a use nobody thought of.
+_OTHER_USES = re.compile(
+    r"p_user_id bigint\b"
+    r"|p_user_id IS NULL OR p_user_id < 1\b"
+    r"|set_config\('taskcore\.user_id', p_user_id::text, true\)"
+    r"|INSERT INTO taskcore\.users \(id\) VALUES \(p_user_id\)"
+    r"|VALUES \(p_user_id, p_id, p_write_id, p_title, p_description\)"
+    r"|SELECT p_user_id, b\.id, p_write_id, b\.title, b\.description\b"
+)
+_TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")
+
+# Of every function, how many queries it has that read or change rows.
+QUERIES = {
+    "task_create_v1": 1,
+    "task_create_many_v1": 3,
+    "task_get_v1": 1,
+    "task_list_v1": 3,
+    "task_update_v1": 2,
+    "task_delete_v1": 2,
+    "user_get_v1": 2,
+    "user_delete_v1": 1,
+}
+DIRECTORY = "user_list_v1"
+"""The one function that reads every user's row, by its own role and policy."""
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """One ``… = p_user_id`` of one query, and where in the script it stands."""
+
+    function: str
+    number: int
+    column: str
+    start: int
+    end: int
+
+    def replaced(self, text: str) -> Callable[[str], str]:
+        """Make the edit of the script that puts another condition in its place."""
+        return lambda script: (
+            script[: self.start] + text.format(column=self.column) + script[self.end :]
+        )
+
+
+def predicates() -> tuple[Predicate, ...]:
+    """Find every predicate; fails when a query has none, or a user is used in a new way."""
+    script = catalog.sql("functions")
+    found = [
+        Predicate(
+            function=function[1],
+            number=number,
+            column=match[1],
+            start=function.start() + match.start(),
+            end=function.start() + match.end(),
+        )
+        for function in _FUNCTION.finditer(script)
+        for number, match in enumerate(_PREDICATE.finditer(function[0]), 1)
+    ]
+    assert Counter(predicate.function for predicate in found) == QUERIES
+    for function in _FUNCTION.finditer(script):
+        if function[1] != DIRECTORY:
+            assert len(_TABLE.findall(function[0])) == QUERIES.get(function[1], 0), function[1]
+    rest = _OTHER_USES.sub("", _PREDICATE.sub("", script))
+    assert "p_user_id" not in rest, "a use of the user that these tests do not know"
+    return tuple(found)
+
+
+def body_edited(function: str, pattern: str, replacement: str) -> Callable[[str], str]:
+    """Make the edit of the script that rewrites one place in one function."""
+
+    def edit(script: str) -> str:
+        (whole,) = (match for match in _FUNCTION.finditer(script) if match[1] == function)
+        edited = whole[0].replace(pattern, replacement)
+        assert whole[0].count(pattern) == 1, f"{function}: {pattern}"
+        return script[: whole.start()] + edited + script[whole.end() :]
+
+    return edit
+
+
+def without_predicates(script: str) -> str:
+    """Take every predicate out of the functions' script, whatever became of it before."""
+    predicates()
+    return _PREDICATE.sub("true", script)
+
+
+def replacing(script: str) -> str:
+    """Return one statement list that puts these bodies in place; for a superuser.
+
+    Owners and privileges stay as they are in the database.
+    """
+    return "".join(f"{match[0]}\n" for match in _FUNCTION.finditer(script))
+
+
+def without(wall: Wall, script: str | None = None) -> str:
+    """Return the SQL, for a superuser, that takes a wall away.
+
+    Args:
+        wall: Which.
+        script: The functions to start from; None: those that are shipped.
+    """
+    if wall == "predicates":
+        return replacing(without_predicates(script or catalog.sql("functions")))
+    return "".join(
+        f"ALTER TABLE taskcore.{table} NO FORCE ROW LEVEL SECURITY;"
+        f"ALTER TABLE taskcore.{table} DISABLE ROW LEVEL SECURITY;"
+        for table in ("users", "tasks")
+    )
+
+
+def shipped() -> str:
+    """Return the SQL, for a superuser, that puts both walls back."""
+    return replacing(catalog.sql("functions")) + "".join(
+        f"ALTER TABLE taskcore.{table} ENABLE ROW LEVEL SECURITY;"
+        f"ALTER TABLE taskcore.{table} FORCE ROW LEVEL SECURITY;"
+        for table in ("users", "tasks")
+    )

@@ -1,0 +1,217 @@
+"""Task ids: time-ordered, rising for each user, telling nothing of another."""
+
+import time
+
+import pytest
+
+from taskcore import DatabaseError, TaskStore
+from taskcore.ids import COUNTER_BITS, EPOCH_MS, IdGenerator, new_write_id
+from taskcore.limits import MAX_ID
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, millisecond: int) -> None:
+        self.millisecond = millisecond
+
+    def time_ns(self) -> int:
+        return (self.millisecond + EPOCH_MS) * 1_000_000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(1000)
+    monkeypatch.setattr(time, "time_ns", clock.time_ns)
+    return clock
+
+
+def test_an_id_is_an_integer_that_javascript_can_carry() -> None:
+    """FR-002."""
+    assert 1 <= IdGenerator().next(1) <= MAX_ID
+
+
+def test_ids_last_until_the_41_bits_are_used_up(clock: Clock) -> None:
+    clock.millisecond = 2**41 - 1
+    assert IdGenerator().next(1).bit_length() == 53
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_upper_bits_are_the_milliseconds_since_2025() -> None:
+    assert IdGenerator().next(1) >> COUNTER_BITS == 1000
+
+
+def test_ids_of_a_user_rise_strictly() -> None:
+    """FR-002, and more of them than one millisecond holds."""
+    ids = IdGenerator()
+    made = [ids.next(1) for _ in range(20_000)]
+    assert made == sorted(set(made))
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_full_millisecond_flows_over_into_the_next() -> None:
+    ids = IdGenerator()
+    made = [ids.next(1) for _ in range(3 * 2**COUNTER_BITS)]
+
+    assert made == sorted(set(made))
+    assert made[-1] >> COUNTER_BITS > 1000
+
+
+@pytest.mark.usefixtures("clock")
+def test_after_an_overflow_the_count_starts_at_random_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = iter([2**COUNTER_BITS - 1, 77])
+    monkeypatch.setattr("secrets.randbits", lambda _bits: next(starts))
+    ids = IdGenerator()
+
+    assert ids.next(1) == (1000 << COUNTER_BITS) + 2**COUNTER_BITS - 1
+    assert ids.next(1) == (1001 << COUNTER_BITS) + 77
+
+
+def test_a_later_millisecond_makes_larger_ids(clock: Clock) -> None:
+    ids = IdGenerator()
+    first = ids.next(1)
+    clock.millisecond += 1
+
+    assert ids.next(1) > first
+    assert IdGenerator().next(2) > first
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_count_starts_at_random() -> None:
+    starts = {IdGenerator().next(1) for _ in range(50)}
+    assert len(starts) > 25
+
+
+@pytest.mark.usefixtures("clock")
+def test_ids_tell_nothing_of_another_user() -> None:
+    """FR-018: the ids of one user are consecutive, whatever another does between them."""
+    ids = IdGenerator()
+    mine = []
+    for _ in range(10):
+        mine.append(ids.next(1))
+        for _ in range(100):
+            ids.next(2)
+
+    same_millisecond = [task_id for task_id in mine if task_id >> COUNTER_BITS == 1000]
+    assert same_millisecond == list(
+        range(same_millisecond[0], same_millisecond[0] + len(same_millisecond))
+    )
+
+
+@pytest.mark.usefixtures("clock")
+def test_two_users_start_independently(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = iter([5, 4000])
+    monkeypatch.setattr("secrets.randbits", lambda _bits: next(starts))
+    ids = IdGenerator()
+
+    assert ids.next(1) & (2**COUNTER_BITS - 1) == 5
+    assert ids.next(2) & (2**COUNTER_BITS - 1) == 4000
+
+
+def test_ids_rise_when_the_clock_steps_back(clock: Clock) -> None:
+    ids = IdGenerator()
+    made = [ids.next(1)]
+    for step in (-500, 1, -100, 3, 0):
+        clock.millisecond += step
+        made += [ids.next(1) for _ in range(5)]
+
+    assert made == sorted(set(made))
+
+
+def test_a_new_user_after_a_step_back_is_no_earlier(clock: Clock) -> None:
+    ids = IdGenerator()
+    ids.next(1)
+    clock.millisecond -= 500
+
+    assert ids.next(2) >> COUNTER_BITS == 1000
+
+
+def test_what_was_known_of_a_user_is_dropped_after_its_millisecond(clock: Clock) -> None:
+    ids = IdGenerator()
+    for user in range(1, 1001):
+        ids.next(user)
+    clock.millisecond += 1
+    ids.next(1)
+
+    assert set(ids._last) == {1}
+
+
+def test_a_user_ahead_of_the_clock_is_not_forgotten(clock: Clock) -> None:
+    ids = IdGenerator()
+    made = [ids.next(1) for _ in range(3 * 2**COUNTER_BITS)]
+    clock.millisecond += 1
+    made.append(ids.next(1))
+
+    assert made == sorted(set(made))
+
+
+def test_write_ids_are_random_and_fit_a_bigint() -> None:
+    made = {new_write_id() for _ in range(1000)}
+
+    assert len(made) == 1000
+    assert all(0 <= write_id < 2**63 for write_id in made)
+
+
+# Two stores may make the same id for one user.
+
+
+class Repeating(IdGenerator):
+    """Gives out some ids that are in use already, then its own."""
+
+    def __init__(self, *used: int) -> None:
+        super().__init__()
+        self.used = list(used)
+
+    def next(self, user_id: int) -> int:
+        return self.used.pop(0) if self.used else super().next(user_id)
+
+
+async def test_a_create_whose_id_is_taken_takes_another(store: TaskStore) -> None:
+    """FR-002; edge case: two creates at once never collide or get lost."""
+    first = await store.for_user(1).create("first")
+    store._ids = Repeating(first.id, first.id)
+
+    second = await store.for_user(1).create("second")
+
+    assert second.id > first.id
+    assert (await store.for_user(1).list()).items == (second, first)
+
+
+async def test_another_users_id_is_not_taken(store: TaskStore) -> None:
+    """FR-018."""
+    first = await store.for_user(1).create("first")
+    store._ids = Repeating(first.id)
+
+    assert (await store.for_user(2).create("second")).id == first.id
+
+
+@pytest.mark.parametrize("places", [(0,), (1,), (4,), (0, 1), (1, 3), (0, 1, 2, 3, 4)])
+async def test_a_batch_with_taken_ids_keeps_its_order(
+    store: TaskStore, places: tuple[int, ...]
+) -> None:
+    """Edge case: no collision, nothing lost."""
+    tasks = store.for_user(1)
+    used = await tasks.create_many([{"title": f"old {n}"} for n in range(5)])
+    ids = [used[n].id if n in places else used[n].id - 2**30 for n in range(5)]
+    store._ids = Repeating(*ids)
+
+    created = await store.for_user(1).create_many([{"title": f"new {n}"} for n in range(5)])
+
+    assert [task.title for task in created] == [f"new {n}" for n in range(5)]
+    assert [task.id for task in created] == sorted({task.id for task in created})
+    assert not {task.id for task in created} & {task.id for task in used}
+    listed = (await tasks.list()).items
+    assert set(listed) == {*used, *created}
+
+
+async def test_a_generator_that_never_finds_a_free_id_is_an_error(store: TaskStore) -> None:
+    used = await store.for_user(1).create("first")
+    store._ids = Repeating(*[used.id] * 100)
+
+    with pytest.raises(DatabaseError):
+        await store.for_user(1).create("second")
+    with pytest.raises(DatabaseError):
+        await store.for_user(1).create_many([{"title": "second"}])
+    assert (await store.for_user(1).list()).items == (used,)

@@ -1,0 +1,98 @@
+"""``taskctl doctor``."""
+
+import asyncio
+import json
+
+import pytest
+
+import taskcore.doctor
+from taskcore.check import Check
+from tests.databases import Database, execute
+from tests.taskcore_cli.conftest import Run
+
+pytestmark = pytest.mark.inspects
+
+
+def test_a_healthy_database_is_well_line_by_line(run: Run, database: Database) -> None:
+    result = run("doctor", env={"TASKCORE_DATABASE_URL": database.url})
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "ok       policies            as this release ships them\n" in result.stdout
+
+
+def test_a_broken_database_ends_with_1_and_says_what_to_do(run: Run, database: Database) -> None:
+    asyncio.run(execute(database.owner_url, "DROP POLICY tasks_own ON taskcore.tasks"))
+
+    result = run("--database-url", database.url, "doctor")
+
+    assert result.exit_code == 1
+    assert "failure  policies            policy tasks.tasks_own: is 'missing'" in result.stdout
+    assert "-> " in result.stdout
+    assert "taskctl migrate" in result.stdout
+    assert result.stderr == "2 of 15 checks failed.\n"
+
+
+def test_json_is_an_array_and_nothing_else(run: Run, database: Database) -> None:
+    well = run("doctor", "--json", env={"TASKCORE_DATABASE_URL": database.url})
+    ill = run("doctor", "--json", env={"TASKCORE_DATABASE_URL": database.owner_url})
+
+    assert (well.exit_code, ill.exit_code) == (0, 1)
+    for result in (well, ill):
+        checks = json.loads(result.stdout)
+        assert {"name", "status", "finding", "advice"} == {key for c in checks for key in c}
+        assert {c["status"] for c in checks} <= {"ok", "warning", "failure"}
+    assert [c["name"] for c in checks if c["status"] == "failure"] == [
+        "role",
+        "memberships",
+        "table privileges",
+        "canary",
+    ]
+
+
+def test_a_warning_alone_is_no_failure(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def diagnosed(_url: str) -> list[Check]:
+        return [Check("server", "warning", "old", "upgrade")]
+
+    monkeypatch.setattr(taskcore.doctor, "diagnose", diagnosed)
+    result = run("doctor", env={"TASKCORE_DATABASE_URL": database.url})
+
+    assert result.exit_code == 0
+    assert result.stdout == "warning  server  old\n                 -> upgrade\n"
+
+
+def test_names_are_shown_and_never_obeyed(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def diagnosed(_url: str) -> list[Check]:
+        return [Check("roles", "failure", "eve\x1b[2J\rok can log in\nmore", "drop \x07it")]
+
+    monkeypatch.setattr(taskcore.doctor, "diagnose", diagnosed)
+    env = {"TASKCORE_DATABASE_URL": database.url}
+    result = run("doctor", env=env)
+
+    assert result.stdout == (
+        "failure  roles  eve\\x1b[2J\\rok can log in\n"
+        "                more\n"
+        "                -> drop \\x07it\n"
+    )
+    assert "\x1b" not in run("doctor", "--json", env=env).stdout
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_database_that_cannot_be_reached_is_one_line(run: Run, form: tuple[str, ...]) -> None:
+    result = run("--database-url", "postgresql://role@127.0.0.1:1/nowhere", "doctor", *form)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: the database cannot be reached")
+    assert result.stderr.count("\n") == 1
+
+
+def test_without_a_url_the_embedded_server_is_examined_as_the_application(
+    run: Run, home: object
+) -> None:
+    result = run("--home", str(home), "doctor", "--json")
+
+    assert result.exit_code == 0, result.stderr
+    assert "taskcore_app" in json.loads(result.stdout)[2]["finding"]

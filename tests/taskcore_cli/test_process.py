@@ -1,0 +1,150 @@
+"""What a shell sees: streams, exit codes, signals, pipes."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taskcore import TaskStore
+from tests.databases import Database
+from tests.taskcore_cli.conftest import Run, Start
+
+
+def fill(shared: Database, user: int, count: int) -> None:
+    async def create() -> None:
+        async with TaskStore(shared.url) as store:
+            await store.for_user(user).create_many([{"title": "x" * 100}] * count)
+
+    asyncio.run(create())
+
+
+def test_a_command_that_worked_exits_with_0(start: Start, environment: dict[str, str]) -> None:
+    process = start("tasks", "add", "one", **environment)
+    output, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert "title        one\n" in output
+
+
+def test_an_unreachable_database_is_one_line_without_the_password_and_exit_code_1(
+    start: Start,
+) -> None:
+    url = "postgresql://role:secret-word@127.0.0.1:1/database"
+    process = start("tasks", "list", "--user", "1", TASKCORE_DATABASE_URL=url)
+    output, errors = process.communicate()
+    assert (process.returncode, output) == (1, "")
+    assert errors.startswith("error: the database cannot be reached")
+    assert errors.count("\n") == 1
+    assert "secret-word" not in errors
+
+
+def test_an_error_of_a_json_command_leaves_standard_output_empty(taskctl: Run) -> None:
+    result = taskctl("tasks", "show", "1", "--json")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == "error: task not found\n"
+
+
+@pytest.mark.parametrize("words", [(), ("tasks",), ("taks",), ("tasks", "list", "--bad")])
+def test_wrong_usage_is_one_line_that_says_where_help_is(run: Run, words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.endswith("--help`.\n")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_url_in_the_wrong_place_is_quoted_without_its_password(run: Run) -> None:
+    result = run("postgresql://role:secret@host/database?password=hidden")
+    assert "postgresql://role:***@host" in result.stderr
+    assert "secret" not in result.stderr
+    assert "hidden" not in result.stderr
+
+
+def test_control_characters_in_an_error_are_shown(run: Run) -> None:
+    assert r"\x1b[2J" in run("\x1b[2J").stderr
+
+
+def test_the_version_is_printed(run: Run) -> None:
+    result = run("--version")
+    assert (result.exit_code, result.stdout.split()[0]) == (0, "taskctl")
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_closed_pipe_ends_silently(
+    start: Start, environment: dict[str, str], shared: Database, user: int, form: tuple[str, ...]
+) -> None:
+    fill(shared, user, 3000)
+    process = start("tasks", "list", "--all", *form, **environment)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(10) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "taskcore_cli", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "No space left on device" in result.stderr
+
+
+def test_an_encoding_without_the_letters_of_a_title_gets_them_escaped(
+    start: Start, environment: dict[str, str]
+) -> None:
+    latin = environment | {"PYTHONIOENCODING": "ascii"}
+    output, errors = start("tasks", "add", "日本", **latin).communicate()
+    assert r"\u65e5\u672c" in output
+    assert errors == ""
+
+
+def test_an_interrupted_command_exits_with_130_and_no_traceback(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://role@127.0.0.1:{silent.getsockname()[1]}/database"
+        process = start("tasks", "list", "--user", "1", TASKCORE_DATABASE_URL=url)
+        with silent.accept()[0] as connection:
+            # The command has said hello and now waits for the answer.
+            assert connection.recv(1)
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output, errors) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("missing", "words", "extra"),
+    [
+        ("typer", ("--help",), "taskcore[cli]"),
+        ("rich", ("--help",), "taskcore[cli]"),
+        ("uvicorn", ("serve",), "taskcore[http]"),
+        ("fastapi", ("serve",), "taskcore[http]"),
+    ],
+)
+def test_a_missing_extra_is_named_in_one_line(
+    missing: str, words: tuple[str, ...], extra: str
+) -> None:
+    program = (
+        "import importlib.util, sys\n"
+        "found = importlib.util.find_spec\n"
+        f"importlib.util.find_spec = lambda name: None if name == {missing!r} else found(name)\n"
+        "from taskcore_cli.__main__ import main\n"
+        "main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.endswith(f"pip install '{extra}'\n")
+    assert result.stderr.count("\n") == 1

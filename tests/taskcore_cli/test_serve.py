@@ -1,0 +1,148 @@
+"""``taskctl serve`` as a process: what it says, and how it ends."""
+
+import json
+import re
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Database
+from tests.taskcore_cli.conftest import Start
+
+DEADLINE = 20.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def answer(port: int, path: str) -> object:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        return json.load(response)
+
+
+def wait_for(port: int) -> None:
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("nobody listens")
+
+
+class Served:
+    """A server under way, and what it said once it has ended."""
+
+    port: int
+    pid: int
+    code: int
+    errors: str
+
+
+@contextmanager
+def served(start: Start, *words: str, ended_by: int, **env: str) -> Iterator[Served]:
+    this = Served()
+    this.port = free_port()
+    process = start("serve", "--port", str(this.port), *words, **env)
+    this.pid = process.pid
+    try:
+        wait_for(this.port)
+        yield this
+        process.send_signal(ended_by)
+        this.errors = process.communicate(timeout=DEADLINE)[1]
+        this.code = process.returncode
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_data_lives_serves_and_ends_well(
+    start: Start, shared: Database, environment: dict[str, str], ended_by: int
+) -> None:
+    # SC-007
+    with served(start, ended_by=ended_by, **environment) as server:
+        assert answer(server.port, "/users/1/tasks") == []
+    assert server.code == 0
+    assert "Traceback" not in server.errors
+    data, address, trust = server.errors.splitlines()[:3]
+    assert data.startswith(f"Data: database {shared.name} on ")
+    assert address == f"Open: http://127.0.0.1:{server.port}/docs"
+    assert "trusted to name the user" in trust
+
+
+def test_options_and_the_file_reach_the_application(
+    start: Start, shared: Database, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"DATABASE_URL={shared.url}\n")
+    nowhere = "postgresql://role@127.0.0.1:1/nowhere"
+    (tmp_path / "other.env").write_text(f"TASKCORE_DIRECT_URL={nowhere}\n")
+    with served(start, ended_by=signal.SIGTERM) as server:
+        assert answer(server.port, "/users/1/tasks") == []
+    assert server.code == 0
+
+
+def test_the_embedded_server_serves_several_workers_and_stops_with_them(
+    start: Start, home: Path
+) -> None:
+    # FR-014: it is the parent that holds the server, so it outlives a worker.
+    with served(
+        start, "--workers", "2", ended_by=signal.SIGTERM, TASKCORE_HOME=str(home)
+    ) as server:
+        assert answer(server.port, "/users/1/tasks") == []
+        assert (home / "postgresql" / "postmaster.pid").exists()
+    assert server.code == 0
+    assert f"Data: {home} (embedded server)" in server.errors
+    assert not re.search("Traceback|rror:", server.errors)
+    assert not (home / "postgresql" / "postmaster.pid").exists()
+
+
+def failure(start: Start, *words: str, **env: str) -> str:
+    process = start("serve", "--port", str(free_port()), *words, **env)
+    output, errors = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, output) == (1, "")
+    assert errors.count("\n") == 1
+    assert errors.startswith("error: ")
+    return errors
+
+
+def test_a_port_in_use_is_one_line(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        errors = failure(start, "--port", port)
+    assert errors == f"error: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+
+
+def test_a_host_that_is_none_is_one_line(start: Start) -> None:
+    assert "no such address" in failure(start, "--host", "host.invalid")
+
+
+def test_a_database_that_cannot_be_reached_is_one_line(start: Start) -> None:
+    url = "postgresql://role:secret@127.0.0.1:1/database"
+    errors = failure(start, TASKCORE_DATABASE_URL=url)
+    assert "cannot be reached" in errors
+    assert "secret" not in errors
+
+
+def test_a_login_that_is_refused_is_one_line(start: Start, shared: Database) -> None:
+    errors = failure(start, TASKCORE_DATABASE_URL=shared.url_of("nobody"))
+    assert "refused the login" in errors
+
+
+def test_a_folder_that_cannot_hold_the_embedded_server_is_one_line(
+    start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    errors = failure(start, TASKCORE_HOME=str(tmp_path / "file" / "home"))
+    assert "TASKCORE_HOME" in errors

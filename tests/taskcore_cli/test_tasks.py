@@ -1,0 +1,246 @@
+"""US1 to US4 from the command line, through the application's role."""
+
+import asyncio
+import json
+
+import pytest
+
+from taskcore import TaskStore
+from tests.databases import Database
+from tests.taskcore_cli.conftest import Run
+
+
+def fill(shared: Database, user: int, count: int) -> None:
+    async def create() -> None:
+        async with TaskStore(shared.url) as store:
+            await store.for_user(user).create_many(
+                [{"title": f"task {number}"} for number in range(count)]
+            )
+
+    asyncio.run(create())
+
+
+def added(taskctl: Run, *words: str) -> dict[str, object]:
+    task: dict[str, object] = json.loads(taskctl("tasks", "add", *words, "--json").stdout)
+    return task
+
+
+def test_add_prints_the_task_that_was_stored(taskctl: Run) -> None:
+    # FR-001, FR-002, FR-003
+    task = added(taskctl, "Buy groceries", "--description", "Milk and eggs")
+    assert (task["title"], task["description"]) == ("Buy groceries", "Milk and eggs")
+    assert task["completed"] is False
+    assert json.loads(taskctl("tasks", "show", str(task["id"]), "--json").stdout) == task
+
+
+def test_a_title_alone_is_enough(taskctl: Run) -> None:
+    # FR-001
+    assert added(taskctl, "Buy groceries")["description"] is None
+
+
+def test_times_are_in_utc_with_a_z(taskctl: Run) -> None:
+    assert str(added(taskctl, "one")["created_at"]).endswith("Z")
+
+
+@pytest.mark.parametrize("words", [("   ",), ("x" * 501,), ("x", "--description", "x" * 5001)])
+def test_input_that_breaks_a_limit_is_refused_with_exit_code_2(
+    taskctl: Run, words: tuple[str, ...]
+) -> None:
+    # FR-004, FR-005, SC-006
+    result = taskctl("tasks", "add", *words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_title_of_undecodable_bytes_is_refused(taskctl: Run) -> None:
+    # SC-006: such bytes of a command line arrive as lone surrogates.
+    result = taskctl("tasks", "add", "caf\udce9")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: title must not contain lone surrogates\n",
+    )
+
+
+def test_list_shows_exactly_the_users_tasks_newest_first(taskctl: Run) -> None:
+    # FR-006
+    for title in ("one", "two"):
+        added(taskctl, title)
+    taskctl("tasks", "add", "of another", "--user", "456")
+    lines = taskctl("tasks", "list").stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["TITLE", "two", "one"]
+
+
+def test_a_user_without_tasks_has_an_empty_list_and_success(taskctl: Run) -> None:
+    result = taskctl("tasks", "list", "--json")
+    assert (result.exit_code, json.loads(result.stdout), result.stderr) == (0, [], "No tasks.\n")
+
+
+def test_list_shows_the_newest_50_and_says_that_there_are_more(
+    taskctl: Run, shared: Database, user: int
+) -> None:
+    fill(shared, user, 51)
+    result = taskctl("tasks", "list")
+    assert len(result.stdout.splitlines()) == 1 + 50
+    assert "there are more: see --limit and --all" in result.stderr
+
+
+def test_list_says_nothing_when_there_is_no_more(taskctl: Run, shared: Database, user: int) -> None:
+    fill(shared, user, 2)
+    assert taskctl("tasks", "list", "--limit", "2").stderr == ""
+
+
+def test_list_all_gives_every_task_over_many_pages(
+    taskctl: Run, shared: Database, user: int
+) -> None:
+    # FR-006
+    fill(shared, user, 2100)
+    result = taskctl("tasks", "list", "--all", "--json")
+    titles = [task["title"] for task in json.loads(result.stdout)]
+    assert titles == [f"task {number}" for number in reversed(range(2100))]
+
+
+def test_list_filters_open_and_done(taskctl: Run) -> None:
+    task = added(taskctl, "done one")
+    added(taskctl, "open one")
+    taskctl("tasks", "done", str(task["id"]))
+    for option, title in (("--open", "open one"), ("--done", "done one")):
+        for how_many in (("--limit", "5"), ("--all",)):
+            result = taskctl("tasks", "list", option, *how_many, "--json")
+            assert [task["title"] for task in json.loads(result.stdout)] == [title]
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "many"])
+def test_a_limit_outside_1_to_1000_is_wrong_usage(taskctl: Run, limit: str) -> None:
+    result = taskctl("tasks", "list", "--limit", limit)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "limit" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tasks", "list", "--open", "--done"),
+        ("tasks", "list", "--all", "--limit", "5"),
+        ("tasks", "edit", "1", "--description", "x", "--clear-description"),
+        ("users", "list", "--all", "--limit", "5"),
+        ("--home", "x", "--database-url", "y", "users", "list"),
+    ],
+)
+def test_options_that_contradict_each_other_are_wrong_usage(
+    taskctl: Run, words: tuple[str, ...]
+) -> None:
+    result = taskctl(*words)
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr
+
+
+def test_edit_changes_only_what_is_named(taskctl: Run) -> None:
+    # FR-009
+    task = added(taskctl, "title", "--description", "old")
+    result = taskctl("tasks", "edit", str(task["id"]), "--description", "new", "--json")
+    changed = json.loads(result.stdout)
+    assert changed == task | {
+        "description": "new",
+        "version": 2,
+        "updated_at": changed["updated_at"],
+    }
+
+
+def test_edit_clears_a_description(taskctl: Run) -> None:
+    # FR-009
+    task = added(taskctl, "title", "--description", "old")
+    result = taskctl("tasks", "edit", str(task["id"]), "--clear-description", "--json")
+    assert json.loads(result.stdout)["description"] is None
+
+
+def test_edit_without_a_change_is_wrong_usage(taskctl: Run) -> None:
+    result = taskctl("tasks", "edit", "1")
+    assert result.exit_code == 2
+    assert "--title, --description or --clear-description" in result.stderr
+
+
+def test_done_and_reopen_persist(taskctl: Run) -> None:
+    # FR-009, FR-014
+    task_id = str(added(taskctl, "one")["id"])
+    for command, completed in (("done", True), ("reopen", False)):
+        assert taskctl("tasks", command, task_id).exit_code == 0
+        shown = json.loads(taskctl("tasks", "show", task_id, "--json").stdout)
+        assert shown["completed"] is completed
+
+
+def test_delete_is_permanent(taskctl: Run) -> None:
+    # FR-011
+    task_id = added(taskctl, "one")["id"]
+    result = taskctl("tasks", "delete", str(task_id), "--yes", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"deleted": task_id})
+    assert taskctl("tasks", "show", str(task_id)).exit_code == 3
+
+
+COMMANDS = [
+    ("show",),
+    ("edit", "--title", "stolen"),
+    ("done",),
+    ("reopen",),
+    ("delete", "--yes"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+def test_another_users_task_is_not_found_exactly_like_a_missing_one(
+    taskctl: Run, command: tuple[str, ...]
+) -> None:
+    # FR-008, FR-010, FR-012, SC-002
+    task = added(taskctl, "mine")
+    name, *options = command
+    foreign = taskctl("tasks", name, str(task["id"]), *options, "--user", "456")
+    missing = taskctl("tasks", name, "1", *options, "--user", "456")
+    assert (foreign.exit_code, foreign.stdout) == (3, "")
+    assert (foreign.output, foreign.exit_code) == (missing.output, missing.exit_code)
+    assert json.loads(taskctl("tasks", "show", str(task["id"]), "--json").stdout) == task
+
+
+@pytest.mark.parametrize("command", [("edit", "--title", "new"), ("delete", "--yes")])
+def test_another_version_is_a_conflict_with_exit_code_4(
+    taskctl: Run, command: tuple[str, ...]
+) -> None:
+    task = added(taskctl, "one")
+    name, *options = command
+    result = taskctl("tasks", name, str(task["id"]), *options, "--if-version", "7")
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr.startswith("error: the task has version 1, not 7")
+    assert taskctl("tasks", "show", str(task["id"])).exit_code == 0
+
+
+def test_the_option_names_the_user_before_the_environment_does(taskctl: Run) -> None:
+    assert added(taskctl, "one", "--user", "7")["user_id"] == 7
+
+
+def test_a_command_without_a_user_is_wrong_usage(taskctl: Run) -> None:
+    result = taskctl("tasks", "list", TASKCTL_USER="")
+    assert result.exit_code == 2
+    assert "--user" in result.stderr
+
+
+@pytest.mark.parametrize("user", ["x", "1.5"])
+def test_a_user_that_is_no_number_is_wrong_usage_and_the_option_is_named(
+    taskctl: Run, user: str
+) -> None:
+    result = taskctl("tasks", "list", TASKCTL_USER=user)
+    assert result.exit_code == 2
+    assert "--user" in result.stderr
+    assert "TASKCTL_USER" in result.stderr
+
+
+@pytest.mark.parametrize("user", ["0", "9007199254740992"])
+def test_a_user_outside_the_range_of_ids_is_refused(taskctl: Run, user: str) -> None:
+    result = taskctl("tasks", "list", TASKCTL_USER=user)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: user_id must be at ")
+
+
+def test_a_task_id_that_is_no_number_is_wrong_usage(taskctl: Run) -> None:
+    result = taskctl("tasks", "show", "x")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: Invalid value for 'ID': ")

@@ -1,0 +1,63 @@
+"""What an answer of the API looks like."""
+
+import re
+from typing import Any
+
+import httpx2
+
+TASK_FIELDS = {
+    "id",
+    "title",
+    "description",
+    "completed",
+    "user_id",
+    "version",
+    "created_at",
+    "updated_at",
+}
+
+# https://www.rfc-editor.org/rfc/rfc3339#section-5.6, in UTC and written with Z.
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+CODES = {
+    400: "VALIDATION_ERROR",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    500: "INTERNAL_ERROR",
+    503: "UNAVAILABLE",
+}
+
+
+def task_of(response: httpx2.Response, status: int = 200) -> dict[str, Any]:
+    """Return the task that an answer holds, once it is seen to be one."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    task: dict[str, Any] = response.json()
+    assert task.keys() == TASK_FIELDS
+    return task
+
+
+def tasks_of(response: httpx2.Response) -> list[dict[str, Any]]:
+    """Return the tasks that an answer lists."""
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    tasks: list[dict[str, Any]] = response.json()
+    assert isinstance(tasks, list)
+    return tasks
+
+
+def error_of(response: httpx2.Response, status: int) -> dict[str, Any]:
+    """Return the error of an answer, once it is seen to have the one shape (FR-016)."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert body.keys() == {"error"}
+    error: dict[str, Any] = body["error"]
+    assert error.keys() - {"details"} == {"code", "message"}
+    assert error["code"] == CODES[status]
+    assert error["message"]
+    if status == 400:
+        assert error["details"].keys() >= {"field", "constraint"}
+    return error

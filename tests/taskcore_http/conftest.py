@@ -1,0 +1,81 @@
+"""The application on a real database: in process, and behind a real server."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import httpx2
+import pytest
+
+from taskcore import Settings, TaskStore
+from taskcore.embedded import EmbeddedServer
+from taskcore.url import connect_arguments
+from taskcore_http import create_app
+from tests.conftest import MakeDatabase
+from tests.databases import Database, execute, numbers
+from tests.taskcore_http.client import client_of
+from tests.taskcore_http.server import Server, serving
+
+
+@pytest.fixture(scope="session")
+def shared_database(server: EmbeddedServer) -> Iterator[Database]:
+    database = Database(server, f"test_{next(numbers)}")
+    maintenance = server.owner_url.replace("/taskcore?", "/postgres?")
+    asyncio.run(execute(maintenance, f"CREATE DATABASE {database.name} TEMPLATE taskcore"))
+    yield database
+    asyncio.run(execute(maintenance, f"DROP DATABASE {database.name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database(shared_database: Database) -> Database:
+    """An empty database: one for all tests of this folder, as a new one takes half a second.
+
+    What changes more than rows takes `fresh_database`.
+    """
+    asyncio.run(execute(shared_database.owner_url, "TRUNCATE taskcore.users CASCADE"))
+    return shared_database
+
+
+@pytest.fixture
+def fresh_database(server: EmbeddedServer, make_database: MakeDatabase) -> Database:
+    """A database that a test may break."""
+    return make_database(server)
+
+
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """The superuser's connection: to set things up and to look behind them."""
+    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def client(store: TaskStore) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(create_app(store=store)) as client:
+        yield client
+
+
+@pytest.fixture
+async def served(store: TaskStore) -> AsyncIterator[Server]:
+    """The application behind uvicorn, over TCP."""
+    async with serving(create_app(store=store)) as server:
+        yield server
+
+
+@pytest.fixture
+def unreachable_url() -> Iterator[str]:
+    """A database URL with a port that nobody listens on, and that nobody else can take."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"postgresql://taskcore_app@127.0.0.1:{taken.getsockname()[1]}/taskcore"
+
+
+@pytest.fixture
+async def away(unreachable_url: str) -> AsyncIterator[TaskStore]:
+    """A store whose database cannot be reached."""
+    settings = Settings(operation_timeout=0.1)
+    store = await TaskStore(unreachable_url, settings=settings).open(connect=False)
+    yield store
+    await store.close()

@@ -1,0 +1,201 @@
+"""The OpenAPI document says what the application does, and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+import pytest
+import yaml
+
+from taskcore import TaskStore
+from taskcore_http import create_app
+from tests.taskcore_http.client import client_of
+
+CONTRACT = Path(__file__).parents[2] / "specs/001-backend-core/contracts/openapi.yaml"
+
+# Statuses that each operation documents; 4XX stands for 405.
+OPERATIONS: dict[tuple[str, str], tuple[str, set[str]]] = {
+    ("GET", "/users/{user_id}/tasks"): (
+        "list_tasks",
+        {"200", "400", "4XX", "500", "503"},
+    ),
+    ("POST", "/users/{user_id}/tasks"): (
+        "create_task",
+        {"201", "400", "413", "415", "4XX", "500", "503"},
+    ),
+    ("GET", "/users/{user_id}/tasks/{task_id}"): (
+        "get_task",
+        {"200", "400", "404", "4XX", "500", "503"},
+    ),
+    ("PUT", "/users/{user_id}/tasks/{task_id}"): (
+        "replace_task",
+        {"200", "400", "404", "413", "415", "4XX", "500", "503"},
+    ),
+    ("PATCH", "/users/{user_id}/tasks/{task_id}"): (
+        "update_task",
+        {"200", "400", "404", "413", "415", "4XX", "500", "503"},
+    ),
+    ("DELETE", "/users/{user_id}/tasks/{task_id}"): (
+        "delete_task",
+        {"200", "400", "404", "4XX", "500", "503"},
+    ),
+    ("GET", "/health/live"): ("live", {"200"}),
+    ("GET", "/health/ready"): ("ready", {"200", "4XX", "503"}),
+}
+BODIES = {"POST": {"title": "x"}, "PUT": {"title": "x"}, "PATCH": {"title": "x"}}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    # Nothing is connected: the document does not depend on a database.
+    return create_app("postgresql://localhost/taskcore").openapi()
+
+
+def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method.upper(), path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+
+
+def test_the_document_is_the_contract(store: TaskStore) -> None:
+    """SC-005: the contract in the specification is what is served; the version may move."""
+    contract = yaml.safe_load(CONTRACT.read_text("utf-8"))
+    # Through JSON, as it is served.
+    document = json.loads(json.dumps(create_app(store=store).openapi()))
+
+    del contract["info"]["version"], document["info"]["version"]
+    assert contract == document
+
+
+def test_every_operation_documents_the_statuses_of_the_contract(document: dict[str, Any]) -> None:
+    """FR-015, SC-005: all that requirements allow, and never a 422."""
+    documented = {
+        place: (operation["operationId"], set(operation["responses"]))
+        for place, operation in operations(document).items()
+    }
+
+    assert documented == OPERATIONS
+
+
+def test_every_error_has_the_one_shape(document: dict[str, Any]) -> None:
+    """FR-016."""
+    for operation in operations(document).values():
+        for status, response in operation["responses"].items():
+            if status[0] in "45":
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/ErrorBody"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        (*place, status)
+        for place, (_, statuses) in OPERATIONS.items()
+        for status in sorted(statuses)
+    ],
+)
+async def test_every_documented_status_can_be_produced(
+    store: TaskStore,
+    away: TaskStore,
+    document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    method: str,
+    path: str,
+    status: str,
+) -> None:
+    """FR-015, SC-005; and the answer has the schema that is documented."""
+    task = await store.for_user(123).create("x")
+    user_id: object = 0 if status == "400" else 123
+    task_id: object = 1 if status == "404" else task.id
+    request: dict[str, Any] = {"json": BODIES.get(method)}
+    if status == "413":
+        request = {"content": b" " * 200_000, "headers": {"Content-Type": "application/json"}}
+    if status == "415":
+        request = {"content": b"{}", "headers": {"Content-Type": "text/plain"}}
+    if status == "500":
+
+        async def broken(*_args: object, **_options: object) -> list[Any]:
+            raise RuntimeError
+
+        monkeypatch.setattr(store._database, "_run", broken)
+    app = create_app(store=away if status == "503" else store)
+    async with client_of(app) as client:
+        response = await client.request(
+            "TRACE" if status == "4XX" else method,
+            path.format(user_id=user_id, task_id=task_id),
+            **request,
+        )
+
+    assert response.status_code == (405 if status == "4XX" else int(status))
+    described = document["paths"][path][method.lower()]["responses"][status]
+    assert {*described.get("headers", {})} - {"Link"} <= {name.title() for name in response.headers}
+    validator(document, described["content"]["application/json"]["schema"]).validate(
+        response.json()
+    )
+
+
+def validator(
+    document: dict[str, Any], schema: dict[str, Any]
+) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(
+        schema | {"components": document["components"]}, validate_formats=True
+    )
+
+
+def test_every_operation_has_examples_and_they_are_valid(document: dict[str, Any]) -> None:
+    for place, operation in operations(document).items():
+        described = [
+            response for status, response in operation["responses"].items() if status != "4XX"
+        ]
+        if place[0] in BODIES:
+            described.append(operation["requestBody"])
+        for content in described:
+            json_content = content["content"]["application/json"]
+            validator(document, json_content["schema"]).validate(json_content["example"])
+        for parameter in operation.get("parameters", []):
+            for example in parameter["schema"].get("examples", []):
+                validator(document, parameter["schema"]).validate(example)
+
+
+def test_parameters_document_their_limits(document: dict[str, Any]) -> None:
+    found = {
+        parameter["name"]: parameter["schema"]
+        for operation in operations(document).values()
+        for parameter in operation.get("parameters", [])
+    }
+
+    limits = {name: (s.get("minimum"), s.get("maximum")) for name, s in found.items()}
+    assert limits == {
+        "user_id": (1, 2**53 - 1),
+        "task_id": (1, 2**53 - 1),
+        "limit": (1, 1000),
+        "after": (1, 2**53 - 1),
+        "completed": (None, None),
+    }
+
+
+async def test_the_document_and_its_pages_are_served(
+    client: httpx2.AsyncClient, document: dict[str, Any]
+) -> None:
+    """SC-007."""
+    served = await client.get("/openapi.json")
+    docs = await client.get("/docs")
+    redoc = await client.get("/redoc")
+
+    assert served.json() == json.loads(json.dumps(document))
+    for page in (docs, redoc):
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+
+
+def test_the_document_says_that_the_caller_is_trusted(document: dict[str, Any]) -> None:
+    assert "trusted" in document["info"]["description"]

@@ -1,0 +1,37 @@
+"""Schemathesis generates requests from the document, and holds the answers against it."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, settings
+
+from taskcore_http import create_app
+from tests.databases import Database
+from tests.taskcore_http.server import listener
+
+# Nothing is connected: the document does not depend on a database.
+document = schemathesis.openapi.from_dict(create_app("postgresql://localhost/taskcore").openapi())
+
+
+@pytest.fixture(scope="module")
+def url(shared_database: Database) -> Iterator[str]:
+    """The application, served from a thread of its own."""
+    server = uvicorn.Server(uvicorn.Config(create_app(shared_database.url), log_config=None))
+    with listener() as socket:
+        thread = threading.Thread(target=server.run, args=([socket],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@document.parametrize()
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_the_answers_keep_the_documents_promises(case: schemathesis.Case, url: str) -> None:
+    """FR-015, FR-016, SC-005, SC-006."""
+    case.call_and_validate(base_url=url)

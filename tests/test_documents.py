@@ -1,0 +1,109 @@
+"""The examples of the README and the quickstart run as they stand (SC-007)."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "specs/001-backend-core/quickstart.md")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Code blocks of a language; installing and serving are done by CI and by ``served``."""
+    return [
+        (name, code)
+        for name in DOCUMENTS
+        for block_language, code in _BLOCK.findall((ROOT / name).read_text())
+        if block_language == language and not re.search(r"pip install|taskctl serve", code)
+    ]
+
+
+def environment(home: Path) -> dict[str, str]:
+    scripts = Path(sys.executable).parent
+    return os.environ | {
+        "TASKCORE_HOME": str(home),
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "NO_COLOR": "1",
+    }
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """``taskctl serve`` on the embedded database, on a free port."""
+    home = Path("/tmp") / f"taskcore-docs-{os.getpid()}"  # noqa: S108  (reachable by its user)
+    home.mkdir(mode=0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("served") / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            ["taskctl", "serve", "--port", str(port)],
+            env=environment(home),
+            stderr=output,
+            stdout=output,
+        )
+    try:
+        while True:
+            assert server.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield home, port
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0, log.read_text()
+        subprocess.run(["rm", "-rf", str(home)], check=True)
+
+
+def test_there_are_examples_in_each_language() -> None:
+    for name in DOCUMENTS:
+        assert {"python", "sh"} <= {
+            language for language, _ in _BLOCK.findall((ROOT / name).read_text())
+        }
+
+
+@pytest.mark.parametrize(("name", "code"), blocks("python"))
+def test_python_examples_run(
+    name: str, code: str, served: tuple[Path, int], tmp_path: Path
+) -> None:
+    del name
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment(served[0]),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(("name", "code"), blocks("sh"))
+def test_shell_examples_run(name: str, code: str, served: tuple[Path, int], tmp_path: Path) -> None:
+    del name
+    home, port = served
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code.replace(":8000", f":{port}")],
+        env=environment(home),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert '"error"' not in result.stdout
