@@ -18,8 +18,6 @@ from taskcore.errors import (
     PoolExhausted,
     SchemaOutdated,
     StoreNotOpen,
-    TaskcoreError,
-    Unavailable,
 )
 from taskcore.failures import (
     DRIVER_ERRORS,
@@ -29,7 +27,7 @@ from taskcore.failures import (
     while_connecting,
     while_executing,
 )
-from taskcore.url import connect_arguments
+from taskcore.url import connect_arguments, unknown_parameters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -45,6 +43,9 @@ SCHEMA_VERSION = 1
 
 # What may pass: every write of the library is idempotent, so even a lost answer.
 _PASSING = frozenset(Outcome) - {Outcome.REFUSED}
+
+# Seconds that a cancelled call waits for the server to take note.
+_CANCELLED = 1.0
 
 _VERSION = "SELECT taskcore.schema_version_v1()"
 _FIRST = (
@@ -69,6 +70,8 @@ class Database:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._distrusted = 0.0
+        self._returning: set[asyncio.Future[None]] = set()
 
     async def open(self, url: str) -> None:
         """Set up the pool; nothing is connected yet.
@@ -80,6 +83,8 @@ class Database:
         arguments: dict[str, Any] = {"timeout": self._settings.connect_timeout} | connect_arguments(
             url
         )
+        if unknown := unknown_parameters(url):
+            logger.warning("the database URL's %s is not known and left out", ", ".join(unknown))
         self._checked, self._reachable = False, None
         self._loop = asyncio.get_running_loop()
         self._pool = await asyncpg.create_pool(
@@ -89,6 +94,7 @@ class Database:
             max_inactive_connection_lifetime=self._settings.pool_idle_lifetime,
             max_cached_statement_lifetime=0,
             command_timeout=self._settings.command_timeout,
+            connection_class=_Connection,
             init=self._check,
             reset=_keep_session,
         )
@@ -147,45 +153,34 @@ class Database:
 
     async def _run(self, call: _Call, retry: Collection[Outcome] = _PASSING) -> list[Any]:
         """Send a statement until it is done, until it is refused, or until time is over."""
-        deadline = self._settings.operation_timeout
+        call.deadline = asyncio.get_running_loop().time() + self._settings.operation_timeout
         try:
-            async with asyncio.timeout(deadline):
-                try:
-                    return await self._attempt(call)
-                except Failure as failure:
-                    if failure.outcome not in retry:
-                        raise
-                again = tenacity.AsyncRetrying(
-                    retry=tenacity.retry_if_exception(
-                        lambda exc: isinstance(exc, Failure) and exc.outcome in retry
-                    ),
-                    wait=tenacity.wait_random_exponential(
-                        multiplier=self._settings.retry_wait_initial,
-                        max=self._settings.retry_wait_max,
-                    ),
-                    reraise=True,
-                )
-                await asyncio.sleep(random.uniform(0, self._settings.retry_wait_initial))  # noqa: S311
-                return await again(self._attempt_again, call)
-        except Failure as failure:
-            raise self._final_error(call, failure) from failure.__cause__
-        except TimeoutError as exc:
-            self._reachable = False
-            raise self._final_error(call, call.failure) from exc
-
-    def _final_error(self, call: _Call, failure: Failure | None) -> TaskcoreError:
-        if call.write and call.uncertain:
-            return OutcomeUnknown(
-                "the connection to the database was lost before its answer: "
-                "the write took effect wholly or not at all"
+            try:
+                return await self._attempt(call)
+            except Failure as failure:
+                wait = random.uniform(0, self._settings.retry_wait_initial)  # noqa: S311
+                if failure.outcome not in retry or wait >= call.remaining():
+                    raise
+            await asyncio.sleep(wait)
+            again = tenacity.AsyncRetrying(
+                retry=tenacity.retry_if_exception(
+                    lambda exc: isinstance(exc, Failure) and exc.outcome in retry
+                ),
+                wait=tenacity.wait_random_exponential(
+                    multiplier=self._settings.retry_wait_initial,
+                    max=self._settings.retry_wait_max,
+                ),
+                stop=tenacity.stop_before_delay(call.remaining()),
+                reraise=True,
             )
-        if failure is not None:
-            return failure.error
-        if self._busy():
-            return self._exhausted()
-        return Unavailable(
-            f"the database did not answer within {self._settings.operation_timeout:g} s"
-        )
+            return await again(self._attempt_again, call)
+        except Failure as failure:
+            if call.write and call.uncertain:
+                raise OutcomeUnknown(
+                    "the connection to the database was lost before its answer: "
+                    "the write took effect wholly or not at all"
+                ) from failure.__cause__
+            raise failure.error from failure.__cause__
 
     async def _attempt_again(self, call: _Call) -> list[Any]:
         call.repeated = call.uncertain
@@ -193,22 +188,16 @@ class Database:
 
     async def _attempt(self, call: _Call) -> list[Any]:
         try:
-            async with self._connection() as connection:
+            async with self._connection(call) as connection:
+                timeout = min(self._settings.command_timeout, call.remaining())
                 try:
-                    rows = await connection.fetch(call.statement, *call.args)
+                    rows = await connection.fetch(call.statement, *call.args, timeout=timeout)
                 except DRIVER_ERRORS as exc:
-                    failure = while_executing(exc)
-                    if failure.lost and not isinstance(exc, TimeoutError):
-                        # The pool must not hand out what is dying; of a timeout the
-                        # driver tells the server.
-                        with contextlib.suppress(asyncpg.InterfaceError):
-                            connection.terminate()
-                    raise failure from exc
+                    raise while_executing(exc) from exc
                 except asyncio.CancelledError:
                     call.uncertain = True
                     raise
         except Failure as failure:
-            call.failure = failure
             call.uncertain = call.uncertain or failure.outcome is Outcome.UNKNOWN
             if not isinstance(failure.error, IdsTaken | PoolExhausted) and (
                 failure.outcome is not Outcome.ROLLED_BACK
@@ -219,7 +208,7 @@ class Database:
         return rows
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+    async def _connection(self, call: _Call) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
         pool = self._pool
         if pool is None:
             raise StoreNotOpen(StoreNotOpen.__doc__)
@@ -228,28 +217,73 @@ class Database:
         self._under_way += 1
         self._idle.clear()
         try:
-            connection = await self._acquire(pool)
+            within = min(self._settings.pool_timeout, call.remaining())
+            connection = await self._acquire(pool, within)
             try:
                 yield connection
-            finally:
+            except Failure as failure:
+                if isinstance(failure.__cause__, TimeoutError):
+                    # What has swallowed one connection has swallowed the idle ones too.
+                    self._distrusted = call.now()
+                    self._return_later(pool, connection)
+                    raise
+                if failure.lost:
+                    # The pool must not hand out what is dying.
+                    with contextlib.suppress(asyncpg.InterfaceError):
+                        connection.terminate()
                 await pool.release(connection)
+                raise
+            except asyncio.CancelledError:
+                # Almost always the server has let go, or is done, before the caller goes on.
+                await asyncio.wait([self._return_later(pool, connection)], timeout=_CANCELLED)
+                raise
+            await pool.release(connection)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+    def _return_later(
+        self, pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record]
+    ) -> asyncio.Future[None]:
+        """Return a connection that did not answer; it may take long.
+
+        The driver asks the server to cancel the statement, and waits for the answer to
+        that as long as for the statement's.
+        """
+        returning = asyncio.ensure_future(pool.release(connection))
+        self._returning.add(returning)
+        returning.add_done_callback(self._returned)
+        return returning
+
+    def _returned(self, returning: asyncio.Future[None]) -> None:
+        self._returning.discard(returning)
+        if not returning.cancelled() and (exc := returning.exception()) is not None:
+            # The pool has closed the connection, and opens another.
+            logger.debug("a connection was given up: %s", exc)
 
     def _refuse_other_loop(self) -> None:
         if self._loop is not asyncio.get_running_loop():
             raise StoreNotOpen("the store belongs to the event loop that it was opened on")
 
     async def _acquire(
-        self, pool: asyncpg.Pool[asyncpg.Record]
+        self, pool: asyncpg.Pool[asyncpg.Record], within: float
     ) -> PoolConnectionProxy[asyncpg.Record]:
         try:
-            return await pool.acquire(timeout=self._settings.pool_timeout)
+            while True:
+                connection = await pool.acquire(timeout=within)
+                # A proxy of ours, which the stubs do not know.
+                if connection.born >= self._distrusted:  # type: ignore[attr-defined]
+                    return connection
+                connection.terminate()
+                await pool.release(connection)
         except DRIVER_ERRORS as exc:
             if isinstance(exc, TimeoutError) and self._busy():
-                raise Failure(Outcome.REFUSED, self._exhausted()) from exc
+                error = PoolExhausted(
+                    "no connection became free in time "
+                    f"(pool_max_size is {self._settings.pool_max_size})"
+                )
+                raise Failure(Outcome.REFUSED, error) from exc
             raise while_connecting(exc) from exc
 
     def _busy(self) -> bool:
@@ -260,13 +294,10 @@ class Database:
             and pool.get_idle_size() == 0
         )
 
-    def _exhausted(self) -> PoolExhausted:
-        return PoolExhausted(
-            f"no connection became free in time (pool_max_size is {self._settings.pool_max_size})"
-        )
-
     async def _check(self, connection: asyncpg.Connection[Any]) -> None:
         """Look at the first connection: the schema's version, and the role."""
+        assert isinstance(connection, _Connection)
+        connection.born = asyncio.get_running_loop().time()
         if self._checked:
             return
         try:
@@ -295,16 +326,26 @@ class Database:
         self._checked = True
 
 
+class _Connection(asyncpg.Connection):
+    """A connection that knows its age.
+
+    Attributes:
+        born: When it was set up, on the event loop's clock.
+    """
+
+    born: float
+
+
 class _Call:
     """One operation on its way.
 
     Attributes:
         uncertain: An attempt was lost that may have taken effect.
         repeated: That was so before the last attempt.
-        failure: The last one.
+        deadline: When its time is over, on the event loop's clock.
     """
 
-    __slots__ = ("args", "failure", "repeated", "statement", "uncertain", "write")
+    __slots__ = ("args", "deadline", "repeated", "statement", "uncertain", "write")
 
     def __init__(
         self, statement: str, args: tuple[object, ...] = (), *, write: bool = False
@@ -314,7 +355,15 @@ class _Call:
         self.write = write
         self.uncertain = False
         self.repeated = False
-        self.failure: Failure | None = None
+        self.deadline = 0.0
+
+    def remaining(self) -> float:
+        """Return the seconds left."""
+        return self.deadline - self.now()
+
+    @staticmethod
+    def now() -> float:
+        return asyncio.get_running_loop().time()
 
 
 async def _keep_session(_connection: object) -> None:

@@ -7,6 +7,7 @@ proxy and PgBouncer, texts: the first says XX000 to everything, the second 08P01
 
 from __future__ import annotations
 
+import ssl
 from enum import Enum
 
 import asyncpg
@@ -75,6 +76,12 @@ _ROLLED_BACK = frozenset({"40001", "40P01", "55P03", "23503"})
 # Starting up, too many connections.
 _NOT_YET = frozenset({"57P03", "53300"})
 _SHUT_DOWN = frozenset({"57P01", "57P02", "57P05"})
+_LOGIN_REFUSED_TEXTS = (
+    # PgBouncer
+    "authentication failed",
+    "no such user",
+    "no such database",
+)
 _NOT_YET_TEXTS = (
     # Neon's proxy: https://github.com/neondatabase/neon, proxy/src
     "Couldn't connect to compute node",
@@ -83,17 +90,24 @@ _NOT_YET_TEXTS = (
     # PgBouncer
     "query_wait_timeout",
     "server login has been failing",
+    "no more connections allowed",
 )
 
 
 def while_connecting(exc: BaseException) -> Failure:
     """Translate an error before a statement was sent."""
     code = getattr(exc, "sqlstate", None) or ""
-    if code in _LOGIN_REFUSED:
+    if code in _LOGIN_REFUSED or _says(exc, code, _LOGIN_REFUSED_TEXTS):
         error: TaskcoreError = ConfigurationError(f"the database refused the login: {exc}")
         return Failure(Outcome.REFUSED, error)
-    if code in _NOT_YET or _says_not_yet(exc, code):
+    if code in _NOT_YET or _says(exc, code, _NOT_YET_TEXTS):
         return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {exc}"))
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        error = ConfigurationError(
+            f"the database's certificate is not trusted: {exc.verify_message}; "
+            "name its authority with sslrootcert=FILE in the database URL"
+        )
+        return Failure(Outcome.REFUSED, error)
     if isinstance(exc, TimeoutError):
         error = Unavailable("the database did not answer in time")
     else:
@@ -121,7 +135,7 @@ def while_executing(exc: BaseException) -> Failure:
         return Failure(Outcome.REFUSED, error)
     # asyncpg's own errors, without a SQLSTATE, come before it sends anything.
     unsent = isinstance(exc, asyncpg.InterfaceError | asyncpg.InternalClientError) and not code
-    if unsent or code in _NOT_YET or _says_not_yet(exc, code):
+    if unsent or code in _NOT_YET or _says(exc, code, _NOT_YET_TEXTS):
         return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {exc}"))
     if not code or code in _SHUT_DOWN or code.startswith("08"):
         text = "the connection to the database was lost"
@@ -134,5 +148,5 @@ def while_executing(exc: BaseException) -> Failure:
     return Failure(Outcome.REFUSED, DatabaseError(f"the database refused the statement ({code})"))
 
 
-def _says_not_yet(exc: BaseException, code: str) -> bool:
-    return code in ("XX000", "08P01") and any(text in str(exc) for text in _NOT_YET_TEXTS)
+def _says(exc: BaseException, code: str, texts: tuple[str, ...]) -> bool:
+    return code in ("XX000", "08P01") and any(text in str(exc) for text in texts)

@@ -6,7 +6,7 @@ verify certificates for ``sslmode=require``; hence this module.
 
 import ssl
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from taskcore.errors import ConfigurationError
 
@@ -14,9 +14,19 @@ _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg", "postgres+
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _SERVER_SETTINGS = frozenset({"application_name", "options"})
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+# libpq's, whose meaning would be lost: to go on without is not what was asked for.
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+_UNSUPPORTED = frozenset(
+    {"hostaddr", "passfile", "require_auth", "service", "servicefile"}
+    | {"sslcert", "sslcrl", "sslcrldir", "sslkey", "sslpassword"}
+)
 # asyncpg has no SCRAM-SHA-256-PLUS, so there is nothing to bind a channel with;
 # the certificate is verified instead.
-_IGNORED = frozenset({"channel_binding", "gssencmode", "sslnegotiation", "sslsni"})
+_NEEDLESS = frozenset({"channel_binding", "gssencmode", "sslnegotiation", "sslsni"})
+_USED = frozenset(
+    {"host", "port", "user", "password", "dbname", "connect_timeout", "sslmode", "sslrootcert"}
+    | _SERVER_SETTINGS
+)
 
 
 def connect_arguments(url: str) -> dict[str, Any]:
@@ -24,13 +34,16 @@ def connect_arguments(url: str) -> dict[str, Any]:
 
     TLS is required and the certificate verified for every host that is not this
     machine, ``sslmode=require`` included; ``sslmode=prefer``, ``allow`` and
-    ``disable`` ask for less by name.
+    ``disable`` ask for less by name. Parameters that are not libpq's are left out
+    (`unknown_parameters`).
 
     Raises:
         ConfigurationError: Says what is wrong; never shows the password.
     """
+    if url.lstrip().startswith("psql "):
+        raise ConfigurationError("the database URL must be given alone, without psql and quotes")
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ConfigurationError(
@@ -44,26 +57,32 @@ def connect_arguments(url: str) -> dict[str, Any]:
             "the database URL contains '#': percent-encode it as %23 if it is in the password"
         )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    arguments: dict[str, Any] = {
-        "host": query.pop("host", None) or (unquote(host) if host else None),
-        "port": _integer(query.pop("port", None), "port") or port,
-        "user": unquote(parts.username) if parts.username else query.pop("user", None),
-        "password": unquote(parts.password) if parts.password else query.pop("password", None),
-        "database": unquote(parts.path.lstrip("/")) or query.pop("dbname", None),
-    }
-    if timeout := _integer(query.pop("connect_timeout", None), "connect_timeout"):
-        arguments["timeout"] = float(timeout)
-    arguments["ssl"] = _ssl(
-        query.pop("sslmode", None), query.pop("sslrootcert", None), arguments["host"]
-    )
-    arguments["server_settings"] = {
-        name: query.pop(name) for name in _SERVER_SETTINGS & query.keys()
-    } or None
-    if unknown := query.keys() - _IGNORED:
+    if unsupported := _UNSUPPORTED & query.keys():
         raise ConfigurationError(
-            f"the database URL has an unknown parameter: {', '.join(sorted(unknown))}"
+            f"the database URL has an unsupported parameter: {', '.join(sorted(unsupported))}"
         )
+    arguments: dict[str, Any] = {
+        "host": query.get("host") or (unquote(host) if host else None),
+        "port": _integer(query.get("port"), "port", high=65535) or port,
+        "user": unquote(parts.username) if parts.username else query.get("user"),
+        "password": unquote(parts.password) if parts.password else query.get("password"),
+        "database": unquote(parts.path.lstrip("/")) or query.get("dbname"),
+    }
+    if "," in (arguments["host"] or ""):
+        raise ConfigurationError("the database URL must name one host")
+    if timeout := _integer(query.get("connect_timeout"), "connect_timeout", high=3600):
+        arguments["timeout"] = float(timeout)
+    arguments["ssl"] = _ssl(query.get("sslmode"), query.get("sslrootcert"), arguments["host"])
+    arguments["server_settings"] = {
+        name: query[name] for name in _SERVER_SETTINGS & query.keys()
+    } or None
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def unknown_parameters(url: str) -> list[str]:
+    """Return the names of the URL's parameters that `connect_arguments` leaves out."""
+    names = {name for name, _ in parse_qsl(_split(url).query, keep_blank_values=True)}
+    return sorted(names - _USED - _NEEDLESS)
 
 
 def direct_url(url: str) -> str:
@@ -71,7 +90,7 @@ def direct_url(url: str) -> str:
 
     Any other URL is returned as it is. https://neon.com/docs/connect/connection-pooling
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     credentials, at, address = parts.netloc.rpartition("@")
     label, dot, domain = address.partition(".")
     if dot and label.lower().endswith("-pooler"):
@@ -81,7 +100,7 @@ def direct_url(url: str) -> str:
 
 def with_login(url: str, role: str, password: str) -> str:
     """Return the URL with another role and password."""
-    parts = urlsplit(url)
+    parts = _split(url)
     address = parts.netloc.rpartition("@")[2]
     login = f"{quote(role, safe='')}:{quote(password, safe='')}"
     query = [
@@ -94,11 +113,21 @@ def with_login(url: str, role: str, password: str) -> str:
     return parts._replace(netloc=f"{login}@{address}", query=encoded).geturl()
 
 
-def _integer(value: str | None, name: str) -> int | None:
+def _split(url: str) -> SplitResult:
+    """Split a URL; a pasted one may have white space around it."""
+    return urlsplit(url.strip())
+
+
+def _integer(value: str | None, name: str, *, high: int) -> int | None:
     if value is None:
         return None
-    if not value.isascii() or not value.isdigit():
-        raise ConfigurationError(f"the database URL's {name} must be a whole number")
+    # The length first: int() refuses thousands of digits in words of its own.
+    if not value.isascii() or not value.isdigit() or len(value) > len(str(high)):
+        value = str(high + 1)
+    if int(value) > high:
+        raise ConfigurationError(
+            f"the database URL's {name} must be a whole number, at most {high}"
+        )
     return int(value)
 
 

@@ -1,6 +1,7 @@
 """Many calls at once: nothing collides, nothing is lost, nothing is left behind."""
 
 import asyncio
+import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -241,7 +242,10 @@ async def test_cancelled_calls_leave_no_partial_state(
         tasks = store.for_user(1)
         kept = await tasks.create("kept", "0")
         cancelled = 0
-        for n in range(240):
+        # Most calls are over before they are cancelled: as many as it takes.
+        for n in itertools.count():
+            if cancelled >= 60:
+                break
             calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
                 lambda: tasks.create("single", "single"),
                 lambda n=n: tasks.create_many([{"title": "batch", "description": f"{n}"}] * 7),
@@ -250,7 +254,6 @@ async def test_cancelled_calls_leave_no_partial_state(
             ]
             call = asyncio.create_task(calls[n % 4]())
             cancelled += await _cancel_after(call, chance.randrange(40))
-        assert cancelled > 50
 
         seen = [task async for task in tasks.iterate()]
         batches = [task.description for task in seen if task.title == "batch"]

@@ -280,7 +280,7 @@ async def test_no_password_is_shown_when_the_database_is_away(
         f"postgresql://app:{PASSWORD}@localhost:port/db",
         f"postgresql://app:{PASSWORD}@[::1/db",
         f"postgresql://app:{PASSWORD}#@localhost/db",
-        f"postgresql://app:{PASSWORD}@localhost/db?surprise={PASSWORD}",
+        f"postgresql://app:{PASSWORD}@localhost/db?sslkey={PASSWORD}",
         f"postgresql://app@localhost/db?sslmode={PASSWORD}",
         f"postgresql://app@localhost/db?connect_timeout={PASSWORD}",
         f"{PASSWORD}",

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from taskcore import ConfigurationError
-from taskcore.url import connect_arguments, direct_url, with_login
+from taskcore import ConfigurationError, TaskStore
+from taskcore.url import connect_arguments, direct_url, unknown_parameters, with_login
+from tests.databases import Database
 
 NEON = "ep-cool-name-123456-pooler.eu-central-1.aws.neon.tech"
 DIRECT = "ep-cool-name-123456.eu-central-1.aws.neon.tech"
@@ -29,6 +30,41 @@ GOOD: dict[str, tuple[str, dict[str, Any]]] = {
     "Neon's console": (
         f"postgresql://app:npg_x@{NEON}/neondb?sslmode=require&channel_binding=require",
         {"host": NEON, "user": "app", "password": "npg_x", "database": "neondb"},
+    ),
+    "Neon's console, direct": (
+        f"postgresql://neondb_owner:npg_Ab1%2BcD@{DIRECT}/neondb?sslmode=require",
+        {"host": DIRECT, "user": "neondb_owner", "password": "npg_Ab1+cD", "database": "neondb"},
+    ),
+    "Neon's endpoint, for clients without SNI": (
+        f"postgres://app:npg_x@{DIRECT}/neondb?options=endpoint%3Dep-cool-name-123456",
+        {"host": DIRECT, "user": "app", "password": "npg_x", "database": "neondb"}
+        | {"server_settings": {"options": "endpoint=ep-cool-name-123456"}},
+    ),
+    "Neon's endpoint in the password": (
+        f"postgres://app:endpoint%3Dep-cool-name-123456%24npg_x@{DIRECT}/neondb",
+        {"host": DIRECT, "user": "app", "database": "neondb"}
+        | {"password": "endpoint=ep-cool-name-123456$npg_x"},
+    ),
+    "Neon with a region's letter and a port": (
+        "postgresql://app:npg_x@ep-a-1-pooler.c-2.us-east-2.aws.neon.tech:5432/neondb?sslmode=verify-full",
+        {"host": "ep-a-1-pooler.c-2.us-east-2.aws.neon.tech", "port": 5432, "user": "app"}
+        | {"password": "npg_x", "database": "neondb"},
+    ),
+    "other libraries' parameters": (
+        f"postgresql://app:npg_x@{NEON}/neondb?pgbouncer=true&connection_limit=1&schema=public",
+        {"host": NEON, "user": "app", "password": "npg_x", "database": "neondb"},
+    ),
+    "white space around it": (
+        " postgresql://app@db.example/tasks \n",
+        {"host": "db.example", "user": "app", "database": "tasks"},
+    ),
+    "an @ in the password": (
+        "postgresql://app:p@ss@db.example/tasks",
+        {"host": "db.example", "user": "app", "password": "p@ss", "database": "tasks"},
+    ),
+    "a colon and quotes in the password": (
+        "postgresql://app:a:b'c%22d@db.example/tasks",
+        {"host": "db.example", "user": "app", "password": "a:b'c\"d", "database": "tasks"},
     ),
     "percent-encoding": (
         "postgresql://a%40b:p%2F%23%3A%25@db.example/my%20tasks",
@@ -75,7 +111,16 @@ def test_a_good_url_becomes_the_drivers_arguments(name: str) -> None:
         ("postgresql://app@[::1/tasks", "cannot be parsed"),
         ("postgresql://app:p#w@db.example/tasks", "%23|cannot be parsed"),
         ("postgresql://app@db.example/tasks#x", "%23"),
-        ("postgresql://app@db.example/tasks?sslmod=require", "unknown parameter: sslmod"),
+        ("psql 'postgresql://app@db.example/tasks'", "without psql"),
+        ("'postgresql://app@db.example/tasks'", "must start with postgresql://"),
+        ("postgresql://app:p/w@db.example/tasks", "cannot be parsed"),
+        ("postgresql://app:p?w@db.example/tasks", "cannot be parsed"),
+        ("postgresql://app@one.example,two.example/tasks", "one host"),
+        ("postgresql://app@/tasks?host=one.example,two.example", "one host"),
+        ("postgresql://app@db.example/tasks?sslcert=c.pem&sslkey=k.pem", "sslcert, sslkey"),
+        ("postgresql://app@/tasks?service=main", "unsupported parameter: service"),
+        ("postgresql://app@db.example/tasks?port=65536", "at most 65535"),
+        ("postgresql://app@db.example/tasks?connect_timeout=" + "9" * 5000, "at most 3600"),
         ("postgresql://app@db.example/tasks?sslmode=yes", "sslmode must be one of"),
         ("postgresql://app@db.example/tasks?connect_timeout=soon", "whole number"),
         ("postgresql://app@db.example/tasks?connect_timeout=-1", "whole number"),
@@ -86,6 +131,25 @@ def test_a_good_url_becomes_the_drivers_arguments(name: str) -> None:
 def test_a_bad_url_is_refused_with_its_reason(url: str, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         connect_arguments(url)
+
+
+def test_parameters_that_nobody_knows_are_named() -> None:
+    url = f"postgresql://app@{NEON}/neondb?sslmod=disable&sslmode=require&pgbouncer=true"
+
+    assert unknown_parameters(url) == ["pgbouncer", "sslmod"]
+    assert unknown_parameters(f"postgresql://app@{NEON}/db?channel_binding=require&options=x") == []
+
+
+async def test_a_store_warns_of_them_once(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistyped ``sslmode`` weakens nothing: TLS is verified unless it is turned off by name."""
+    async with TaskStore(f"{database.url}&sslmod=disable&password=secret"):
+        pass
+
+    assert [record.message for record in caplog.records] == [
+        "the database URL's sslmod is not known and left out"
+    ]
 
 
 @pytest.mark.parametrize("mode", ["", "?sslmode=require", "?sslmode=verify-full"])
