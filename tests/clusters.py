@@ -28,6 +28,16 @@ class Cluster:
         url = self.server.owner_url.replace("/taskcore?", f"/{database}?")
         return url.replace("//postgres@", f"//{quote(role)}@")
 
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server: `fast`, or `immediate`, as a crash does."""
+        program = self.server._programs() / "pg_ctl"
+        result = self.server._command(program, "-D", self.folder, "-m", mode, "-w", "stop")
+        assert result.returncode == 0, result.stderr
+
+    def start(self) -> None:
+        """Start it again."""
+        self.server._run()
+
     async def empty(self) -> None:
         """Drop every database and every role but the server's own; make Neon's role."""
         connection = await asyncpg.connect(**connect_arguments(self.url("postgres")))

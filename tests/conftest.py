@@ -1,6 +1,7 @@
 """A real PostgreSQL, and a fresh migrated database for each test that asks for one."""
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,7 @@ from taskcore.catalog import Catalog
 from taskcore.embedded import EmbeddedServer
 from tests.databases import Database, emptied, execute, numbers, read_catalog
 from tests.isolation import walls
+from tests.neon.pgbouncer import running_pgbouncer
 
 # `pytest -m thorough --hypothesis-profile thorough`
 settings.register_profile("thorough", max_examples=100_000, deadline=None, print_blob=True)
@@ -24,6 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--without",
         choices=walls.WALLS,
         help="take one of the two walls between users away: the other must hold alone",
+    )
+    parser.addoption(
+        "--through-pgbouncer",
+        action="store_true",
+        help="let the application reach the test servers through a transaction-mode pooler",
+    )
+    parser.addoption(
+        "--no-skips", action="store_true", help="fail if a test is skipped, as CI demands"
     )
 
 
@@ -38,6 +48,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def reaches_a_server(item: pytest.Item) -> bool:
     return not {"server", "server16", "each_server"}.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("skipped, and --no-skips was given", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -76,7 +94,8 @@ def home() -> Iterator[Path]:
         yield Path(name)
 
 
-def _running_server(version: int, without: walls.Wall | None) -> Iterator[EmbeddedServer]:
+def _running_server(version: int, options: pytest.Config) -> Iterator[EmbeddedServer]:
+    without: walls.Wall | None = options.getoption("--without")
     with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         server = EmbeddedServer(Path(name), version=version)
@@ -93,20 +112,24 @@ def _running_server(version: int, without: walls.Wall | None) -> Iterator[Embedd
         )
         if without is not None:
             asyncio.run(execute(server.owner_url, walls.without(without)))
-        yield server
+        with contextlib.ExitStack() as stack:
+            if options.getoption("--through-pgbouncer"):
+                pooler = stack.enter_context(running_pgbouncer(server.owner_url))
+                server.application_url = pooler.through(server.application_url)
+            yield server
         asyncio.run(server.stop())
 
 
 @pytest.fixture(scope="session")
 def server(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
     """PostgreSQL 18, its database `taskcore` migrated: the template of all others."""
-    yield from _running_server(18, pytestconfig.getoption("--without"))
+    yield from _running_server(18, pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def server16(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
     """PostgreSQL 16, the oldest supported."""
-    yield from _running_server(16, pytestconfig.getoption("--without"))
+    yield from _running_server(16, pytestconfig)
 
 
 @pytest.fixture(params=[18, 16])

@@ -48,8 +48,7 @@ class Wire:
         self._keep = 0
         self._open = asyncio.Event()
         self._open.set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._swallowed: set[socket.socket] = set()
         self._listener: socket.socket | None = None
         self.lost = asyncio.Event()
         self.clients: dict[asyncio.Task[None], socket.socket] = {}
@@ -117,12 +116,8 @@ class Wire:
         self._open.set()
 
     def swallow(self) -> None:
-        """Let nothing through, and break nothing, until `flow`: a network's black hole."""
-        self._flowing.clear()
-
-    def flow(self) -> None:
-        """Let everything through again."""
-        self._flowing.set()
+        """Let nothing more through the connections that stand, and break none: a black hole."""
+        self._swallowed.update(self.clients.values())
 
     async def until(self, round_trips: int) -> None:
         """Wait for so many round trips."""
@@ -141,14 +136,15 @@ class Wire:
         task.add_done_callback(self._hang_up)
 
     def _hang_up(self, task: asyncio.Task[None]) -> None:
-        self.clients.pop(task).close()
+        client = self.clients.pop(task)
+        self._swallowed.discard(client)
+        client.close()
         if not task.cancelled():
             # A server that is away refuses; its client sees the connection end.
             assert isinstance(task.exception(), OSError | None), task.exception()
 
     async def _connect(self, client: socket.socket) -> None:
         await self._open.wait()
-        await self._flowing.wait()
         with socket.socket(socket.AF_UNIX) as server:
             server.setblocking(False)
             await asyncio.get_running_loop().sock_connect(server, self._target)
@@ -201,8 +197,9 @@ class Wire:
         delivering = asyncio.ensure_future(deliver()) if self.delay else None
         try:
             while data := await loop.sock_recv(source, 65536):
+                if {source, target} & self._swallowed:
+                    continue
                 see(data)
-                await self._flowing.wait()
                 if delivering is None:
                     await loop.sock_sendall(target, data)
                 else:

@@ -358,18 +358,16 @@ async def test_what_another_session_runs_shows_no_value(
     other = await asyncpg.connect(**connect_arguments(database.url))
     transaction = other.transaction()
     await transaction.start()
+    # Behind a pooler the driver's own number is the pooler's.
+    pid = await other.fetchval("SELECT pg_backend_pid()")
     await call(other, "task_update_v1", VICTIM, TASK, 9, None, "confidential", False, None, None)
 
-    seen = await adversary.fetch(
-        "SELECT query FROM pg_stat_activity WHERE pid = $1", other.get_server_pid()
-    )
+    seen = await adversary.fetch("SELECT query FROM pg_stat_activity WHERE pid = $1", pid)
     assert [row["query"] for row in seen] == [
         "SELECT * FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
     ]
     # Locks name tables and transactions; a row's only while somebody waits for it.
-    locks = await adversary.fetch(
-        "SELECT DISTINCT locktype FROM pg_locks WHERE pid = $1", other.get_server_pid()
-    )
+    locks = await adversary.fetch("SELECT DISTINCT locktype FROM pg_locks WHERE pid = $1", pid)
     assert {row["locktype"] for row in locks} == {"relation", "transactionid", "virtualxid"}
     await transaction.rollback()
     await other.close()

@@ -1,0 +1,79 @@
+"""The bench: a server that can be stopped, Neon's proxy and a pooler in front of it."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.clusters import Cluster, running_cluster
+from tests.databases import execute
+from tests.neon.pgbouncer import PROGRAM, PgBouncer, running_pgbouncer
+from tests.neon.proxy import Neon
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Whom nobody trusts beyond these tests."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the authority be one of this machine's."""
+    authority.cert_pem.write_to_path(tmp_path / "authorities.pem")
+    # https://docs.openssl.org/3.0/man3/SSL_CTX_load_verify_locations/
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authorities.pem"))
+
+
+def _running(version: int) -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        with running_cluster(Path(name), version) as cluster:
+            yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster18() -> Iterator[Cluster]:
+    """PostgreSQL 18, apart from the other tests' server, for it is stopped and started."""
+    yield from _running(18)
+
+
+@pytest.fixture(scope="session")
+def cluster16() -> Iterator[Cluster]:
+    """PostgreSQL 16, the oldest supported."""
+    yield from _running(16)
+
+
+def _emptied(cluster: Cluster) -> Cluster:
+    asyncio.run(execute(cluster.url("taskcore"), "TRUNCATE taskcore.users CASCADE"))
+    return cluster
+
+
+@pytest.fixture
+def cluster(cluster18: Cluster) -> Cluster:
+    """A migrated server without tasks, which a test may stop and has to start again."""
+    return _emptied(cluster18)
+
+
+@pytest.fixture(params=[18, 16])
+def each_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Both ends of the supported versions of PostgreSQL, one after the other."""
+    return _emptied(request.getfixturevalue(f"cluster{request.param}"))
+
+
+@pytest.fixture
+async def neon(cluster: Cluster, authority: trustme.CA, trusted: None) -> AsyncIterator[Neon]:  # noqa: ARG001
+    """Neon, with a certificate that this machine trusts."""
+    async with Neon(cluster, authority) as neon:
+        yield neon
+
+
+@pytest.fixture
+def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
+    if PROGRAM is None:
+        pytest.skip("PgBouncer is not installed: tests/neon/install_pgbouncer.sh")
+    with running_pgbouncer(cluster.server.owner_url) as pgbouncer:
+        yield pgbouncer

@@ -1,0 +1,103 @@
+"""Through PgBouncer in transaction mode: every call meets whichever server connection is free."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from taskcore import ConfigurationError, Settings, TaskNotFound, TaskStore
+from taskcore.url import connect_arguments
+from tests.clusters import Cluster
+from tests.neon.pgbouncer import PgBouncer
+from tests.taskcore.test_round_trips import OPERATIONS
+from tests.wire import Wire
+
+
+@pytest.fixture
+def url(pgbouncer: PgBouncer, cluster: Cluster) -> str:
+    return pgbouncer.through(cluster.server.application_url)
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[TaskStore]:
+    async with TaskStore(url) as store:
+        yield store
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_an_operation_through_the_pooler_is_one_round_trip(url: str, operation: str) -> None:
+    """SC-001: a statement stays prepared, whichever server connection it is sent to."""
+    async with Wire(url) as wire, TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
+        tasks = store.for_user(1)
+        first, second = await tasks.create_many([{"title": "one"}, {"title": "two"}])
+        await OPERATIONS[operation](tasks, first.id)
+        before = wire.round_trips
+
+        await OPERATIONS[operation](tasks, second.id)
+
+        assert wire.round_trips - before == 1
+
+
+async def test_users_who_share_server_connections_stay_apart(store: TaskStore) -> None:
+    """FR-018: 40 users at once, on 10 connections to the pooler and 4 to the server."""
+
+    async def live(user: int) -> None:
+        tasks = store.for_user(user)
+        mine = [await tasks.create(f"task {n} of {user}") for n in range(10)]
+        for task in mine:
+            assert await tasks.get(task.id) == task
+            with pytest.raises(TaskNotFound):
+                await store.for_user(user + 1000).get(task.id)
+        assert (await tasks.list()).items == tuple(reversed(mine))
+
+    await asyncio.gather(*(live(user) for user in range(1, 41)))
+
+
+async def test_nothing_is_left_on_a_server_connection(store: TaskStore, url: str) -> None:
+    """Neither the user's binding nor a setting: the next client may be anybody."""
+    await asyncio.gather(*(store.for_user(user).create("Buy groceries") for user in range(1, 41)))
+    connection = await asyncpg.connect(**connect_arguments(url))
+    try:
+        for _ in range(20):
+            left = await connection.fetchrow(
+                "SELECT current_setting('taskcore.user_id', true) AS bound, "
+                "current_setting('jit') AS jit, current_setting('statement_timeout') AS timeout"
+            )
+            assert left is not None
+            assert left["bound"] in (None, "")
+            assert (left["jit"], left["timeout"]) == ("on", "30s")
+    finally:
+        await connection.close()
+
+
+async def test_a_pooler_that_restarts_costs_no_call(store: TaskStore, pgbouncer: PgBouncer) -> None:
+    tasks = store.for_user(1)
+    await tasks.create("before")
+    pgbouncer.kill()
+    calls = [asyncio.ensure_future(tasks.create(f"task {n}")) for n in range(30)]
+    await asyncio.sleep(0.1)
+    assert not any(call.done() for call in calls)
+    await asyncio.to_thread(pgbouncer.start)
+
+    assert len(set(await asyncio.gather(*calls))) == 30
+    assert len((await tasks.list()).items) == 31
+
+
+async def test_a_server_that_crashes_behind_the_pooler_costs_no_call(
+    store: TaskStore, cluster: Cluster
+) -> None:
+    tasks = store.for_user(1)
+    await tasks.create("before")
+    calls = [asyncio.ensure_future(tasks.create(f"task {n}")) for n in range(30)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(cluster.stop, "immediate")
+    await asyncio.to_thread(cluster.start)
+
+    assert len(set(await asyncio.gather(*calls))) == 30
+    assert len((await tasks.list()).items) == 31
+
+
+async def test_who_the_pooler_does_not_know_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="refused the login"):
+        await TaskStore(url.replace("taskcore_app", "nobody")).open()

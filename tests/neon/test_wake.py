@@ -1,0 +1,158 @@
+"""Compute that sleeps: the first request wakes it, and nobody else does."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import httpx2
+import pytest
+import trustme
+
+from taskcore import Settings, TaskStore, Unavailable
+from taskcore.url import connect_arguments
+from taskcore_http import create_app
+from tests.clusters import Cluster
+from tests.neon.proxy import COULD_NOT_CONNECT, Neon
+from tests.taskcore_http.client import client_of
+
+
+@pytest.fixture
+async def store(neon: Neon) -> AsyncIterator[TaskStore]:
+    async with TaskStore(neon.url("taskcore_app", "taskcore")) as store:
+        yield store
+
+
+@contextlib.contextmanager
+def woken_once(neon: Neon) -> Iterator[None]:
+    """Demand that what is done takes the time of waking up, and at most a second more."""
+    before, began = len(neon.wakes), time.monotonic()
+    yield
+    took = time.monotonic() - began
+    assert len(neon.wakes) == before + 1
+    assert took <= neon.wakes[-1] + 1
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_the_first_call_after_a_suspend_succeeds(
+    each_cluster: Cluster, authority: trustme.CA
+) -> None:
+    async with (
+        Neon(each_cluster, authority) as neon,
+        TaskStore(neon.url("taskcore_app", "taskcore")) as store,
+    ):
+        tasks = store.for_user(1)
+        task = await tasks.create("before")
+
+        await neon.suspend()
+        with woken_once(neon):
+            assert await tasks.get(task.id) == task
+
+        await neon.suspend()
+        with woken_once(neon):
+            assert (await tasks.update(task.id, completed=True)).version == 2
+
+        await neon.suspend()
+        with woken_once(neon):
+            await asyncio.gather(*(tasks.create(f"task {n}") for n in range(30)))
+        assert len((await tasks.list()).items) == 31
+
+
+async def test_the_first_request_after_a_suspend_succeeds(neon: Neon, store: TaskStore) -> None:
+    async with client_of(create_app(store=store)) as client:
+        await client.post("/users/1/tasks", json={"title": "before"})
+
+        await neon.suspend()
+        with woken_once(neon):
+            answer = await client.get("/users/1/tasks")
+
+    assert [task["title"] for task in answer.json()] == ["before"]
+
+
+async def test_a_store_opens_on_a_suspended_compute(neon: Neon) -> None:
+    await neon.suspend()
+
+    with woken_once(neon):
+        async with TaskStore(neon.url("taskcore_app", "taskcore")) as store:
+            assert (await store.for_user(1).list()).items == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{COULD_NOT_CONNECT}: timed out",
+        "Control plane request failed, please try again",
+        "Failed to acquire permit to connect to the database",
+    ],
+)
+async def test_what_the_proxy_cannot_do_yet_is_tried_again(neon: Neon, text: str) -> None:
+    """Even by opening: a server answers, and only has to be waited for."""
+    neon.refusals = [text] * 3
+    async with TaskStore(neon.url("taskcore_app", "taskcore")) as store:
+        assert not neon.refusals
+        neon.refusals = [text] * 3
+        await neon.suspend()
+
+        await store.for_user(1).create("Buy groceries")
+
+        assert not neon.refusals
+
+
+async def ready(client: httpx2.AsyncClient) -> int:
+    return (await client.get("/health/ready")).status_code
+
+
+async def test_a_suspended_compute_stays_suspended_while_readiness_is_probed(
+    neon: Neon, store: TaskStore
+) -> None:
+    """An idle application, too: it holds connections, and says nothing on them."""
+    async with client_of(create_app(store=store)) as client:
+        await client.post("/users/1/tasks", json={"title": "before"})
+        sleeping = asyncio.ensure_future(neon.suspend_when_idle(1))
+        logins = len(neon.logins)
+
+        probes = []
+        while not neon.asleep:
+            probes.append(await ready(client))
+            await asyncio.sleep(0.1)
+        for _ in range(20):
+            probes.append(await ready(client))
+            await asyncio.sleep(0.1)
+
+        assert neon.asleep
+        assert set(probes) == {200}
+        assert (neon.wakes, len(neon.logins)) == ([], logins)
+        sleeping.cancel()
+        await asyncio.gather(sleeping, return_exceptions=True)
+        assert (await client.get("/users/1/tasks")).status_code == 200
+
+
+async def test_what_the_proxy_drops_is_not_needed(neon: Neon, cluster: Cluster) -> None:
+    """Timeouts are the role's, whatever becomes of start-up parameters."""
+    url = neon.url(
+        "taskcore_app",
+        "taskcore",
+        parameters="&application_name=shop&connect_timeout=20&options=-c%20statement_timeout%3D1",
+    )
+    async with TaskStore(url, settings=Settings(pool_max_size=1)) as store:
+        await store.for_user(1).create("Buy groceries")
+        owner = await asyncpg.connect(**connect_arguments(cluster.url("taskcore")))
+        row = await owner.fetchrow(
+            "SELECT application_name FROM pg_stat_activity WHERE usename = 'taskcore_app'"
+        )
+        await owner.close()
+    connection = await asyncpg.connect(**connect_arguments(url))
+    timeout = await connection.fetchval("SHOW statement_timeout")
+    await connection.close()
+
+    assert row is not None
+    assert row["application_name"] == "shop"
+    assert timeout == "30s"
+
+
+async def test_a_client_without_tls_is_told_so(cluster: Cluster, authority: trustme.CA) -> None:
+    async with Neon(cluster, authority) as neon:
+        url = neon.url("taskcore_app", "taskcore").replace("require", "disable", 1)
+        with pytest.raises(Unavailable, match="connection is insecure"):
+            await TaskStore(url).open()
