@@ -1,8 +1,7 @@
 """Deliberate breaks of isolation in the code of the library and its faces."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,9 @@ import taskcore_http.route
 import taskcore_http.router
 from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks, user_tasks
 from taskcore.database import Database
+from taskcore.failures import DRIVER_ERRORS, while_executing
 from taskcore.ids import IdGenerator
+from taskcore.pool import Pool
 from taskcore_http import Identity, UserId
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -219,17 +220,10 @@ def _first_handle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _handle_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = UserTasks.__init__
-
-    def beginning(tasks: UserTasks, database: Any, ids: Any, user_id: int) -> None:
-        begin(tasks, database, ids, user_id)
-        # One for the class, where each handle ought to have its own.
-        UserTasks.shared = tasks.user_id  # type: ignore[attr-defined]
-        del tasks.user_id
-
-    monkeypatch.setattr(UserTasks, "__init__", beginning)
-    monkeypatch.setattr(UserTasks, "shared", 0, raising=False)
-    monkeypatch.setattr(UserTasks, "user_id", property(lambda tasks: tasks.shared), raising=False)
+    last: list[int] = []
+    # One for the class, where each handle ought to have its own.
+    shared = property(lambda _tasks: last[-1], lambda _tasks, user_id: last.append(user_id))
+    monkeypatch.setattr(UserTasks, "user_id", shared, raising=False)
 
 
 def _cached_answers(*, key: Callable[[str, tuple[object, ...]], object], reads: str) -> Patch:
@@ -238,14 +232,12 @@ def _cached_answers(*, key: Callable[[str, tuple[object, ...]], object], reads: 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         fetch, cache = Database.fetch, dict[object, list[Any]]()
 
-        async def cached(
-            database: Database, statement: str, *args: object, write: bool = False
-        ) -> list[Any]:
+        async def cached(database: Database, statement: str, *args: object) -> list[Any]:
             if reads not in statement:
-                return await fetch(database, statement, *args, write=write)
+                return await fetch(database, statement, *args)
             place = (id(database), key(statement, args))
             if place not in cache:
-                cache[place] = await fetch(database, statement, *args, write=write)
+                cache[place] = await fetch(database, statement, *args)
             return cache[place]
 
         monkeypatch.setattr(Database, "fetch", cached)
@@ -256,14 +248,10 @@ def _cached_answers(*, key: Callable[[str, tuple[object, ...]], object], reads: 
 def _shared_flights(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch, flights = Database.fetch, dict[object, asyncio.Task[list[Any]]]()
 
-    async def joined(
-        database: Database, statement: str, *args: object, write: bool = False
-    ) -> list[Any]:
+    async def joined(database: Database, statement: str, *args: object) -> list[Any]:
         place = (id(database), statement, args[1:])
-        if write or place not in flights:
-            flight = asyncio.ensure_future(fetch(database, statement, *args, write=write))
-            if write:
-                return await flight
+        if place not in flights:
+            flight = asyncio.ensure_future(fetch(database, statement, *args))
             flights[place] = flight
             flight.add_done_callback(lambda _done: flights.pop(place))
         return await flights[place]
@@ -274,10 +262,8 @@ def _shared_flights(monkeypatch: pytest.MonkeyPatch) -> None:
 def _answers_of_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch, last = Database.fetch, dict[object, list[Any]]()
 
-    async def swapped(
-        database: Database, statement: str, *args: object, write: bool = False
-    ) -> list[Any]:
-        rows = await fetch(database, statement, *args, write=write)
+    async def swapped(database: Database, statement: str, *args: object) -> list[Any]:
+        rows = await fetch(database, statement, *args)
         before = last.get((id(database), statement))
         last[id(database), statement] = rows
         return rows if before is None or not rows else before
@@ -286,36 +272,38 @@ def _answers_of_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    close, kept = Database.close, dict[int, Any]()
+    close, kept = Pool.close, dict[int, Any]()
 
-    @contextlib.asynccontextmanager
-    async def shared(database: Database) -> AsyncIterator[Any]:
-        pool = database._pool
-        assert pool is not None
-        if id(database) not in kept:
-            kept[id(database)] = await pool.acquire()
-        yield kept[id(database)]
+    async def shared(
+        pool: Pool, statement: str, args: tuple[object, ...], deadline: float
+    ) -> list[Any]:
+        assert pool._pool is not None
+        if id(pool) not in kept:
+            kept[id(pool)] = await pool._acquire(pool._pool, deadline)
+        try:
+            rows: list[Any] = await kept[id(pool)].fetch(statement, *args)
+        except DRIVER_ERRORS as exc:
+            raise while_executing(exc) from exc
+        return rows
 
-    async def closing(database: Database) -> None:
-        if id(database) in kept and database._pool is not None:
-            await database._pool.release(kept.pop(id(database)))
-        await close(database)
+    async def closing(pool: Pool) -> None:
+        if id(pool) in kept and pool._pool is not None:
+            await pool._pool.release(kept.pop(id(pool)))
+        await close(pool)
 
-    monkeypatch.setattr(Database, "_connection", shared)
-    monkeypatch.setattr(Database, "close", closing)
+    monkeypatch.setattr(Pool, "fetch", shared)
+    monkeypatch.setattr(Pool, "close", closing)
 
 
 def _one_argument_list(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = Database.fetch
     shared: list[object] = []
 
-    async def late(
-        database: Database, statement: str, *args: object, write: bool = False
-    ) -> list[Any]:
+    async def late(database: Database, statement: str, *args: object) -> list[Any]:
         shared[:] = args
         await asyncio.sleep(0)
         user, *rest = args
-        return await fetch(database, statement, *shared[: 1 if user else 0], *rest, write=write)
+        return await fetch(database, statement, *shared[: 1 if user else 0], *rest)
 
     monkeypatch.setattr(Database, "fetch", late)
 

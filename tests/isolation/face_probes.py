@@ -29,6 +29,7 @@ from tests.isolation.probes import (
     Place,
     Probe,
 )
+from tests.sessions import until_blocked
 from tests.taskcore_http.client import client_of
 
 
@@ -125,6 +126,23 @@ async def calls_at_once_get_answers_of_their_own(place: Place) -> None:
             assert {task.user_id for task in page.items} == {user}
 
         await asyncio.gather(*(work(user) for _ in range(8) for user in (LOW, ME, HIGH)))
+
+
+async def a_call_that_waits_holds_up_nobody_else(place: Place) -> None:
+    """Calls at once have connections of their own: waiting, too, tells of others."""
+    async with _face(place) as store:
+        async with asyncio.timeout(3), place.owner.transaction():
+            await place.owner.execute(
+                "SELECT FROM taskcore.tasks WHERE user_id = $1 AND id = $2 FOR UPDATE", LOW, SHARED
+            )
+            waiting = asyncio.ensure_future(store.for_user(LOW).update(SHARED, title="waits"))
+            try:
+                await until_blocked(place.owner)
+                task = await store.for_user(ME).update(SHARED, completed=True)
+            finally:
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+        assert task.user_id == ME
 
 
 async def ids_of_one_user_do_not_depend_on_others(_place: Place) -> None:
@@ -253,6 +271,7 @@ FACES: tuple[Probe, ...] = (
     the_library_answers_with_the_users_own,
     the_library_writes_for_its_user_only,
     calls_at_once_get_answers_of_their_own,
+    a_call_that_waits_holds_up_nobody_else,
     ids_of_one_user_do_not_depend_on_others,
     rest_tells_foreign_from_missing_nowhere,
     rest_answers_for_the_user_in_the_path,

@@ -38,7 +38,10 @@ async def first_to_catch(database: Database, probes: Sequence[Probe]) -> str:
         for probe in probes:
             try:
                 await probe(place)
-            except Exception:  # noqa: BLE001  (a break may show as any error)
+            except (TypeError, NameError, AttributeError):
+                # The mutant itself is broken, and shows nothing.
+                raise
+            except Exception:  # noqa: BLE001  (a break may show as any other error)
                 return probe.__name__
     return SURVIVED
 
