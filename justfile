@@ -27,7 +27,7 @@ test *arguments:
 isolation:
     pytest --without rls -m "not inspects and not mutants and not thorough"
     pytest --without predicates -m "not inspects and not mutants and not thorough"
-    pytest --through-pgbouncer tests/isolation
+    pytest --through-pgbouncer tests/isolation -m "not inspects and not mutants and not thorough"
     pytest -m mutants
     pytest -m thorough
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
-from taskcore.errors import OutcomeUnknown, PoolExhausted
+from taskcore.errors import OutcomeUnknown, PoolExhausted, StoreNotOpen
 from taskcore.failures import Failure, IdsTaken, Outcome
 from taskcore.pool import Pool
 
@@ -30,15 +30,28 @@ class Database:
         self._settings = settings
         self._pool = Pool(settings)
         self._reachable: bool | None = None
+        self._closing = False
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def open(self, url: str) -> None:
         """Set up the pool; nothing is connected yet."""
-        self._reachable = None
+        self._reachable, self._closing = None, False
         await self._pool.open(url)
 
     async def close(self) -> None:
-        """Refuse new calls, wait for those under way, then close every connection."""
-        await self._pool.close()
+        """Refuse new calls, wait for attempts under way, then close every connection.
+
+        What fails from now on is not sent again.
+        """
+        if self._pool.is_open:
+            self._pool.require_open()
+            self._closing = True
+            try:
+                await self._idle.wait()
+            finally:
+                await self._pool.close()
 
     async def fetch(self, statement: str, *args: object) -> list[Any]:
         """Run a statement that changes nothing and return its rows.
@@ -82,18 +95,31 @@ class Database:
 
     async def _run(self, call: _Call, retry: Collection[Outcome] = _PASSING) -> list[Any]:
         """Send a statement until it is done, until it is refused, or until time is over."""
+        if self._closing:
+            raise StoreNotOpen(StoreNotOpen.__doc__)
+        self._pool.require_open()
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            return await self._send(call, retry)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def _send(self, call: _Call, retry: Collection[Outcome]) -> list[Any]:
         call.deadline = asyncio.get_running_loop().time() + self._settings.operation_timeout
         try:
             try:
                 return await self._attempt(call)
             except Failure as failure:
                 wait = random.uniform(0, self._settings.retry_wait_initial)  # noqa: S311
-                if failure.outcome not in retry or wait >= call.remaining():
+                if not self._may_pass(failure, retry) or wait >= call.remaining():
                     raise
             await asyncio.sleep(wait)
             again = tenacity.AsyncRetrying(
                 retry=tenacity.retry_if_exception(
-                    lambda exc: isinstance(exc, Failure) and exc.outcome in retry
+                    lambda exc: isinstance(exc, Failure) and self._may_pass(exc, retry)
                 ),
                 wait=tenacity.wait_random_exponential(
                     multiplier=self._settings.retry_wait_initial,
@@ -110,6 +136,9 @@ class Database:
                     "the write took effect wholly or not at all"
                 ) from failure.__cause__
             raise failure.error from failure.__cause__
+
+    def _may_pass(self, failure: Failure, retry: Collection[Outcome]) -> bool:
+        return failure.outcome in retry and not self._closing
 
     async def _attempt_again(self, call: _Call) -> list[Any]:
         call.repeated = call.uncertain

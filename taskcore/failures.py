@@ -77,7 +77,6 @@ _ROLLED_BACK = frozenset({"40001", "40P01", "55P03", "23503"})
 _NOT_YET = frozenset({"57P03", "53300"})
 _SHUT_DOWN = frozenset({"57P01", "57P02", "57P05"})
 _LOGIN_REFUSED_TEXTS = (
-    # PgBouncer
     "authentication failed",
     "no such user",
     "no such database",
@@ -108,6 +107,11 @@ def while_connecting(exc: BaseException) -> Failure:
             "name its authority with sslrootcert=FILE in the database URL"
         )
         return Failure(Outcome.REFUSED, error)
+    if isinstance(exc, ConnectionError) and "rejected SSL upgrade" in str(exc):
+        error = ConfigurationError(
+            "the database's server offers no TLS; sslmode=disable in the URL goes without"
+        )
+        return Failure(Outcome.REFUSED, error)
     if isinstance(exc, TimeoutError):
         error = Unavailable("the database did not answer in time")
     else:
@@ -123,7 +127,9 @@ def while_executing(exc: BaseException) -> Failure:
         ids = frozenset(int(task_id) for task_id in taken.split(","))
         return Failure(Outcome.REFUSED, IdsTaken(ids))
     if code in _ROLLED_BACK:
-        error: TaskcoreError = DatabaseError(f"the database rolled the statement back ({code})")
+        error: TaskcoreError = Unavailable(
+            f"other writes came between: the database rolled the statement back ({code})"
+        )
         return Failure(Outcome.ROLLED_BACK, error)
     if code == "42501":
         error = PermissionDenied(f"the database role is not allowed to do this: {exc}")
@@ -133,8 +139,13 @@ def while_executing(exc: BaseException) -> Failure:
             "the database has no taskcore schema, or an older one: run `taskctl migrate`"
         )
         return Failure(Outcome.REFUSED, error)
-    # asyncpg's own errors, without a SQLSTATE, come before it sends anything.
-    unsent = isinstance(exc, asyncpg.InterfaceError | asyncpg.InternalClientError) and not code
+    # asyncpg's own errors, without a SQLSTATE, come before it sends anything; but for
+    # that of an answer it does not understand.
+    unsent = (
+        isinstance(exc, asyncpg.InterfaceError | asyncpg.InternalClientError)
+        and not isinstance(exc, asyncpg.exceptions.ProtocolError)
+        and not code
+    )
     if unsent or code in _NOT_YET or _says(exc, code, _NOT_YET_TEXTS):
         return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {exc}"))
     if not code or code in _SHUT_DOWN or code.startswith("08"):

@@ -14,10 +14,11 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 import asyncpg
+import tenacity
 
 from taskcore import catalog, roles
 from taskcore.errors import ConfigurationError, PermissionDenied, TaskcoreError, Unavailable
-from taskcore.failures import DRIVER_ERRORS, while_connecting
+from taskcore.failures import DRIVER_ERRORS, Outcome, while_connecting
 from taskcore.url import connect_arguments, direct_url, with_login
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ async def _apply(url: str) -> None:
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: _connect(url), poolclass=NullPool
+        "postgresql+asyncpg://", async_creator=lambda: _connect_patiently(url), poolclass=NullPool
     )
     async with engine.begin() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
@@ -205,10 +206,23 @@ async def _connect(url: str) -> asyncpg.Connection:
     return await asyncpg.connect(**({"timeout": _CONNECT_TIMEOUT} | connect_arguments(url)))
 
 
+def _is_waking_up(exc: BaseException) -> bool:
+    return isinstance(exc, DRIVER_ERRORS) and while_connecting(exc).outcome is Outcome.NOT_YET
+
+
+# A suspended compute that a migration wakes up.
+_connect_patiently = tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_waking_up),
+    wait=tenacity.wait_random_exponential(multiplier=0.1, max=1),
+    stop=tenacity.stop_after_delay(_CONNECT_TIMEOUT),
+    reraise=True,
+)(_connect)
+
+
 @asynccontextmanager
 async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
-        connection = await _connect(url)
+        connection = await _connect_patiently(url)
     except DRIVER_ERRORS as exc:
         raise while_connecting(exc).error from exc
     try:

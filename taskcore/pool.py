@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from taskcore.errors import ConfigurationError, PoolExhausted, SchemaOutdated, StoreNotOpen
+from taskcore.errors import (
+    ConfigurationError,
+    PoolExhausted,
+    SchemaOutdated,
+    StoreNotOpen,
+    Unavailable,
+)
 from taskcore.failures import (
     DRIVER_ERRORS,
     Failure,
@@ -29,8 +35,8 @@ logger = logging.getLogger("taskcore")
 SCHEMA_VERSION = 1
 """The ``taskcore.schema_version_v1()`` this release needs; it accepts newer ones."""
 
-# Seconds that a cancelled call waits for the server to take note.
-_CANCELLED = 1.0
+# Seconds for a live server to take note of a cancelling, and of a farewell.
+_ACKNOWLEDGED = 1.0
 
 _FIRST = (
     "SELECT taskcore.schema_version_v1() AS version, r.rolsuper OR r.rolbypassrls AS bypasses_rls "
@@ -50,11 +56,8 @@ class Pool:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checked = False
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._trusted_from = 0.0
-        self._returning: set[asyncio.Future[None]] = set()
+        self._returning: set[asyncio.Task[None]] = set()
 
     async def open(self, url: str) -> None:
         """Set up the pool; nothing is connected yet.
@@ -67,7 +70,7 @@ class Pool:
             url
         )
         if unknown := unknown_parameters(url):
-            logger.warning("the database URL's %s is not known and left out", ", ".join(unknown))
+            logger.warning("left out of the database URL, as not known: %s", unknown)
         self._checked = False
         self._loop = asyncio.get_running_loop()
         self._pool = await asyncpg.create_pool(
@@ -83,17 +86,36 @@ class Pool:
         )
 
     async def close(self) -> None:
-        """Refuse new calls, wait for those under way, then close every connection."""
-        if self._pool is not None:
-            self._running_loop()
-            pool, self._pool = self._pool, None
-            try:
-                # asyncpg's own close() would break those that wait for a connection.
-                await self._idle.wait()
+        """Close every connection; one that is silent does not hold it up."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            await asyncio.gather(*self._returning)
+            async with asyncio.timeout(_ACKNOWLEDGED):
                 await pool.close()
-            except BaseException:
-                pool.terminate()
-                raise
+        except DRIVER_ERRORS as exc:
+            logger.debug("connections were not closed in order: %s", exc)
+            pool.terminate()
+        except BaseException:
+            pool.terminate()
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` was called, and `close` not since."""
+        return self._pool is not None
+
+    def require_open(self) -> None:
+        """Refuse to work when closed, or on another event loop than it was opened on.
+
+        Raises:
+            StoreNotOpen: Says which.
+        """
+        if self._pool is None:
+            raise StoreNotOpen(StoreNotOpen.__doc__)
+        if self._loop is not asyncio.get_running_loop():
+            raise StoreNotOpen("the store belongs to the event loop that it was opened on")
 
     async def fetch(self, statement: str, args: tuple[object, ...], deadline: float) -> list[Any]:
         """Run a statement on a connection of its own and return its rows.
@@ -105,46 +127,46 @@ class Pool:
 
         Raises:
             Failure: It says what became of the statement.
-            StoreNotOpen: The pool is closed, or belongs to another event loop.
         """
-        loop = self._running_loop()
-        pool = self._pool
-        if pool is None:
-            raise StoreNotOpen(StoreNotOpen.__doc__)
-        self._under_way += 1
-        self._idle.clear()
-        try:
-            connection = await self._acquire(pool, deadline - loop.time())
-            timeout = min(self._settings.command_timeout, deadline - loop.time())
-            try:
-                rows = await connection.fetch(statement, *args, timeout=timeout)
-            except DRIVER_ERRORS as exc:
-                failure = while_executing(exc)
-                await self._give_up(pool, connection, failure, silent=isinstance(exc, TimeoutError))
-                raise failure from exc
-            except asyncio.CancelledError:
-                # Almost always the server has let go, or is done, before the caller goes on.
-                await asyncio.wait([self._return_later(pool, connection)], timeout=_CANCELLED)
-                raise
-            await pool.release(connection)
-            return rows
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
-        if self._loop is not loop and self._pool is not None:
-            raise StoreNotOpen("the store belongs to the event loop that it was opened on")
-        return loop
+        pool = self._pool
+        assert pool is not None
+        connection = await self._acquire(pool, deadline)
+        timeout = min(self._settings.command_timeout, deadline - loop.time())
+        if timeout <= 0:
+            await pool.release(connection)
+            error = Unavailable("the database did not answer in time")
+            raise Failure(Outcome.NOT_YET, error)
+        try:
+            rows = await connection.fetch(statement, *args, timeout=timeout)
+        except DRIVER_ERRORS as exc:
+            failure = while_executing(exc)
+            if isinstance(exc, TimeoutError):
+                # The next attempt has to know whether the server is alive, and who reads
+                # next what became of this one.
+                await asyncio.wait([self._cancel(pool, connection)])
+            else:
+                if failure.lost:
+                    # The pool must not hand out what is dying.
+                    with contextlib.suppress(asyncpg.InterfaceError):
+                        connection.terminate()
+                await pool.release(connection)
+            raise failure from exc
+        except asyncio.CancelledError:
+            # What became of the statement is decided before the caller goes on.
+            await asyncio.wait([self._cancel(pool, connection)])
+            raise
+        await pool.release(connection)
+        return rows
 
     async def _acquire(
-        self, pool: asyncpg.Pool[asyncpg.Record], left: float
+        self, pool: asyncpg.Pool[asyncpg.Record], deadline: float
     ) -> PoolConnectionProxy[asyncpg.Record]:
+        loop = asyncio.get_running_loop()
         try:
             while True:
-                connection = await pool.acquire(timeout=min(self._settings.pool_timeout, left))
+                timeout = min(self._settings.pool_timeout, deadline - loop.time())
+                connection = await pool.acquire(timeout=timeout)
                 # A proxy of ours, which the stubs do not know.
                 if connection.born >= self._trusted_from:  # type: ignore[attr-defined]
                     return connection
@@ -160,49 +182,31 @@ class Pool:
                 raise Failure(Outcome.REFUSED, error) from exc
             raise while_connecting(exc) from exc
 
-    async def _give_up(
-        self,
-        pool: asyncpg.Pool[asyncpg.Record],
-        connection: PoolConnectionProxy[asyncpg.Record],
-        failure: Failure,
-        *,
-        silent: bool,
-    ) -> None:
-        """Return a connection whose statement failed."""
-        if silent:
-            # What has swallowed one connection has swallowed the idle ones too.
-            self._trusted_from = self._running_loop().time()
-            self._return_later(pool, connection)
-            return
-        if failure.lost:
-            # The pool must not hand out what is dying.
-            with contextlib.suppress(asyncpg.InterfaceError):
-                connection.terminate()
-        await pool.release(connection)
-
-    def _return_later(
+    def _cancel(
         self, pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record]
-    ) -> asyncio.Future[None]:
-        """Return a connection that did not answer; it may take long.
-
-        The driver asks the server to cancel the statement, and waits for the answer to
-        that as long as for the statement's.
-        """
-        returning = asyncio.ensure_future(pool.release(connection))
+    ) -> asyncio.Task[None]:
+        """Have the statement cancelled and the connection returned, whoever waits for it."""
+        returning = asyncio.create_task(self._return_cancelled(pool, connection))
         self._returning.add(returning)
-        returning.add_done_callback(self._returned)
+        returning.add_done_callback(self._returning.discard)
         return returning
 
-    def _returned(self, returning: asyncio.Future[None]) -> None:
-        self._returning.discard(returning)
-        if not returning.cancelled() and (exc := returning.exception()) is not None:
-            # asyncpg has closed the connection, and opens another.
-            logger.debug("a connection was given up: %s", exc)
+    async def _return_cancelled(
+        self, pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[asyncpg.Record]
+    ) -> None:
+        # The driver has asked the server to cancel; it would wait for long.
+        release = asyncio.ensure_future(pool.release(connection))
+        await asyncio.wait([release], timeout=_ACKNOWLEDGED)
+        if not release.done():
+            # What has swallowed one connection has swallowed the idle ones too.
+            self._trusted_from = asyncio.get_running_loop().time()
+            connection.terminate()
+        await asyncio.gather(release, return_exceptions=True)
 
     async def _set_up(self, connection: asyncpg.Connection[Any]) -> None:
         """Note a connection's age; on the first look at the schema's version and the role."""
         assert isinstance(connection, _Connection)
-        connection.born = self._running_loop().time()
+        connection.born = asyncio.get_running_loop().time()
         if self._checked:
             return
         try:

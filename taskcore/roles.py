@@ -30,10 +30,13 @@ _ATTRIBUTES = {
 
 _TIMEOUTS = {
     "statement_timeout": "30s",
-    "lock_timeout": "10s",
+    "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "60s",
 }
-"""Of ``taskcore_app``; on the role, as Neon's pooler drops start-up parameters."""
+"""Of ``taskcore_app``; on the role, as Neon's pooler drops start-up parameters.
+
+Waiting for a lock ends before ``command_timeout``, so that it is known to be undone.
+"""
 
 # What the migrating role needs of the others; a superuser has it all.
 _MEMBERSHIPS = {

@@ -47,10 +47,13 @@ class Settings(BaseSettings):
     """Seconds for one attempt of a statement."""
 
     operation_timeout: float = Field(default=20.0, gt=0, allow_inf_nan=False)
-    """Seconds for a whole operation, every attempt and wait included."""
+    """Seconds for a whole operation, every attempt and wait included.
+
+    When the last attempt is cut short, up to one more for the server to take note.
+    """
 
     retry_wait_initial: float = Field(default=0.05, gt=0, allow_inf_nan=False)
-    """Seconds before the second attempt, doubled for each further one, plus jitter."""
+    """Most seconds before the second attempt, at random; doubled for later ones."""
 
     retry_wait_max: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Most seconds between two attempts."""

@@ -4,6 +4,8 @@ asyncpg would send parameters it does not know as server settings, and does not
 verify certificates for ``sslmode=require``; hence this module.
 """
 
+import os
+import re
 import ssl
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
@@ -17,12 +19,24 @@ _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "v
 # libpq's, whose meaning would be lost: to go on without is not what was asked for.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 _UNSUPPORTED = frozenset(
-    {"hostaddr", "passfile", "require_auth", "service", "servicefile"}
-    | {"sslcert", "sslcrl", "sslcrldir", "sslkey", "sslpassword"}
+    {"hostaddr", "passfile", "replication", "require_auth", "requirepeer", "service"}
+    | {"servicefile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslpassword"}
+    | {"ssl_max_protocol_version", "ssl_min_protocol_version", "target_session_attrs"}
 )
-# asyncpg has no SCRAM-SHA-256-PLUS, so there is nothing to bind a channel with;
-# the certificate is verified instead.
-_NEEDLESS = frozenset({"channel_binding", "gssencmode", "sslnegotiation", "sslsni"})
+# libpq's, without which nothing is weaker. asyncpg has no SCRAM-SHA-256-PLUS, so
+# there is nothing to bind a channel with; the certificate is verified instead.
+_NEEDLESS = frozenset(
+    {"channel_binding", "client_encoding", "fallback_application_name", "gssdelegation"}
+    | {"gssencmode", "gsslib", "keepalives", "keepalives_count", "keepalives_idle"}
+    | {"keepalives_interval", "krbsrvname", "load_balance_hosts", "sslcompression"}
+    | {"sslnegotiation", "sslsni", "tcp_user_timeout"}
+)
+_NEON_POOLER = re.compile(r"(ep-[^.]*)-pooler\.", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
+_UNPARSED = (
+    "the database URL cannot be parsed: check the port, and that special characters "
+    "in the password are percent-encoded"
+)
 _USED = frozenset(
     {"host", "port", "user", "password", "dbname", "connect_timeout", "sslmode", "sslrootcert"}
     | _SERVER_SETTINGS
@@ -46,23 +60,24 @@ def connect_arguments(url: str) -> dict[str, Any]:
         parts = _split(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError(
-            "the database URL cannot be parsed: check the port, and that special characters "
-            "in the password are percent-encoded"
-        ) from None
+        raise ConfigurationError(_UNPARSED) from None
     if parts.scheme not in _SCHEMES:
         raise ConfigurationError("the database URL must start with postgresql:// or postgres://")
     if parts.fragment:
         raise ConfigurationError(
             "the database URL contains '#': percent-encode it as %23 if it is in the password"
         )
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    query = dict(_parameters(parts))
+    if any("@" in name for name in query):
+        # A question mark in a password begins the query too early.
+        raise ConfigurationError(_UNPARSED)
     if unsupported := _UNSUPPORTED & query.keys():
         raise ConfigurationError(
             f"the database URL has an unsupported parameter: {', '.join(sorted(unsupported))}"
         )
     arguments: dict[str, Any] = {
-        "host": query.get("host") or (unquote(host) if host else None),
+        # The driver would look there too, after TLS was decided on.
+        "host": query.get("host") or unquote(host or "") or os.environ.get("PGHOST"),
         "port": _integer(query.get("port"), "port", high=65535) or port,
         "user": unquote(parts.username) if parts.username else query.get("user"),
         "password": unquote(parts.password) if parts.password else query.get("password"),
@@ -79,23 +94,27 @@ def connect_arguments(url: str) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def unknown_parameters(url: str) -> list[str]:
-    """Return the names of the URL's parameters that `connect_arguments` leaves out."""
-    names = {name for name, _ in parse_qsl(_split(url).query, keep_blank_values=True)}
-    return sorted(names - _USED - _NEEDLESS)
+def unknown_parameters(url: str) -> str:
+    """Name the URL's parameters that `connect_arguments` leaves out; empty: there are none."""
+    names = [name for name, _ in _parameters(_split(url))]
+    unknown = sorted(set(names) - _USED - _NEEDLESS)
+    # Of a password in the query, a "&" in it makes a name.
+    if unknown and ("password" in names or not all(map(_PLAIN_NAME.fullmatch, unknown))):
+        return "one or more parameters"
+    return ", ".join(unknown)
 
 
 def direct_url(url: str) -> str:
-    """Turn the URL of Neon's pooled host (``…-pooler.…``) into that of the direct host.
+    """Turn the URL of Neon's pooled host (``ep-…-pooler.…``) into that of the direct host.
 
     Any other URL is returned as it is. https://neon.com/docs/connect/connection-pooling
     """
-    parts = _split(url)
-    credentials, at, address = parts.netloc.rpartition("@")
-    label, dot, domain = address.partition(".")
-    if dot and label.lower().endswith("-pooler"):
-        address = label[: -len("-pooler")] + dot + domain
-    return parts._replace(netloc=credentials + at + address).geturl()
+    host = connect_arguments(url).get("host") or ""
+    if not _NEON_POOLER.match(host):
+        return url
+    # The host stands behind the password, in the address or in the query.
+    login, at, rest = url.rpartition("@")
+    return login + at + _NEON_POOLER.sub(r"\1.", rest, count=1)
 
 
 def with_login(url: str, role: str, password: str) -> str:
@@ -104,11 +123,8 @@ def with_login(url: str, role: str, password: str) -> str:
     address = parts.netloc.rpartition("@")[2]
     login = f"{quote(role, safe='')}:{quote(password, safe='')}"
     query = [
-        (name, value)
-        for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        if name not in ("user", "password")
+        (name, value) for name, value in _parameters(parts) if name not in ("user", "password")
     ]
-    # libpq does not read "+" as a space.
     encoded = urlencode(query, quote_via=quote)
     return parts._replace(netloc=f"{login}@{address}", query=encoded).geturl()
 
@@ -116,6 +132,11 @@ def with_login(url: str, role: str, password: str) -> str:
 def _split(url: str) -> SplitResult:
     """Split a URL; a pasted one may have white space around it."""
     return urlsplit(url.strip())
+
+
+def _parameters(parts: SplitResult) -> list[tuple[str, str]]:
+    # As in libpq, "+" is no space.
+    return parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
 
 
 def _integer(value: str | None, name: str, *, high: int) -> int | None:

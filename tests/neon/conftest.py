@@ -10,7 +10,7 @@ import trustme
 
 from tests.clusters import Cluster, running_cluster
 from tests.databases import execute
-from tests.neon.pgbouncer import PROGRAM, PgBouncer, running_pgbouncer
+from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
 from tests.neon.proxy import Neon
 
 
@@ -73,7 +73,5 @@ async def neon(cluster: Cluster, authority: trustme.CA, trusted: None) -> AsyncI
 
 @pytest.fixture
 def pgbouncer(cluster: Cluster) -> Iterator[PgBouncer]:
-    if PROGRAM is None:
-        pytest.skip("PgBouncer is not installed: tests/neon/install_pgbouncer.sh")
     with running_pgbouncer(cluster.server.owner_url) as pgbouncer:
         yield pgbouncer

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 import trustme
 
 from taskcore.url import connect_arguments
 
 PROGRAM = shutil.which("pgbouncer")
 
-# Neon's own settings, but for the pool: a small one makes clients share.
+# As Neon's pooler, with a small pool, which makes clients share, and without its pause
+# after a failed login to the server.
 _CONFIGURATION = """
 [databases]
 * = host={host} port={port}
@@ -139,6 +141,8 @@ class PgBouncer:
 @contextmanager
 def running_pgbouncer(url: str, **options: Any) -> Iterator[PgBouncer]:
     """Run a pooler in a folder that only its user can enter."""
+    if PROGRAM is None:
+        pytest.skip("PgBouncer is not installed: tests/neon/install_pgbouncer.sh")
     user = "taskcore" if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="taskcore-pgbouncer-") as name:
         if user:

@@ -22,7 +22,6 @@ from tests.clusters import Cluster
 HOST = "localhost"
 
 _SSL_REQUEST = 80877103
-_CANCEL_REQUEST = 80877102
 _PROTOCOL = 196608
 # proxy/src/compute.rs: what it sends on of the client's parameters.
 _SENT_ON = frozenset({"user", "database", "application_name", "replication"})

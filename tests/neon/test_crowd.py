@@ -36,8 +36,8 @@ async def test_a_thousand_callers_on_ten_connections_are_served_in_order(store: 
     await asyncio.gather(*(call(number) for number in range(CLIENTS)))
 
     assert sorted(served) == list(range(CLIENTS))
-    # At random a place would differ by 300 on average.
-    assert max(abs(place - number) for place, number in enumerate(served)) < 100
+    # At random some would be more than 900 places away from theirs.
+    assert max(abs(place - number) for place, number in enumerate(served)) < 250
 
 
 async def test_a_thousand_http_clients_are_served(store: TaskStore) -> None:
@@ -70,7 +70,7 @@ async def test_without_a_database_everybody_is_told_in_time_and_it_recovers_by_i
     cluster: Cluster, mode: str
 ) -> None:
     """503 with Retry-After within the deadline, nothing piles up, no restart is needed."""
-    deadline = 1
+    deadline = 3
     settings = Settings(pool_max_size=10, operation_timeout=deadline)
     async with TaskStore(cluster.server.application_url, settings=settings) as store:
         app = create_app(store=store)
@@ -80,7 +80,7 @@ async def test_without_a_database_everybody_is_told_in_time_and_it_recovers_by_i
             await asyncio.to_thread(cluster.stop, mode)
             try:
                 # What a thousand requests cost a busy machine comes on top.
-                async with asyncio.timeout(deadline + 10):
+                async with asyncio.timeout(deadline + 3):
                     answers = await asyncio.gather(
                         *(client.get(f"/users/{user}/tasks") for user in range(1, CLIENTS + 1))
                     )

@@ -4,16 +4,17 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from taskcore import ConfigurationError, Settings, TaskStore
 from tests.clusters import NEON, Cluster
-from tests.neon.proxy import Neon
+from tests.neon.proxy import COULD_NOT_CONNECT, Neon
 
 
 @pytest.fixture
-def cluster(cluster18: Cluster) -> Cluster:
+def cluster(cluster18: Cluster) -> Iterator[Cluster]:
     """A server with Neon's owner on it, and nothing of ours."""
     asyncio.run(cluster18.empty())
     asyncio.run(cluster18.create_database("neondb", NEON))
@@ -38,6 +39,7 @@ async def test_migrate_makes_the_applications_url_and_it_works(neon: Neon) -> No
     """Through the proxy, woken by it, as an owner who is no superuser."""
     owner_url = neon.url(NEON, "neondb")
     await neon.suspend()
+    neon.refusals = [COULD_NOT_CONNECT]
 
     first = json.loads(await taskctl("migrate", "--json", url=owner_url))
     again = json.loads(await taskctl("migrate", "--json", url=owner_url))

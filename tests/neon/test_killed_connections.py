@@ -94,7 +94,7 @@ class Killer:
     async def _terminate(self) -> None:
         owner = await asyncpg.connect(**connect_arguments(self._cluster.url("taskcore")))
         self.killed += await owner.fetchval(
-            "SELECT count(pg_terminate_backend(pid)) FROM ("
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM ("
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
             "AND usename = 'taskcore_app' ORDER BY random() LIMIT 2) AS s"
         )

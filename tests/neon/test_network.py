@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
-from taskcore import Settings, TaskStore
+from taskcore import OutcomeUnknown, Settings, StoreNotOpen, TaskStore, Unavailable
+from taskcore.url import connect_arguments
 from taskcore_http import create_app
 from tests.databases import Database
 from tests.taskcore.test_round_trips import OPERATIONS
@@ -35,35 +37,56 @@ async def test_an_answer_that_ends_in_the_middle_is_asked_for_again(
         assert wire.lost.is_set()
 
 
+# The driver would wait for its cancelling as long as for the statement, and fail.
+SILENCE = {"command_timeout": 3.0, "operation_timeout": 5.9}
+
+
 async def test_a_connection_that_answers_nothing_more_is_given_up(wire: Wire) -> None:
-    """As after a sleep, or when a router has forgotten it; a new one does the work.
-
-    The driver wants as long again to cancel the statement: nobody waits for that.
-    """
-    settings = Settings(command_timeout=1, operation_timeout=1.9)
-    async with TaskStore(wire.url, settings=settings) as store:
+    """As after a sleep, or when a router has forgotten it; a new one does the work."""
+    async with TaskStore(wire.url, settings=Settings(**SILENCE)) as store:
         tasks = store.for_user(1)
-        await tasks.create("before")
-        wire.swallow()
-
-        task = await tasks.create("Buy groceries")
-
-        assert task.version == 1
-        assert len((await tasks.list()).items) == 2
-
-
-async def test_the_connections_beside_a_silent_one_are_not_trusted(wire: Wire) -> None:
-    """What has swallowed one has swallowed all: the second attempt takes a new one."""
-    settings = Settings(pool_max_size=3, command_timeout=1, operation_timeout=1.9)
-    async with TaskStore(wire.url, settings=settings) as store:
-        tasks = store.for_user(1)
-        await asyncio.gather(*(tasks.create(f"task {n}") for n in range(10)))
-        assert len(wire.clients) == 3
+        await asyncio.gather(*(tasks.create(f"task {n}") for n in range(5)))
+        # What has swallowed one has swallowed those beside it, too.
+        assert len(wire.clients) > 1
         wire.swallow()
 
         await tasks.create("after")
 
-        assert len((await tasks.list()).items) == 11
+        assert len((await tasks.list()).items) == 6
+
+
+async def test_a_pool_whose_every_connection_is_busy_and_silent_recovers(wire: Wire) -> None:
+    settings = Settings(pool_max_size=2, **SILENCE)
+    async with TaskStore(wire.url, settings=settings) as store:
+        tasks = store.for_user(1)
+        await asyncio.gather(*(tasks.create(f"task {n}") for n in range(10)))
+        wire.swallow()
+
+        await asyncio.gather(tasks.create("one"), tasks.create("two"))
+
+        assert len((await tasks.list()).items) == 12
+
+
+async def test_a_statement_that_takes_too_long_costs_no_other_connection(
+    database: Database, wire: Wire
+) -> None:
+    """A server that answers the cancelling is alive, and so are its connections."""
+    settings = Settings(pool_max_size=3, command_timeout=0.3, operation_timeout=0.5)
+    async with TaskStore(wire.url, settings=settings) as store:
+        tasks = store.for_user(1)
+        task = await tasks.create("before")
+        await asyncio.gather(*(tasks.list() for _ in range(10)))
+        before = list(wire.clients)
+        owner = await asyncpg.connect(**connect_arguments(database.owner_url))
+        async with owner.transaction():
+            await owner.execute("SELECT FROM taskcore.tasks FOR UPDATE")
+            with pytest.raises(OutcomeUnknown):
+                await tasks.update(task.id, title="after")
+        await owner.close()
+
+        assert await tasks.get(task.id) == task
+        # Others were opened, to ask for the cancelling.
+        assert [client for client in wire.clients if client in before] == before
 
 
 async def test_a_cancelled_call_does_not_wait_for_a_silent_server(wire: Wire) -> None:
@@ -71,18 +94,71 @@ async def test_a_cancelled_call_does_not_wait_for_a_silent_server(wire: Wire) ->
     async with TaskStore(wire.url) as store:
         await store.for_user(1).create("before")
         wire.swallow()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await store.for_user(1).list()
+        async with asyncio.timeout(6):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await store.for_user(1).list()
 
-        # On another connection: the first is still being given up.
-        async with asyncio.timeout(5):
-            assert len((await store.for_user(1).list()).items) == 1
-        await wire.cut()
+        assert len((await store.for_user(1).list()).items) == 1
+
+
+async def test_a_store_closes_when_its_connections_are_silent(wire: Wire) -> None:
+    """The body has succeeded; what cannot be said goodbye to is dropped."""
+    async with asyncio.timeout(6):
+        async with TaskStore(wire.url) as store:
+            await store.for_user(1).create("before")
+            wire.swallow()
+
+
+async def test_a_write_that_is_waiting_to_be_repeated_when_the_store_closes_is_unknown(
+    wire: Wire,
+) -> None:
+    """Closing waits for it, and takes nothing back of what may have happened."""
+    settings = Settings(retry_wait_initial=0.5, retry_wait_max=0.5)
+    async with TaskStore(wire.url, settings=settings) as store:
+        await store.for_user(1).create("before")
+        wire.lose_answers(1)
+        wire.refuse()
+        call = asyncio.ensure_future(store.for_user(1).create("lost"))
+        await wire.lost.wait()
+        await asyncio.sleep(0.01)
+        await store.close()
+
+        assert call.done()
+        with pytest.raises(OutcomeUnknown):
+            await call
+        with pytest.raises(StoreNotOpen):
+            await store.for_user(1).list()
+
+
+@pytest.mark.parametrize("silence", ["of those that stand", "of new ones, too"])
+async def test_a_silent_database_lets_nothing_pile_up(wire: Wire, silence: str) -> None:
+    """A thousand calls end in time, with one of the documented errors; then it goes on."""
+    settings = Settings(pool_max_size=10, command_timeout=0.5, operation_timeout=2)
+    async with TaskStore(wire.url, settings=settings) as store:
+        await asyncio.gather(*(store.for_user(1).list() for _ in range(20)))
+        before = len(asyncio.all_tasks())
+        wire.swallow()
+        if silence == "of new ones, too":
+            wire.hold()
+        async with asyncio.timeout(10):
+            results = await asyncio.gather(
+                *(store.for_user(user).list() for user in range(1, 1001)), return_exceptions=True
+            )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        assert all(isinstance(failure, Unavailable) for failure in failures)
+        if silence == "of new ones, too":
+            assert len(failures) == len(results)
+            await wire.cut()
+            wire.release()
+        assert (await store.for_user(1).list()).items == ()
+        # What waits for the server's last word gives up within a second.
+        await asyncio.sleep(1.5)
+        assert len(asyncio.all_tasks()) - before <= 10
 
 
 async def test_readiness_comes_back_with_the_database(wire: Wire) -> None:
-    settings = Settings(operation_timeout=0.3)
+    settings = Settings(operation_timeout=1)
     async with (
         TaskStore(wire.url, settings=settings) as store,
         client_of(create_app(store=store)) as client,

@@ -27,7 +27,7 @@ async def store(url: str) -> AsyncIterator[TaskStore]:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_an_operation_through_the_pooler_is_one_round_trip(url: str, operation: str) -> None:
-    """SC-001: a statement stays prepared, whichever server connection it is sent to."""
+    """SC-001: statements stay prepared, at the pooler and behind it."""
     async with Wire(url) as wire, TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
         tasks = store.for_user(1)
         first, second = await tasks.create_many([{"title": "one"}, {"title": "two"}])
@@ -57,18 +57,25 @@ async def test_users_who_share_server_connections_stay_apart(store: TaskStore) -
 async def test_nothing_is_left_on_a_server_connection(store: TaskStore, url: str) -> None:
     """Neither the user's binding nor a setting: the next client may be anybody."""
     await asyncio.gather(*(store.for_user(user).create("Buy groceries") for user in range(1, 41)))
-    connection = await asyncpg.connect(**connect_arguments(url))
+    clients = [await asyncpg.connect(**connect_arguments(url)) for _ in range(4)]
     try:
-        for _ in range(20):
-            left = await connection.fetchrow(
-                "SELECT current_setting('taskcore.user_id', true) AS bound, "
-                "current_setting('jit') AS jit, current_setting('statement_timeout') AS timeout"
+        for client in clients:
+            # In a transaction each keeps the server connection that it was given.
+            await client.execute("BEGIN")
+        left = [
+            await client.fetchrow(
+                "SELECT pg_backend_pid(), current_setting('taskcore.user_id', true), "
+                "current_setting('jit'), current_setting('statement_timeout')"
             )
-            assert left is not None
-            assert left["bound"] in (None, "")
-            assert (left["jit"], left["timeout"]) == ("on", "30s")
+            for client in clients
+        ]
     finally:
-        await connection.close()
+        for client in clients:
+            await client.close()
+
+    assert len({pid for pid, *_ in left}) == 4
+    assert all(bound in (None, "") for _, bound, *_ in left)
+    assert {tuple(settings) for _, _, *settings in left} == {("on", "30s")}
 
 
 async def test_a_pooler_that_restarts_costs_no_call(store: TaskStore, pgbouncer: PgBouncer) -> None:

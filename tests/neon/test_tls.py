@@ -13,7 +13,7 @@ import trustme
 from taskcore import ConfigurationError, Settings, TaskStore
 from taskcore.url import with_login
 from tests.clusters import Cluster
-from tests.neon.pgbouncer import PROGRAM, PgBouncer, running_pgbouncer
+from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
 from tests.neon.proxy import Neon
 
 PASSWORD = "p%40ss/w\"o'r d"  # noqa: S105  (of a server that lives for a test)
@@ -82,8 +82,6 @@ async def test_less_is_enough_when_it_is_asked_for_by_name(stranger: Neon) -> No
 @pytest.fixture
 def tls_pgbouncer(cluster: Cluster, authority: trustme.CA) -> Iterator[PgBouncer]:
     """A pooler that asks for TLS and for a password, as Neon does."""
-    if PROGRAM is None:
-        pytest.skip("PgBouncer is not installed: tests/neon/install_pgbouncer.sh")
     with running_pgbouncer(
         cluster.server.owner_url,
         certificate=authority.issue_cert("localhost"),

@@ -113,9 +113,10 @@ async def test_a_suspended_compute_stays_suspended_while_readiness_is_probed(
         logins = len(neon.logins)
 
         probes = []
-        while not neon.asleep:
-            probes.append(await ready(client))
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(30):
+            while not neon.asleep:
+                probes.append(await ready(client))
+                await asyncio.sleep(0.1)
         for _ in range(20):
             probes.append(await ready(client))
             await asyncio.sleep(0.1)

@@ -58,6 +58,10 @@ GOOD: dict[str, tuple[str, dict[str, Any]]] = {
         " postgresql://app@db.example/tasks \n",
         {"host": "db.example", "user": "app", "database": "tasks"},
     ),
+    "a plus sign in the query": (
+        "postgresql://db.example/tasks?user=app&password=p+w",
+        {"host": "db.example", "user": "app", "password": "p+w", "database": "tasks"},
+    ),
     "an @ in the password": (
         "postgresql://app:p@ss@db.example/tasks",
         {"host": "db.example", "user": "app", "password": "p@ss", "database": "tasks"},
@@ -115,6 +119,8 @@ def test_a_good_url_becomes_the_drivers_arguments(name: str) -> None:
         ("'postgresql://app@db.example/tasks'", "must start with postgresql://"),
         ("postgresql://app:p/w@db.example/tasks", "cannot be parsed"),
         ("postgresql://app:p?w@db.example/tasks", "cannot be parsed"),
+        ("postgresql://app:1234?w@db.example/tasks", "cannot be parsed"),
+        ("postgresql://app@db.example/tasks?target_session_attrs=standby", "unsupported"),
         ("postgresql://app@one.example,two.example/tasks", "one host"),
         ("postgresql://app@/tasks?host=one.example,two.example", "one host"),
         ("postgresql://app@db.example/tasks?sslcert=c.pem&sslkey=k.pem", "sslcert, sslkey"),
@@ -136,19 +142,37 @@ def test_a_bad_url_is_refused_with_its_reason(url: str, reason: str) -> None:
 def test_parameters_that_nobody_knows_are_named() -> None:
     url = f"postgresql://app@{NEON}/neondb?sslmod=disable&sslmode=require&pgbouncer=true"
 
-    assert unknown_parameters(url) == ["pgbouncer", "sslmod"]
-    assert unknown_parameters(f"postgresql://app@{NEON}/db?channel_binding=require&options=x") == []
+    assert unknown_parameters(url) == "pgbouncer, sslmod"
+    assert unknown_parameters(f"postgresql://app@{NEON}/db?channel_binding=require&options=x") == ""
+
+
+@pytest.mark.parametrize(
+    "query", ["password=se&cret", "cret word=x", "user=app&password=x&pgbouncer=true"]
+)
+def test_what_may_be_of_a_password_is_not_named(query: str) -> None:
+    assert unknown_parameters(f"postgresql://{NEON}/db?{query}") == "one or more parameters"
+
+
+def test_a_host_from_the_environment_is_asked_for_its_certificate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The driver would read PGHOST by itself, when TLS had been left out for a socket."""
+    monkeypatch.setenv("PGHOST", "db.example")
+    arguments = connect_arguments("postgresql://app@/tasks")
+
+    assert arguments["host"] == "db.example"
+    assert isinstance(arguments["ssl"], ssl.SSLContext)
 
 
 async def test_a_store_warns_of_them_once(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A mistyped ``sslmode`` weakens nothing: TLS is verified unless it is turned off by name."""
-    async with TaskStore(f"{database.url}&sslmod=disable&password=secret"):
+    async with TaskStore(f"{database.url}&sslmod=disable"):
         pass
 
     assert [record.message for record in caplog.records] == [
-        "the database URL's sslmod is not known and left out"
+        "left out of the database URL, as not known: sslmod"
     ]
 
 
@@ -205,6 +229,10 @@ def test_tls_to_this_machine_can_be_asked_for() -> None:
         (f"postgresql://app@{DIRECT}/db", f"postgresql://app@{DIRECT}/db"),
         ("postgresql://a-pooler.b:p@db.example/x", "postgresql://a-pooler.b:p@db.example/x"),
         ("postgresql://app@my-pooler/db", "postgresql://app@my-pooler/db"),
+        ("postgresql://app@db-pooler.example/db", "postgresql://app@db-pooler.example/db"),
+        (f"postgresql:///db?host={NEON}&user=app", f"postgresql:///db?host={DIRECT}&user=app"),
+        ("postgresql:///db?host=%2Ftmp", "postgresql:///db?host=%2Ftmp"),
+        (f"postgresql://app@{NEON.upper()}/db", f"postgresql://app@{DIRECT.upper()}/db"),
         ("postgresql://app@/db?host=%2Ftmp", "postgresql://app@/db?host=%2Ftmp"),
     ],
 )
