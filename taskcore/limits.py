@@ -21,5 +21,11 @@ MAX_PAGE = 1_000
 MAX_BATCH = 10_000
 """Most tasks created by one call of ``create_many``."""
 
+MAX_JSON = 128 * 1024
+"""Longest JSON document of one task, in bytes.
+
+The longest description takes 5,000 x 12 of them when every character is escaped.
+"""
+
 MAX_VERSION = 2**31 - 1
 """Largest version: a PostgreSQL ``integer``."""

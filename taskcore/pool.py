@@ -162,11 +162,12 @@ class Pool:
     async def _acquire(
         self, pool: asyncpg.Pool[asyncpg.Record], deadline: float
     ) -> PoolConnectionProxy[asyncpg.Record]:
-        loop = asyncio.get_running_loop()
+        limit = min(asyncio.get_running_loop().time() + self._settings.pool_timeout, deadline)
         try:
             while True:
-                timeout = min(self._settings.pool_timeout, deadline - loop.time())
-                connection = await pool.acquire(timeout=timeout)
+                # Its own timeout argument costs a task.
+                async with asyncio.timeout_at(limit):
+                    connection = await pool.acquire()
                 # A proxy of ours, which the stubs do not know.
                 if connection.born >= self._trusted_from:  # type: ignore[attr-defined]
                     return connection

@@ -1,7 +1,6 @@
 """Request bodies: JSON objects of at most 128 KiB."""
 
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -9,37 +8,31 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from taskcore import ValidationError
+from taskcore.limits import MAX_JSON
 from taskcore.models import validate
 from taskcore_http.errors import RequestRefused
-
-MAX_BODY = 128 * 1024
-"""Bytes; the longest description takes 5,000 x 12 of them when every character is escaped."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def json_body(model: type[_Model]) -> Callable[[Request], Coroutine[Any, Any, _Model]]:
-    """Return a dependency that reads a model from the body.
+async def json_body(request: Request, model: type[_Model]) -> _Model:
+    """Read a model from the request's body.
 
-    Raises (when called):
+    Raises:
         RequestRefused: 415 if it is not JSON, 413 as soon as it is too long.
         ValidationError: Names the field and the constraint.
     """
-
-    async def parse(request: Request) -> _Model:
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise RequestRefused(415, "the body must be JSON: send Content-Type: application/json")
-        try:
-            # Not json.loads(bytes): it would guess other encodings (RFC 8259, section 8.1).
-            data = json.loads((await _read(request)).decode())
-        except (ValueError, RecursionError, ClientDisconnect):
-            raise ValidationError(
-                "body is not well-formed JSON", field="body", constraint="json"
-            ) from None
-        return validate(model, data, where="body")
-
-    return parse
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise RequestRefused(415, "the body must be JSON: send Content-Type: application/json")
+    try:
+        # Not json.loads(bytes): it would guess other encodings (RFC 8259, section 8.1).
+        data = json.loads((await _read(request)).decode())
+    except (ValueError, RecursionError, ClientDisconnect):
+        raise ValidationError(
+            "body is not well-formed JSON", field="body", constraint="json"
+        ) from None
+    return validate(model, data, where="body")
 
 
 def body_schema(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
@@ -53,8 +46,8 @@ async def _read(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > MAX_JSON:
             raise RequestRefused(
-                413, f"the body must have at most {MAX_BODY} bytes", {"Connection": "close"}
+                413, f"the body must have at most {MAX_JSON} bytes", {"Connection": "close"}
             )
     return bytes(body)

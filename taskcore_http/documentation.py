@@ -3,6 +3,7 @@
 from typing import Any
 
 from taskcore_http.errors import RETRY_AFTER, ErrorBody
+from taskcore_http.parameters import PathParameter, QueryParameter
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -93,6 +94,11 @@ def succeeded(status: int, description: str, *, location: bool = False) -> Respo
             "Location": {"description": "The task's path.", "schema": {"type": "string"}}
         }
     return {status: response}
+
+
+def takes(*parameters: PathParameter | QueryParameter[Any]) -> dict[str, Any]:
+    """Describe what a route reads from the path and the query."""
+    return {"parameters": [parameter.documented() for parameter in parameters]}
 
 
 def listed() -> Responses:

@@ -11,20 +11,41 @@ own to ``create_router`` or ``create_app``::
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from taskcore import TaskStore, UserTasks
-from taskcore_http.parameters import UserId
+from taskcore_http.parameters import USER_ID, UserId
 
-__all__ = ["Identity", "UserId", "trusted_path"]
+__all__ = ["Identity", "TasksOf", "UserId", "identified", "identifier", "trusted_path"]
 
 Identity = Callable[..., UserTasks | Awaitable[UserTasks]]
 """A FastAPI dependency that yields the tasks of the request's user."""
 
+TasksOf = Callable[[Request], UserTasks]
+"""How a route learns whose tasks a request is about."""
 
-def trusted_path(store: TaskStore) -> Identity:
-    """Return the dependency that believes the ``user_id`` of the path."""
 
-    async def identify(user_id: UserId) -> UserTasks:
-        return store.for_user(user_id)
+def trusted_path(store: TaskStore) -> TasksOf:
+    """Return what believes the ``user_id`` of the path."""
+
+    def tasks_of(request: Request) -> UserTasks:
+        return store.for_user(USER_ID.of(request))
+
+    return tasks_of
+
+
+def identifier(identity: Identity) -> Callable[..., Awaitable[None]]:
+    """Return the dependency of every route that asks an identity, and keeps the answer."""
+
+    async def identify(request: Request, tasks: Annotated[UserTasks, Depends(identity)]) -> None:
+        request.state.tasks_of_user = tasks
 
     return identify
+
+
+def identified(request: Request) -> UserTasks:
+    """Return what the identity has said of this request."""
+    tasks: UserTasks = request.state.tasks_of_user
+    return tasks

@@ -1,18 +1,25 @@
-"""Path and query parameters, parsed strictly: one spelling for each value."""
+"""Path and query parameters, parsed strictly: one spelling for each value.
+
+A route reads its own from the request and describes them for OpenAPI: FastAPI's
+machinery for parameters costs a request more than its statement does
+(``specs/001-backend-core/research.md``, D24).
+"""
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Path, Query
-from pydantic import BeforeValidator, Field
-from pydantic.json_schema import SkipJsonSchema
+from fastapi import Path, Request
+from pydantic import BeforeValidator
 
 from taskcore import ValidationError
 from taskcore.limits import MAX_ID, MAX_PAGE
 from taskcore.models import validate_integer
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+
+_Value = TypeVar("_Value", int, bool)
 
 
 def _integer(field: str, high: int) -> Callable[[str], int]:
@@ -35,28 +42,93 @@ def _boolean(text: str) -> bool:
     return text == "true"
 
 
+@dataclass(frozen=True, slots=True)
+class PathParameter:
+    """An id in the path.
+
+    Attributes:
+        name: As in the path.
+        description: For OpenAPI.
+        example: For OpenAPI.
+    """
+
+    name: str
+    description: str
+    example: int
+
+    def of(self, request: Request) -> int:
+        """Return the request's value.
+
+        Raises:
+            ValidationError: It is not a decimal integer from 1 to 2^53-1.
+        """
+        return _integer(self.name, MAX_ID)(request.path_params[self.name])
+
+    def documented(self) -> dict[str, Any]:
+        """Describe it for OpenAPI."""
+        schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID, "examples": [self.example]}
+        return {
+            "name": self.name,
+            "in": "path",
+            "required": True,
+            "schema": schema,
+            "description": self.description,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class QueryParameter(Generic[_Value]):
+    """A value in the query; it may be absent.
+
+    Attributes:
+        name: As in the query.
+        description: For OpenAPI.
+        parse: Makes the value of its text, or raises a `ValidationError`.
+        schema: For OpenAPI.
+    """
+
+    name: str
+    description: str
+    parse: Callable[[str], _Value]
+    schema: dict[str, Any]
+
+    def of(self, request: Request) -> _Value | None:
+        """Return the request's value, the last if there are several; None: it has none."""
+        text = request.query_params.get(self.name)
+        return None if text is None else self.parse(text)
+
+    def documented(self) -> dict[str, Any]:
+        """Describe it for OpenAPI."""
+        return {
+            "name": self.name,
+            "in": "query",
+            "required": False,
+            "schema": self.schema,
+            "description": self.description,
+        }
+
+
+USER_ID = PathParameter("user_id", "Whose tasks.", 42)
+TASK_ID = PathParameter("task_id", "Which task.", 244559826733118)
+LIMIT = QueryParameter(
+    "limit",
+    "Tasks in a page; absent: every task.",
+    _integer("limit", MAX_PAGE),
+    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+)
+AFTER = QueryParameter(
+    "after",
+    "Cursor: only tasks older than the one with this id.",
+    _integer("after", MAX_ID),
+    {"type": "integer", "minimum": 1, "maximum": MAX_ID},
+)
+COMPLETED = QueryParameter(
+    "completed", "Only completed, or only open tasks.", _boolean, {"type": "boolean"}
+)
+
 UserId = Annotated[
     int,
-    Path(description="Whose tasks.", ge=1, le=MAX_ID, examples=[42]),
+    Path(description=USER_ID.description, ge=1, le=MAX_ID, examples=[USER_ID.example]),
     BeforeValidator(_integer("user_id", MAX_ID)),
 ]
-TaskId = Annotated[
-    int,
-    Path(description="Which task.", ge=1, le=MAX_ID, examples=[244559826733118]),
-    BeforeValidator(_integer("task_id", MAX_ID)),
-]
-Limit = Annotated[
-    Annotated[int, Field(ge=1, le=MAX_PAGE)] | SkipJsonSchema[None],
-    Query(description="Tasks in a page; absent: every task."),
-    BeforeValidator(_integer("limit", MAX_PAGE)),
-]
-After = Annotated[
-    Annotated[int, Field(ge=1, le=MAX_ID)] | SkipJsonSchema[None],
-    Query(description="Cursor: only tasks older than the one with this id."),
-    BeforeValidator(_integer("after", MAX_ID)),
-]
-Completed = Annotated[
-    bool | SkipJsonSchema[None],
-    Query(description="Only completed, or only open tasks."),
-    BeforeValidator(_boolean),
-]
+"""The path's ``user_id``, for an identity of a host's own."""

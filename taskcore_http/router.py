@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator
-from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
@@ -12,9 +11,17 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from taskcore import Task, TaskCreate, TaskPage, TaskStore, TaskUpdate, UserTasks
 from taskcore.limits import MAX_PAGE
 from taskcore_http.body import body_schema, json_body
-from taskcore_http.documentation import CHANGES, NEW_TASK, deleted, errors, listed, succeeded
-from taskcore_http.identity import Identity, trusted_path
-from taskcore_http.parameters import After, Completed, Limit, TaskId
+from taskcore_http.documentation import (
+    CHANGES,
+    NEW_TASK,
+    deleted,
+    errors,
+    listed,
+    succeeded,
+    takes,
+)
+from taskcore_http.identity import Identity, identified, identifier, trusted_path
+from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, USER_ID
 from taskcore_http.route import TaskRoute
 
 logger = logging.getLogger("taskcore.http")
@@ -39,26 +46,23 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
     """
     if identity is None:
         logger.warning("the caller is trusted to name the user: no identity is configured")
-        identity = trusted_path(store)
-    tasks_of_user = Annotated[UserTasks, Depends(identity)]
-    new_task = Annotated[TaskCreate, Depends(json_body(TaskCreate))]
-    changes = Annotated[TaskUpdate, Depends(json_body(TaskUpdate))]
-    router = APIRouter(route_class=TaskRoute, tags=["tasks"])
+        tasks_of, asked, in_path = trusted_path(store), [], [USER_ID]
+    else:
+        # It declares itself what it reads.
+        tasks_of, asked, in_path = identified, [Depends(identifier(identity))], []
+    router = APIRouter(route_class=TaskRoute, tags=["tasks"], dependencies=asked)
 
     @router.get(
         "/users/{user_id}/tasks",
         operation_id="list_tasks",
         response_model=list[Task],
         responses=listed() | errors(400, 500, 503),
+        openapi_extra=takes(*in_path, LIMIT, AFTER, COMPLETED),
     )
-    async def list_tasks(
-        request: Request,
-        tasks: tasks_of_user,
-        limit: Limit = None,
-        after: After = None,
-        completed: Completed = None,
-    ) -> Response:
+    async def list_tasks(request: Request) -> Response:
         """List the user's tasks, newest first: all, or a page of `limit`."""
+        tasks = tasks_of(request)
+        limit, after, completed = LIMIT.of(request), AFTER.of(request), COMPLETED.of(request)
         page = await tasks.list(completed=completed, limit=limit or MAX_PAGE, after=after)
         if limit is None and page.next is not None:
             return _stream(tasks, page, completed=completed)
@@ -75,14 +79,12 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         response_model=Task,
         responses=succeeded(201, "The task; `Location` is its path.", location=True)
         | errors(400, 413, 415, 500, 503),
-        openapi_extra=body_schema(TaskCreate, NEW_TASK),
+        openapi_extra=takes(*in_path) | body_schema(TaskCreate, NEW_TASK),
     )
-    async def create_task(
-        request: Request,
-        tasks: tasks_of_user,
-        new: new_task,
-    ) -> Response:
+    async def create_task(request: Request) -> Response:
         """Create a task."""
+        tasks = tasks_of(request)
+        new = await json_body(request, TaskCreate)
         task = await tasks.create(new.title, new.description)
         return _json(
             task.model_dump_json(),
@@ -95,18 +97,17 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         operation_id="get_task",
         response_model=Task,
         responses=succeeded(200, "The task.") | errors(400, 404, 500, 503),
+        openapi_extra=takes(*in_path, TASK_ID),
     )
-    async def get_task(tasks: tasks_of_user, task_id: TaskId) -> Response:
+    async def get_task(request: Request) -> Response:
         """Read one task."""
-        task = await tasks.get(task_id)
+        task = await tasks_of(request).get(TASK_ID.of(request))
         return _json(task.model_dump_json())
 
-    async def update_task(
-        tasks: tasks_of_user,
-        task_id: TaskId,
-        change: changes,
-    ) -> Response:
+    async def update_task(request: Request) -> Response:
         """Change the fields sent; the others stay as they are. PUT and PATCH do the same."""
+        tasks, task_id = tasks_of(request), TASK_ID.of(request)
+        change = await json_body(request, TaskUpdate)
         task = await tasks.update(task_id, **change.model_dump(exclude_unset=True))
         return _json(task.model_dump_json())
 
@@ -119,17 +120,18 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
             response_model=Task,
             responses=succeeded(200, "The task as it now is.")
             | errors(400, 404, 413, 415, 500, 503),
-            openapi_extra=body_schema(TaskUpdate, CHANGES),
+            openapi_extra=takes(*in_path, TASK_ID) | body_schema(TaskUpdate, CHANGES),
         )
 
     @router.delete(
         "/users/{user_id}/tasks/{task_id}",
         operation_id="delete_task",
         responses=deleted() | errors(400, 404, 500, 503),
+        openapi_extra=takes(*in_path, TASK_ID),
     )
-    async def delete_task(tasks: tasks_of_user, task_id: TaskId) -> Response:
+    async def delete_task(request: Request) -> Response:
         """Delete a task for good."""
-        await tasks.delete(task_id)
+        await tasks_of(request).delete(TASK_ID.of(request))
         return JSONResponse({"message": "task deleted"})
 
     return router

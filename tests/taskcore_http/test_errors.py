@@ -10,9 +10,8 @@ import pytest
 from starlette.types import Message
 
 from taskcore import TaskStore
-from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
+from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_JSON, MAX_TITLE
 from taskcore_http import create_app
-from taskcore_http.body import MAX_BODY
 from tests.taskcore_http.answers import error_of, task_of, tasks_of
 from tests.taskcore_http.server import Server
 
@@ -421,8 +420,8 @@ async def test_an_answer_to_head_has_no_body(served: Server) -> None:
 
 async def test_a_body_of_128_kib_is_read_and_no_more(client: Client, task: str) -> None:
     """FR-015: 413 is for what is over 128 KiB."""
-    assert MAX_BODY == 128 * 1024
-    fitting = b'{"title": "x"}'.ljust(MAX_BODY)
+    assert MAX_JSON == 128 * 1024
+    fitting = b'{"title": "x"}'.ljust(MAX_JSON)
 
     task_of(await client.post(TASKS, content=fitting, headers=JSON), 201)
     task_of(await client.put(task, content=fitting, headers=JSON))
