@@ -90,14 +90,13 @@ class Database:
         Asks the database only before the first success and after a failure: a
         readiness probe must not keep a suspended compute awake.
         """
+        self._require_open()
         if not self._reachable:
             await self._run(_Call(_VERSION), retry=frozenset())
 
     async def _run(self, call: _Call, retry: Collection[Outcome] = _PASSING) -> list[Any]:
         """Send a statement until it is done, until it is refused, or until time is over."""
-        if self._closing:
-            raise StoreNotOpen(StoreNotOpen.__doc__)
-        self._pool.require_open()
+        self._require_open()
         self._under_way += 1
         self._idle.clear()
         try:
@@ -106,6 +105,11 @@ class Database:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+    def _require_open(self) -> None:
+        if self._closing:
+            raise StoreNotOpen(StoreNotOpen.__doc__)
+        self._pool.require_open()
 
     async def _send(self, call: _Call, retry: Collection[Outcome]) -> list[Any]:
         call.deadline = asyncio.get_running_loop().time() + self._settings.operation_timeout

@@ -115,7 +115,7 @@ def while_connecting(exc: BaseException) -> Failure:
     if isinstance(exc, TimeoutError):
         error = Unavailable("the database did not answer in time")
     else:
-        error = Unavailable(f"the database cannot be reached: {exc}")
+        error = Unavailable(f"the database cannot be reached: {str(exc) or type(exc).__name__}")
     return Failure(Outcome.UNREACHABLE, error)
 
 

@@ -130,7 +130,8 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         pool = self._pool
-        assert pool is not None
+        if pool is None:
+            raise Failure(Outcome.REFUSED, StoreNotOpen(StoreNotOpen.__doc__))
         connection = await self._acquire(pool, deadline)
         timeout = min(self._settings.command_timeout, deadline - loop.time())
         if timeout <= 0:
@@ -201,7 +202,9 @@ class Pool:
         if not release.done():
             # What has swallowed one connection has swallowed the idle ones too.
             self._trusted_from = asyncio.get_running_loop().time()
-            connection.terminate()
+            # The driver may have given it up in the same moment.
+            with contextlib.suppress(asyncpg.InterfaceError):
+                connection.terminate()
         await asyncio.gather(release, return_exceptions=True)
 
     async def _set_up(self, connection: asyncpg.Connection[Any]) -> None:
@@ -212,7 +215,12 @@ class Pool:
             return
         try:
             row = await connection.fetchrow(_FIRST)
+        except asyncio.CancelledError:
+            # The driver would say goodbye, and wait for an answer.
+            connection.terminate()
+            raise
         except DRIVER_ERRORS as exc:
+            connection.terminate()
             failure = while_executing(exc)
             raise (
                 while_connecting(exc) if failure.outcome is Outcome.UNKNOWN else failure

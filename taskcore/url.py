@@ -78,13 +78,14 @@ def connect_arguments(url: str) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         # The driver would look there too, after TLS was decided on.
         "host": query.get("host") or unquote(host or "") or os.environ.get("PGHOST"),
-        "port": _integer(query.get("port"), "port", high=65535) or port,
+        "port": _integer(query.get("port"), "port", high=65535)
+        or port
+        or _integer(os.environ.get("PGPORT"), "port (PGPORT)", high=65535),
         "user": unquote(parts.username) if parts.username else query.get("user"),
         "password": unquote(parts.password) if parts.password else query.get("password"),
         "database": unquote(parts.path.lstrip("/")) or query.get("dbname"),
     }
-    if "," in (arguments["host"] or ""):
-        raise ConfigurationError("the database URL must name one host")
+    _require_one_host(arguments["host"])
     if timeout := _integer(query.get("connect_timeout"), "connect_timeout", high=3600):
         arguments["timeout"] = float(timeout)
     arguments["ssl"] = _ssl(query.get("sslmode"), query.get("sslrootcert"), arguments["host"])
@@ -139,6 +140,20 @@ def _parameters(parts: SplitResult) -> list[tuple[str, str]]:
     return parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
 
 
+def _require_one_host(host: str | None) -> None:
+    if host is None or (host.startswith("/") and "\0" not in host):
+        return
+    if "," in host:
+        raise ConfigurationError("the database URL must name one host")
+    try:
+        # Empty labels, labels of more than 63 characters, and what is no text.
+        host.encode("idna").decode("ascii")
+    except UnicodeError:
+        host = "\0"
+    if {"\0", "/"} & set(host):
+        raise ConfigurationError("the database URL's host is no host name, address or folder")
+
+
 def _integer(value: str | None, name: str, *, high: int) -> int | None:
     if value is None:
         return None
@@ -164,7 +179,7 @@ def _ssl(mode: str | None, root: str | None, host: str | None) -> ssl.SSLContext
         return mode
     try:
         context = ssl.create_default_context(cafile=None if root in (None, "system") else root)
-    except (OSError, ssl.SSLError):
+    except (OSError, ValueError):
         raise ConfigurationError("the database URL's sslrootcert cannot be read") from None
     context.check_hostname = mode != "verify-ca"
     return context

@@ -1,6 +1,7 @@
 """What networks do: swallow, cut in the middle of a message, refuse, come back."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -100,6 +101,63 @@ async def test_a_cancelled_call_does_not_wait_for_a_silent_server(wire: Wire) ->
                     await store.for_user(1).list()
 
         assert len((await store.for_user(1).list()).items) == 1
+
+
+async def test_a_first_look_that_is_swallowed_keeps_the_deadline(wire: Wire) -> None:
+    """Login has succeeded, and nothing more comes."""
+    async with TaskStore(wire.url) as warm:
+        await warm.for_user(1).create("before")
+        login = wire.round_trips
+    for limits in ({"operation_timeout": 1.0}, {}):
+        store = TaskStore(wire.url, settings=Settings(**limits))
+        await store.open(connect=False)
+        before = wire.round_trips
+        call = asyncio.ensure_future(store.for_user(1).list())
+        # The start-up message is the first, the look at the schema the next.
+        await wire.until(before + 2)
+        wire.swallow()
+        async with asyncio.timeout(6):
+            if not limits:
+                call.cancel()
+            with pytest.raises(Unavailable if limits else asyncio.CancelledError):
+                await call
+            await store.close()
+    assert login > 1
+
+
+async def test_calls_that_are_cancelled_as_the_driver_gives_up_leave_no_trace(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both wait for a second: whoever is the later finds the connection gone."""
+    async with TaskStore(wire.url, settings=Settings(command_timeout=1)) as store:
+        for _ in range(3):
+            await asyncio.gather(*(store.for_user(1).list() for _ in range(3)))
+            wire.swallow()
+            calls = [asyncio.ensure_future(store.for_user(1).list()) for _ in range(3)]
+            await asyncio.sleep(0.02)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+
+
+async def test_a_write_whose_store_was_closed_by_force_is_unknown(wire: Wire) -> None:
+    settings = Settings(retry_wait_initial=0.5, retry_wait_max=0.5)
+    async with TaskStore(wire.url, settings=settings) as store:
+        await store.for_user(1).create("before")
+        wire.lose_answers(1)
+        call = asyncio.ensure_future(store.for_user(1).create("lost"))
+        await wire.lost.wait()
+        await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await store.close()
+
+        with pytest.raises(OutcomeUnknown):
+            await call
+        with pytest.raises(StoreNotOpen):
+            await store.ready()
 
 
 async def test_a_store_closes_when_its_connections_are_silent(wire: Wire) -> None:

@@ -123,6 +123,13 @@ def test_a_good_url_becomes_the_drivers_arguments(name: str) -> None:
         ("postgresql://app@db.example/tasks?target_session_attrs=standby", "unsupported"),
         ("postgresql://app@one.example,two.example/tasks", "one host"),
         ("postgresql://app@/tasks?host=one.example,two.example", "one host"),
+        ("postgresql://app@a..b/tasks", "no host name"),
+        (f"postgresql://app@{'a' * 64}.example/tasks", "no host name"),
+        ("postgresql://app@a%00b/tasks", "no host name"),
+        ("postgresql://app@/tasks?host=%2Ftmp%00", "no host name"),
+        ("postgresql://app@/tasks?host=..%2Fx", "no host name"),
+        ("postgresql://app@/tasks?host=\ud800", "no host name"),
+        ("postgresql://app@db.example/tasks?sslrootcert=%00", "sslrootcert"),
         ("postgresql://app@db.example/tasks?sslcert=c.pem&sslkey=k.pem", "sslcert, sslkey"),
         ("postgresql://app@/tasks?service=main", "unsupported parameter: service"),
         ("postgresql://app@db.example/tasks?port=65536", "at most 65535"),
@@ -151,6 +158,14 @@ def test_parameters_that_nobody_knows_are_named() -> None:
 )
 def test_what_may_be_of_a_password_is_not_named(query: str) -> None:
     assert unknown_parameters(f"postgresql://{NEON}/db?{query}") == "one or more parameters"
+
+
+def test_a_port_from_the_environment_is_read_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "abc")
+    with pytest.raises(ConfigurationError, match="PGPORT"):
+        connect_arguments("postgresql://app@db.example/tasks")
+    monkeypatch.setenv("PGPORT", "6543")
+    assert connect_arguments("postgresql://app@db.example/tasks")["port"] == 6543
 
 
 def test_a_host_from_the_environment_is_asked_for_its_certificate(
