@@ -17,9 +17,11 @@ from taskcore.errors import (
     VersionConflict,
 )
 from taskcore.models import (
+    ImportResult,
     Task,
     TaskChanges,
     TaskCreate,
+    TaskImport,
     TaskPage,
     TaskUpdate,
     User,
@@ -35,6 +37,7 @@ from taskcore.version import __version__
 __all__ = [
     "ConfigurationError",
     "DatabaseError",
+    "ImportResult",
     "NotFound",
     "OutcomeUnknown",
     "PermissionDenied",
@@ -45,6 +48,7 @@ __all__ = [
     "Task",
     "TaskChanges",
     "TaskCreate",
+    "TaskImport",
     "TaskNotFound",
     "TaskPage",
     "TaskStore",

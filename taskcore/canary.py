@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FUNCTIONS = {
     "create": "task_create_v1($1, $2, $3, $4, NULL)",
     "create_many": "task_create_many_v1($1, $2, $3)",
+    "import": "task_import_v1($1, $2, $3)",
     "get": "task_get_v1($1, $2)",
     "list": "task_list_v1($1, NULL, 1000, $2)",
     "update": "task_update_v1($1, $2, $3, NULL, $4, false, NULL, NULL)",
@@ -80,8 +81,8 @@ class _Canary:
 
     async def keeps_tasks_apart(self, ours: int, theirs: int) -> None:
         """Let one user try the other's tasks; one task id is in use by both."""
-        shared, own, foreign = 1, 2, 3
-        for user, ids in ((ours, (shared, own)), (theirs, (shared, foreign))):
+        shared, own, foreign, elsewhere = 1, 2, 3, 4
+        for user, ids in ((ours, (shared, own)), (theirs, (shared, foreign, elsewhere))):
             for task in ids:
                 rows = await self._call("create", user, task, new_write_id(), "canary")
                 self.expect(_ids(rows) == [(user, task)], "create did not return the user's task")
@@ -110,9 +111,16 @@ class _Canary:
         found = await self._call("create_many", ours, new_write_id(), batch)
         self.expect(_ids(found) == [(ours, foreign)], "create_many did not return the batch")
 
+        batch = json.dumps([{"id": task, "title": "canary"} for task in (own, elsewhere)])
+        found = await self._call("import", ours, new_write_id(), batch)
+        self.expect(
+            [row["id"] for row in found] == [own],
+            "import did not return the user's own taken ids and no others",
+        )
+
         found = await self._call("list", ours, None)
         self.expect(
-            _ids(found) == [(ours, foreign), (ours, own)],
+            _ids(found) == [(ours, elsewhere), (ours, foreign), (ours, own)],
             "list did not return the user's own tasks and no others",
         )
         self.expect(

@@ -1,15 +1,26 @@
 """What goes in and what comes out: plain frozen Pydantic models, no ORM instances."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self, TypedDict, TypeVar, cast
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from taskcore.errors import ValidationError
-from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
+from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE, MAX_VERSION
 
 
 def _text(value: str, limit: int) -> str:
@@ -94,6 +105,9 @@ class Task(BaseModel):
     updated_at: datetime
 
 
+_TASK = TypeAdapter(Task)
+
+
 class TaskPage(BaseModel):
     """Some of a user's tasks, newest first.
 
@@ -161,6 +175,64 @@ class TaskUpdate(BaseModel):
         return self
 
 
+def _between(low: int, high: int) -> AfterValidator:
+    def check(value: int) -> int:
+        if value < low:
+            raise PydanticCustomError("min", "must be at least {min}", {"min": low})
+        if value > high:
+            raise PydanticCustomError("max", "must be at most {max}", {"max": high})
+        return value
+
+    return AfterValidator(check)
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("max", "must be in the years 1 to 9999 in UTC") from None
+
+
+_Moment = Annotated[AwareDatetime, Strict(), AfterValidator(_utc)]
+
+
+class TaskImport(TaskCreate):
+    """A task as it is elsewhere: what an export holds, in another place or another user's name.
+
+    All but the title may be missing: a task without ``id`` gets a new one, one
+    without times is created now, one with ``updated_at`` alone was created then.
+    ``user_id`` says whose it was, and is not looked at.
+    """
+
+    id: Annotated[int, Strict(), _between(1, MAX_ID)] | None = None
+    completed: _Completed = False
+    version: Annotated[int, Strict(), _between(1, MAX_VERSION)] = 1
+    created_at: _Moment | None = None
+    updated_at: _Moment | None = None
+    user_id: Any = Field(default=None, exclude=True)
+
+    @field_validator("updated_at")
+    @classmethod
+    def _not_before_creation(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        created = info.data.get("created_at")
+        if value is not None and created is not None and value < created:
+            raise PydanticCustomError("min", "must not be before created_at")
+        return value
+
+
+class ImportResult(BaseModel):
+    """What became of an import.
+
+    ``imported`` tasks are new; ``present`` ones had an id that the user has a task
+    with already, which was left as it is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    imported: int
+    present: int
+
+
 class TaskChanges(TypedDict, total=False):
     """The keyword arguments of ``UserTasks.update``."""
 
@@ -175,6 +247,13 @@ _CONSTRAINTS = {
     "string_type": ("type", "must be a string"),
     "string_unicode": ("unicode", "must not contain lone surrogates"),
     "bool_type": ("type", "must be true or false"),
+    "int_type": ("type", "must be an integer"),
+    "int_parsing_size": ("type", "must be an integer"),
+    "datetime_type": ("type", "must be a time in ISO 8601 with an offset"),
+    "datetime_parsing": ("type", "must be a time in ISO 8601 with an offset"),
+    "datetime_from_date_parsing": ("type", "must be a time in ISO 8601 with an offset"),
+    "timezone_aware": ("type", "must be a time in ISO 8601 with an offset"),
+    "json_invalid": ("json", "is not well-formed JSON"),
     "model_type": ("type", "must be an object"),
     "model_attributes_type": ("type", "must be an object"),
 }
@@ -186,7 +265,7 @@ def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
     """Make a model from untrusted data.
 
     Args:
-        model: `TaskCreate` or `TaskUpdate`.
+        model: `TaskCreate`, `TaskUpdate` or `TaskImport`.
         data: Usually a mapping; anything is accepted and judged.
         where: What to call the whole in errors, such as ``body`` or ``tasks[3]``.
 
@@ -196,7 +275,12 @@ def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
     try:
         return model.model_validate(data)
     except pydantic.ValidationError as exc:
-        error = exc.errors(include_url=False)[0]
+        raise explained(exc, where=where) from None
+
+
+def explained(exc: pydantic.ValidationError, *, where: str) -> ValidationError:
+    """Say what Pydantic found first, in the names of the field and the constraint."""
+    error = exc.errors(include_url=False)[0]
     loc, value = error["loc"], error.get("input")
     # An unknown field's name may be anything: show it in ASCII, and not all of it.
     name = ascii(loc[0])[1:-1][:100] if loc else where
@@ -205,8 +289,8 @@ def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
     constraint, text = _CONSTRAINTS.get(error["type"], (error["type"], error["msg"]))
     if value is None and constraint == "type":
         constraint, text = "not_null", "must not be null"
-    limits = {key: limit for key, limit in error.get("ctx", {}).items() if key == "max"}
-    raise ValidationError(f"{name} {text}", field=name, constraint=constraint, limits=limits)
+    limits = {key: limit for key, limit in error.get("ctx", {}).items() if key in ("min", "max")}
+    return ValidationError(f"{name} {text}", field=name, constraint=constraint, limits=limits)
 
 
 def validate_integer(value: object, *, field: str, low: int, high: int) -> int:
@@ -238,5 +322,8 @@ def validate_id(value: object, *, field: str) -> int:
 
 
 def task_from_row(row: Mapping[str, Any]) -> Task:
-    """Make a task from a row of a task function; the database has checked it already."""
-    return Task.model_construct(**row)
+    """Make a task from a row of a task function.
+
+    Validating takes half as long as ``model_construct``, which is Python.
+    """
+    return _TASK.validate_python(dict(row))

@@ -15,8 +15,10 @@ from taskcore.errors import (
 )
 from taskcore.failures import IdsTaken
 from taskcore.ids import IdGenerator, new_write_id
+from taskcore.imports import Import, Tasks
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE, MAX_VERSION
 from taskcore.models import (
+    ImportResult,
     Task,
     TaskChanges,
     TaskCreate,
@@ -138,6 +140,25 @@ class UserTasks:
                 raise OutcomeUnknown("the batch was stored, and other writes have changed it since")
             return tuple(task_from_row(row) for row in rows)
         raise DatabaseError("no free task ids were found")
+
+    async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
+        """Store tasks from elsewhere, with their ids, versions and times.
+
+        In constant memory, up to 2,000 in each statement. An id that this user has a
+        task with already is passed over, so that importing twice adds nothing; of two
+        tasks with one id, either may be stored. If it fails half-way some are stored,
+        and importing again stores the rest (but those without ids twice).
+
+        Args:
+            tasks: `TaskImport`, `Task` or mappings of their fields, as an iterable or
+                an asynchronous one, such as another user's ``iterate()``;
+                ``taskcore.transfer`` reads them from files.
+            new_ids: Give every task a new id; later ones are newer.
+
+        Raises:
+            ValidationError: Names the place too, such as ``tasks[3].title``.
+        """
+        return await Import(self._database, self._ids, self.user_id).run(tasks, new_ids=new_ids)
 
     async def get(self, task_id: int) -> Task:
         """Return one task.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from taskcore_cli import doctor, migrate, serve, tasks, users
+from taskcore_cli import doctor, migrate, serve, tasks, transfer, users
 from taskcore_cli.commands import Commands
 from taskcore_cli.options import exclusive
 from taskcore_cli.session import Session
@@ -21,6 +21,8 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(migrate.migrate)
 app.command()(doctor.doctor)
+tasks.app.command(name="import")(transfer.import_)
+tasks.app.command()(transfer.export)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="users")
 

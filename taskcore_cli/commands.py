@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from taskcore_cli.visible import visible
 
 FAILED = 1
+INTERRUPTED = 130
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^&\s]*")
 
 
@@ -27,6 +28,12 @@ class WrongUsage(typer.TyperException):
     """Options or circumstances that do not go together; nothing was done."""
 
     exit_code = 2
+
+
+class Failed(typer.TyperException):
+    """A command could not do what it was asked to."""
+
+    exit_code = FAILED
 
 
 class Commands(TyperGroup):

@@ -5,6 +5,10 @@
 -- the user again, and unbinds before it returns. The binding is a statement of
 -- its own: the order of CTEs is not guaranteed.
 --
+-- enable_seqscan = off: plans are cached, and one that was made while the tables
+-- were small would read all of them as long as the connection lives, or until the
+-- next ANALYZE.
+--
 -- A released function keeps its signature and its result columns for ever; a
 -- change is a new _v2 beside it, so that clients of both releases work through
 -- one connection pooler.
@@ -33,6 +37,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_create_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -61,7 +66,9 @@ $$;
 -- Create a batch, all of it or nothing: p_tasks is an array of objects with
 -- id, title and description. SQLSTATE TC001: other writes hold the ids named,
 -- comma-separated, in DETAIL; nothing was stored. A repeated batch returns
--- those of its rows that no other write has changed since.
+-- those of its rows that no other write has changed since. OFFSET 0 keeps a
+-- look-up by key for each id: with all of them at once the planner may read every
+-- task of the user.
 CREATE OR REPLACE FUNCTION taskcore.task_create_many_v1(
     p_user_id bigint, p_write_id bigint, p_tasks jsonb
 ) RETURNS TABLE (
@@ -70,6 +77,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_create_many_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -80,11 +88,15 @@ BEGIN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
     PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
-    SELECT pg_catalog.array_agg(b.id) INTO v_ids
+    SELECT pg_catalog.array_agg(DISTINCT b.id) INTO v_ids
         FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(id bigint);
     IF NOT EXISTS (
-        SELECT FROM taskcore.tasks AS t
-        WHERE t.user_id = p_user_id AND t.id = ANY (v_ids) AND t.write_id = p_write_id
+        SELECT FROM pg_catalog.unnest(v_ids) AS b(id)
+        CROSS JOIN LATERAL (
+            SELECT t.write_id FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0
+        ) AS s
+        WHERE s.write_id = p_write_id
     ) THEN
         INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
         INSERT INTO taskcore.tasks (user_id, id, write_id, title, description)
@@ -93,20 +105,75 @@ BEGIN
                 AS b(id bigint, title text, description text)
             ORDER BY b.id
         ON CONFLICT (user_id, id) DO NOTHING;
-        SELECT pg_catalog.string_agg(t.id::text, ',') INTO v_taken
-            FROM taskcore.tasks AS t
-            WHERE t.user_id = p_user_id AND t.id = ANY (v_ids)
-              AND t.write_id <> p_write_id;
+        SELECT pg_catalog.string_agg(b.id::text, ',') INTO v_taken
+            FROM pg_catalog.unnest(v_ids) AS b(id)
+            CROSS JOIN LATERAL (
+                SELECT t.write_id FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0
+            ) AS s
+            WHERE s.write_id <> p_write_id;
         IF v_taken IS NOT NULL THEN
             RAISE EXCEPTION 'task ids are taken' USING ERRCODE = 'TC001', DETAIL = v_taken;
         END IF;
     END IF;
     RETURN QUERY
-        SELECT t.id, t.user_id, t.title, t.description, t.completed,
-               t.version, t.created_at, t.updated_at
-        FROM taskcore.tasks AS t
-        WHERE t.user_id = p_user_id AND t.id = ANY (v_ids) AND t.write_id = p_write_id
-        ORDER BY t.id;
+        SELECT s.id, s.user_id, s.title, s.description, s.completed,
+               s.version, s.created_at, s.updated_at
+        FROM pg_catalog.unnest(v_ids) AS b(id)
+        CROSS JOIN LATERAL (
+            SELECT t.* FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0
+        ) AS s
+        WHERE s.write_id = p_write_id
+        ORDER BY s.id;
+    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+-- Store tasks as they are elsewhere: p_tasks is an array of objects with id, title,
+-- description and, unless they are new, completed, version, created_at, updated_at.
+-- What holds one of the ids already stays as it is; those ids are returned. A
+-- repeated import (same write_id) does not return its own.
+CREATE OR REPLACE FUNCTION taskcore.task_import_v1(
+    p_user_id bigint, p_write_id bigint, p_tasks jsonb
+) RETURNS TABLE (id bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_stored bigint;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
+    INSERT INTO taskcore.tasks (
+        user_id, id, write_id, title, description, completed, version, created_at, updated_at
+    )
+        SELECT p_user_id, b.id, p_write_id, b.title, b.description,
+               COALESCE(b.completed, false), COALESCE(b.version, 1),
+               COALESCE(b.created_at, b.updated_at, pg_catalog.now()),
+               COALESCE(b.updated_at, b.created_at, pg_catalog.now())
+        FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(
+            id bigint, title text, description text, completed boolean,
+            version integer, created_at timestamptz, updated_at timestamptz
+        )
+        ORDER BY b.id
+    ON CONFLICT (user_id, id) DO NOTHING;
+    GET DIAGNOSTICS v_stored = ROW_COUNT;
+    IF v_stored < pg_catalog.jsonb_array_length(p_tasks) THEN
+        RETURN QUERY
+            SELECT b.id
+            FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(id bigint)
+            CROSS JOIN LATERAL (
+                SELECT t.write_id FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0
+            ) AS s
+            WHERE s.write_id <> p_write_id;
+    END IF;
     PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
@@ -120,6 +187,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_get_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
@@ -146,6 +214,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_list_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 DECLARE
     v_before bigint := COALESCE(p_after, 9223372036854775807);
@@ -194,6 +263,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -260,6 +330,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_delete_v1(
 ) RETURNS TABLE (version integer, conflict boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 DECLARE
     v_version integer;
@@ -302,6 +373,7 @@ CREATE OR REPLACE FUNCTION taskcore.user_get_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
@@ -329,6 +401,7 @@ CREATE OR REPLACE FUNCTION taskcore.user_delete_v1(
 ) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
@@ -344,6 +417,7 @@ $$;
 REVOKE ALL ON FUNCTION
     taskcore.task_create_v1(bigint, bigint, bigint, text, text),
     taskcore.task_create_many_v1(bigint, bigint, jsonb),
+    taskcore.task_import_v1(bigint, bigint, jsonb),
     taskcore.task_get_v1(bigint, bigint),
     taskcore.task_list_v1(bigint, bigint, integer, boolean),
     taskcore.task_update_v1(bigint, bigint, bigint, integer, text, boolean, text, boolean),
@@ -355,6 +429,7 @@ FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     taskcore.task_create_v1(bigint, bigint, bigint, text, text),
     taskcore.task_create_many_v1(bigint, bigint, jsonb),
+    taskcore.task_import_v1(bigint, bigint, jsonb),
     taskcore.task_get_v1(bigint, bigint),
     taskcore.task_list_v1(bigint, bigint, integer, boolean),
     taskcore.task_update_v1(bigint, bigint, bigint, integer, text, boolean, text, boolean),
@@ -374,6 +449,7 @@ CREATE OR REPLACE FUNCTION taskcore.user_list_v1(
 ) RETURNS TABLE (id bigint, created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $$
 BEGIN
     RETURN QUERY

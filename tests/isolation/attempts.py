@@ -309,6 +309,40 @@ REFUSED = (
         ("""SELECT * FROM taskcore.task_create_many_v1(123, 1, '[{"title": "x"}]')""",),
     ),
     Refused(
+        "an import that is no array",
+        "22023",
+        "jsonb_to_recordset refuses it",
+        ("""SELECT * FROM taskcore.task_import_v1(123, 1, '"x"')""",),
+    ),
+    Refused(
+        "an import with an id beyond the limit",
+        "23514",
+        "the tables' CHECK, which names the adversary's own row",
+        (
+            (
+                "SELECT * FROM taskcore.task_import_v1(123, 1,"
+                """ '[{"id": 9007199254740992, "title": "x"}]')"""
+            ),
+        ),
+    ),
+    Refused(
+        "an import with a version that is none",
+        "23514",
+        "the tables' CHECK, which names the adversary's own row",
+        (
+            (
+                "SELECT * FROM taskcore.task_import_v1(123, 1,"
+                """ '[{"id": 10, "title": "x", "version": 0}]')"""
+            ),
+        ),
+    ),
+    Refused(
+        "an import without ids",
+        "23502",
+        "NOT NULL, which names the adversary's own row",
+        ("""SELECT * FROM taskcore.task_import_v1(123, 1, '[{"title": "x"}]')""",),
+    ),
+    Refused(
         "a title that is blank",
         "23514",
         "the tables' CHECK, which names the adversary's own row",
@@ -541,6 +575,45 @@ HARMLESS = (
             ),
         ),
         ((10, 123, "a"),),
+    ),
+    Harmless(
+        "an import that names another user",
+        "who it is for is the function's argument, and nothing in the batch",
+        (
+            (
+                'SELECT * FROM taskcore.task_import_v1(123, 2, \'[{"id": 10,'
+                ' "title": "x", "user_id": 456, "p_user_id": 456, "write_id": 1}]\')'
+            ),
+            "SELECT id, user_id, title FROM taskcore.task_get_v1(123, 10)",
+        ),
+        ((10, 123, "x"),),
+    ),
+    Harmless(
+        "an import of another's ids, to learn which are taken",
+        "taken are the ids of the user's own tasks",
+        ("""SELECT * FROM taskcore.task_import_v1(123, 2, '[{"id": 10, "title": "x"}]')""",),
+        (),
+    ),
+    Harmless(
+        "an import with the write of another's task",
+        "a repeated write is recognised among the user's own rows",
+        (
+            """SELECT * FROM taskcore.task_import_v1(123, 1, '[{"id": 10, "title": "x"}]')""",
+            "SELECT user_id, title FROM taskcore.task_get_v1(123, 10)",
+        ),
+        ((123, "x"),),
+    ),
+    Harmless(
+        "an import with the same id twice",
+        "one row of the adversary's own",
+        (
+            (
+                "SELECT * FROM taskcore.task_import_v1(123, 2,"
+                """ '[{"id": 10, "title": "a"}, {"id": 10, "title": "b"}]')"""
+            ),
+            _LIST.replace("title", "count(*)"),
+        ),
+        ((1,),),
     ),
     Harmless(
         "a page without an end",

@@ -13,12 +13,13 @@ import taskcore_cli.commands
 import taskcore_cli.session
 import taskcore_http.route
 import taskcore_http.router
-from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks, user_tasks
+from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks, imports, user_tasks
 from taskcore.database import Database
 from taskcore.failures import DRIVER_ERRORS, while_executing
 from taskcore.ids import IdGenerator
 from taskcore.pool import Pool
-from taskcore_http import Identity, UserId
+from taskcore_http.identity import TasksOf
+from taskcore_http.parameters import USER_ID
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -123,59 +124,65 @@ def _taskctl_foreign(name: str, changed: object) -> Patch:
     return patch
 
 
-def _identity(make: Callable[[TaskStore], Identity]) -> Patch:
+def _identity(make: Callable[[TaskStore], TasksOf]) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(taskcore_http.router, "trusted_path", make)
 
     return patch
 
 
-def _first_user(store: TaskStore) -> Identity:
+def _first_user(store: TaskStore) -> TasksOf:
     kept: list[UserTasks] = []
 
-    async def identify(user_id: UserId) -> UserTasks:
+    def tasks_of(request: Request) -> UserTasks:
+        user_id = USER_ID.of(request)
         kept.append(store.for_user(user_id))
         return kept[0]
 
-    return identify
+    return tasks_of
 
 
-def _last_user(store: TaskStore) -> Identity:
+def _last_user(store: TaskStore) -> TasksOf:
     kept: list[UserTasks] = []
 
-    async def identify(user_id: UserId) -> UserTasks:
+    def tasks_of(request: Request) -> UserTasks:
+        user_id = USER_ID.of(request)
         kept.append(store.for_user(user_id))
         return kept[-2] if len(kept) > 1 else kept[0]
 
-    return identify
+    return tasks_of
 
 
-def _next_user(store: TaskStore) -> Identity:
-    async def identify(user_id: UserId) -> UserTasks:
+def _next_user(store: TaskStore) -> TasksOf:
+    def tasks_of(request: Request) -> UserTasks:
+        user_id = USER_ID.of(request)
         return store.for_user(user_id + 1)
 
-    return identify
+    return tasks_of
 
 
-def _user_in_header(store: TaskStore) -> Identity:
-    async def identify(user_id: UserId, request: Request) -> UserTasks:
+def _user_in_header(store: TaskStore) -> TasksOf:
+    def tasks_of(request: Request) -> UserTasks:
+        user_id = USER_ID.of(request)
         return store.for_user(int(request.headers.get("X-User-Id", user_id)))
 
-    return identify
+    return tasks_of
 
 
-def _user_in_query(store: TaskStore) -> Identity:
-    async def identify(user_id: UserId, request: Request) -> UserTasks:
+def _user_in_query(store: TaskStore) -> TasksOf:
+    def tasks_of(request: Request) -> UserTasks:
+        user_id = USER_ID.of(request)
         return store.for_user(int(request.query_params.get("user", user_id)))
 
-    return identify
+    return tasks_of
 
 
-def _user_in_cookie(store: TaskStore) -> Identity:
-    async def identify(user_id: UserId, request: Request) -> UserTasks:
+def _user_in_cookie(store: TaskStore) -> TasksOf:
+    def tasks_of(request: Request) -> UserTasks:
+        user_id = USER_ID.of(request)
         return store.for_user(int(request.cookies.get("user_id", user_id)))
 
-    return identify
+    return tasks_of
 
 
 def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,11 +351,11 @@ def _ids_that_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IdGenerator, "next", skipping)
 
 
-def _statement(name: str, pattern: str, replacement: str) -> Patch:
+def _statement(name: str, pattern: str, replacement: str, module: Any = user_tasks) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        statement: str = getattr(user_tasks, name)
+        statement: str = getattr(module, name)
         assert pattern in statement
-        monkeypatch.setattr(user_tasks, name, statement.replace(pattern, replacement))
+        monkeypatch.setattr(module, name, statement.replace(pattern, replacement))
 
     return patch
 
@@ -399,5 +406,9 @@ CODE_MUTANTS: tuple[CodeMutant, ...] = (
     *(
         CodeMutant(f"UserTasks: {name} for the user behind", _statement(name, "($1", "($1 + 1"))
         for name in ("_CREATE", "_CREATE_MANY", "_GET", "_LIST", "_UPDATE", "_DELETE")
+    ),
+    CodeMutant(
+        "UserTasks: _IMPORT for the user behind",
+        _statement("_IMPORT", "($1", "($1 + 1", module=imports),
     ),
 )

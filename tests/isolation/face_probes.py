@@ -100,6 +100,9 @@ async def the_library_writes_for_its_user_only(place: Place) -> None:
         tasks = store.for_user(ME)
         created = [await tasks.create("x"), *(await tasks.create_many([{"title": "y"}] * 3))]
         assert {task.user_id for task in created} == {ME}
+        imported = await tasks.import_tasks([{"id": SHARED, "title": "q"}, {"title": "w"}])
+        assert (imported.imported, imported.present) == (1, 1)
+        assert [task.title for task in (await tasks.list()).items if task.title in "qw"] == ["w"]
         assert {task.id for task in (await tasks.list()).items} >= {task.id for task in created}
         assert (await tasks.update(SHARED, title="z")).user_id == ME
         assert isinstance(

@@ -49,6 +49,7 @@ class DatabaseMutant:
 SIGNATURES = {
     "task_create_v1": "bigint, bigint, bigint, text, text",
     "task_create_many_v1": "bigint, bigint, jsonb",
+    "task_import_v1": "bigint, bigint, jsonb",
     "task_get_v1": "bigint, bigint",
     "task_list_v1": "bigint, bigint, integer, boolean",
     "task_update_v1": "bigint, bigint, bigint, integer, text, boolean, text, boolean",
@@ -137,6 +138,44 @@ def _bodies() -> list[DatabaseMutant]:
             without="rls",
         ),
     ]
+    mutants += [
+        _edited(
+            "rows of another user",
+            "task_import_v1",
+            "SELECT p_user_id, b.id",
+            "SELECT p_user_id + 1, b.id",
+            "rls",
+        ),
+        DatabaseMutant(
+            "task_import_v1: user taken from the batch",
+            edit=lambda script: body_edited(
+                "task_import_v1", "SELECT p_user_id, b.id", "SELECT b.user_id, b.id"
+            )(
+                body_edited(
+                    "task_import_v1",
+                    "id bigint, title text, description text, completed boolean,",
+                    "user_id bigint, id bigint, title text, description text, completed boolean,",
+                )(script)
+            ),
+            without="rls",
+        ),
+        _edited(
+            "ids of others are called taken",
+            "task_import_v1",
+            "WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0",
+            "WHERE t.id = b.id OFFSET 0",
+            "rls",
+        ),
+        # Refuses an import where an id is another's.
+        _edited(
+            "an id is free only if nobody has it",
+            "task_import_v1",
+            "ORDER BY b.id\n    ON CONFLICT",
+            "WHERE NOT EXISTS (SELECT FROM taskcore.tasks AS o"
+            " WHERE o.id = b.id AND o.user_id <> p_user_id)\n    ON CONFLICT",
+            "rls",
+        ),
+    ]
     # Words, a code or a hint that tell another's task from none.
     oracle = (
         "IF EXISTS (SELECT FROM taskcore.tasks AS o WHERE o.id = p_id AND o.user_id <> p_user_id)"
@@ -156,8 +195,9 @@ def _bodies() -> list[DatabaseMutant]:
         _edited(
             "detail names the ids of others",
             "task_create_many_v1",
-            "WHERE t.user_id = p_user_id AND t.id = ANY (v_ids)\n              AND t.write_id <>",
-            "WHERE t.id = ANY (v_ids)\n              AND t.write_id <>",
+            "WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0\n            ) AS s\n"
+            "            WHERE s.write_id <>",
+            "WHERE t.id = b.id OFFSET 0\n            ) AS s\n            WHERE s.write_id <>",
             "rls",
         )
     )

@@ -32,6 +32,7 @@ MISSING = 77
 TASK_FUNCTIONS: dict[str, tuple[object, ...]] = {
     "task_create_v1": (SHARED, ME * 1000 + SHARED, "again", None),
     "task_create_many_v1": (ME * 1000 + SHARED, json.dumps([{"id": SHARED, "title": "again"}])),
+    "task_import_v1": (ME * 1000 + SHARED, json.dumps([{"id": SHARED, "title": "again"}])),
     "task_get_v1": (SHARED,),
     "task_list_v1": (None, 1000, None),
     "task_update_v1": (SHARED, ME * 1000 + SHARED, None, "again", False, None, None),
@@ -226,6 +227,28 @@ async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
         assert isinstance(taken, str)
         assert taken.startswith("TC001")
         assert f" {MY_DONE} " in taken
+
+
+async def an_import_is_stored_for_its_user_only(place: Place) -> None:
+    def batch(*tasks: int) -> str:
+        return json.dumps(
+            [{"id": task, "title": "x", "version": 7, "user_id": LOW} for task in tasks]
+        )
+
+    for write in (5, *(user * 1000 + task for user in OTHERS for task in NOT_MINE)):
+        async with nothing_of_the_others_changes(place):
+            assert await place.call("task_import_v1", ME, write, batch(*NOT_MINE)) == []
+            listed = await place.ids("task_list_v1", ME, None, 1000, None)
+            stored = (MY_OPEN, MY_DONE, SHARED, *NOT_MINE[::-1])
+            assert listed == [(task, ME) for task in stored]
+    async with nothing_of_the_others_changes(place):
+        # Named are the ids that the user's own tasks hold, and no others.
+        taken = await place.call("task_import_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
+        assert taken == [(MY_DONE,)]
+        (mine,) = await place.call("task_get_v1", ME, MY_DONE)
+        assert mine[2] == f"{ME}/{MY_DONE}"
+        repeated = TASK_FUNCTIONS["task_import_v1"]
+        assert await place.call("task_import_v1", ME, *repeated) == []
 
 
 async def an_administrator_sees_and_erases_the_user_named_only(place: Place) -> None:
@@ -464,6 +487,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_task_is_deleted_by_its_user_only,
     an_id_of_anothers_task_is_as_free_as_any,
     a_batch_is_stored_for_its_user_only,
+    an_import_is_stored_for_its_user_only,
     an_administrator_sees_and_erases_the_user_named_only,
     a_user_who_is_none_is_refused,
     a_binding_from_outside_changes_nothing,

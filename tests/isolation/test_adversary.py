@@ -49,6 +49,7 @@ BATCH = json.dumps([{"id": 11, "title": "mine", "description": None}])
 TASK_FUNCTIONS = {
     "task_create_v1": (12, 2, "mine", None),
     "task_create_many_v1": (3, BATCH),
+    "task_import_v1": (5, BATCH),
     "task_get_v1": (TASK,),
     "task_list_v1": (None, 1000, None),
     "task_update_v1": (TASK, 4, None, "stolen", False, None, True),
@@ -137,7 +138,7 @@ async def test_a_role_without_any_grant_reaches_nothing(
             "WHERE pronamespace = 'taskcore'::regnamespace"
         )
     ]
-    assert len(names) == 10
+    assert len(names) == 11
     transaction = owner.transaction()
     await transaction.start()
     await owner.execute("CREATE ROLE stranger")

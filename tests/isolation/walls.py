@@ -29,7 +29,7 @@ _OTHER_USES = re.compile(
     r"|set_config\('taskcore\.user_id', p_user_id::text, true\)"
     r"|INSERT INTO taskcore\.users \(id\) VALUES \(p_user_id\)"
     r"|VALUES \(p_user_id, p_id, p_write_id, p_title, p_description\)"
-    r"|SELECT p_user_id, b\.id, p_write_id, b\.title, b\.description\b"
+    r"|SELECT p_user_id, b\.id, p_write_id, b\.title, b\.description\b"  # batch and import
 )
 _TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")
 
@@ -37,6 +37,7 @@ _TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")
 QUERIES = {
     "task_create_v1": 1,
     "task_create_many_v1": 3,
+    "task_import_v1": 1,
     "task_get_v1": 1,
     "task_list_v1": 3,
     "task_update_v1": 2,

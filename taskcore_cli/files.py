@@ -1,0 +1,136 @@
+"""The files that commands read and write; ``-`` is standard input or output."""
+
+import io
+import os
+import secrets
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
+
+from taskcore_cli.commands import Failed
+from taskcore_cli.visible import visible
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Write = Callable[[bytes], object]
+
+
+class Interrupted(Exception):
+    """Ctrl-C, while waiting for input."""
+
+
+@contextmanager
+def opened_for_reading(path: Path, *, twice: bool) -> Iterator[BinaryIO]:
+    """Open a file.
+
+    Args:
+        path: The file, or ``-``.
+        twice: It will be read twice: what cannot be is copied into a temporary file.
+
+    Raises:
+        Failed: It cannot be read.
+    """
+    with ExitStack() as stack:
+        try:
+            file = sys.stdin.buffer if _is_dash(path) else stack.enter_context(path.open("rb"))
+            if size_of(file) is None and twice:
+                copy = stack.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(file, copy)
+                copy.seek(0)
+                file = copy
+            elif size_of(file) is None:
+                file = cast("BinaryIO", io.BufferedReader(_Stream(file)))
+        except OSError as exc:
+            raise unreadable(path, exc) from exc
+        yield file
+
+
+@contextmanager
+def opened_for_writing(path: Path) -> Iterator[Write]:
+    """Open a file that is put in its place when it is complete, and not before.
+
+    Args:
+        path: The file, or ``-``. A device or a pipe is written to as it is.
+
+    Raises:
+        Failed: It cannot be written; a file that was there is as it was.
+    """
+    if _is_dash(path):
+        yield _show if sys.stdout.isatty() else sys.stdout.buffer.write
+        sys.stdout.buffer.flush()
+        return
+    try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            with target.open("wb") as device:
+                yield device.write
+            return
+        part = target.with_name(f".taskctl-{secrets.token_hex(8)}")
+        try:
+            with part.open("xb") as file:
+                if target.exists():
+                    shutil.copymode(target, part)
+                yield file.write
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as exc:
+        raise Failed(f"{path} cannot be written: {exc.strerror or exc}") from exc
+
+
+def unreadable(path: Path, exc: OSError) -> Failed:
+    """Say why a file cannot be read."""
+    return Failed(f"{path} cannot be read: {exc.strerror or exc}")
+
+
+def size_of(file: BinaryIO) -> int | None:
+    """Return the size of a regular file in bytes; None: it is something else."""
+    try:
+        found = os.fstat(file.fileno())
+    except OSError:
+        return None
+    # Standard input may stand anywhere in a file, which others read too.
+    return found.st_size if stat.S_ISREG(found.st_mode) and file is not sys.stdin.buffer else None
+
+
+class _Stream(io.RawIOBase):
+    """A pipe or a terminal. On an event loop Ctrl-C would be noted, and the read go on."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = cast("io.BufferedReader", file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        if threading.current_thread() is not threading.main_thread():
+            return self._file.readinto1(buffer)
+        before = signal.signal(signal.SIGINT, _interrupt)
+        try:
+            return self._file.readinto1(buffer)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise Interrupted
+
+
+def _is_dash(path: Path) -> bool:
+    return str(path) == "-"
+
+
+def _show(data: bytes) -> None:
+    """Write text of tasks to a terminal, which is to obey none of it."""
+    sys.stdout.write(visible(data.decode().replace("\r\n", "\n"), lines=True))

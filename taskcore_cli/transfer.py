@@ -1,0 +1,275 @@
+"""``taskctl tasks import`` and ``export``: one user's tasks from a file, or into one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from taskcore_cli.commands import FAILED, INTERRUPTED, Failed, say
+from taskcore_cli.files import (
+    Interrupted,
+    Write,
+    opened_for_reading,
+    opened_for_writing,
+    size_of,
+    unreadable,
+)
+from taskcore_cli.options import Json, User, exclusive
+from taskcore_cli.progress import Show, progress
+from taskcore_cli.render import print_json
+from taskcore_cli.session import session_of
+from taskcore_cli.visible import visible
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from taskcore.models import Task, TaskImport
+    from taskcore.user_tasks import UserTasks
+
+# So many bad lines are shown; a file in another format has nothing else.
+_SHOWN = 20
+# After so many lines Ctrl-C is looked at, and the bar moves.
+_STRETCH = 500
+_CHUNK = 1000
+
+_AGAIN = (
+    "what was imported stays, and importing the same file again adds only what is missing "
+    "(lines without ids excepted)"
+)
+_AGAIN_NEW = "what was imported stays, and importing the same file again adds it once more"
+
+
+class Format(StrEnum):
+    """What a file holds."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+_Format = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        help="JSON Lines or CSV.",
+        show_default="csv if FILE ends in .csv, else jsonl",
+    ),
+]
+
+
+def import_(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A file, or - for standard input.", show_default=False),
+    ],
+    *,
+    user: User,
+    format_: _Format = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check every line, and open no database.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Import nothing if any line is bad.")
+    ] = False,
+    new_ids: Annotated[
+        bool,
+        typer.Option("--new-ids", help="Give every task a new id: later lines are newer tasks."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Import tasks from a file, with their ids, versions and times.
+
+    A line is a task: {"title": "Buy groceries"} is enough. A task whose id is there already is
+    left as it is, so importing twice adds nothing. Bad lines are named and passed over; exits with
+    1 if there are any.
+    """
+    with (
+        _interruptible("nothing was imported" if dry_run else _AGAIN_NEW if new_ids else _AGAIN),
+        opened_for_reading(file, twice=strict and not dry_run) as source,
+    ):
+        reading = _Reading(file, source, _format_of(file, format_))
+        if dry_run or strict:
+            with progress(size=size_of(source)) as show:
+                reading.check(show)
+        if dry_run:
+            _tell_checked(reading, as_json=json)
+        else:
+            if strict:
+                if reading.bad:
+                    raise Failed(
+                        f"{_count(reading.bad, 'line is', 'lines are')} bad: nothing was imported"
+                    )
+                source.seek(0)
+                reading = _Reading(file, source, _format_of(file, format_))
+            _store(context, user, reading, source, new_ids=new_ids, as_json=json)
+    if reading.bad:
+        raise typer.Exit(FAILED)
+
+
+def export(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A file, or - for standard output.", show_default=False
+        ),
+    ],
+    *,
+    user: User,
+    format_: _Format = None,
+    open_: Annotated[bool, typer.Option("--open", help="Only open tasks.")] = False,
+    done: Annotated[bool, typer.Option("--done", help="Only completed tasks.")] = False,
+) -> None:
+    """Export tasks to a file, newest first.
+
+    The file is put in its place when it is complete: a failure leaves what was there.
+    """
+    exclusive(open=open_, done=done)
+    completed = done if open_ or done else None
+    to_stdout = str(file) == "-"
+    with (
+        _interruptible("the output ends early" if to_stdout else f"{file} was not written"),
+        session_of(context).open() as opened,
+        opened_for_writing(file) as write,
+        progress(silent=to_stdout) as show,
+    ):
+        tasks = opened.store.for_user(user)
+        form = _format_of(file, format_)
+        count = opened.run(_export(tasks, write, form, show, completed=completed))
+    if not to_stdout:
+        typer.echo(f"Exported {_count(count, 'task', 'tasks')}.")
+
+
+class _Reading:
+    """A file that is read once, its bad lines told.
+
+    Attributes:
+        good: Lines that are tasks, so far.
+        bad: Lines that are none.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO, form: Format) -> None:
+        self._path = path
+        self._file = file
+        self._form = form
+        self.good = 0
+        self.bad = 0
+
+    def check(self, show: Show) -> None:
+        """Read to the end."""
+        for number, _ in enumerate(self._lines()):
+            if not number % _STRETCH:
+                self._show(show)
+
+    async def tasks(self, show: Show) -> "AsyncIterator[TaskImport]":
+        """Yield the good lines."""
+        for number, task in enumerate(self._lines()):
+            if not number % _STRETCH:
+                self._show(show)
+                # For Ctrl-C, and for what is being stored meanwhile.
+                await asyncio.sleep(0)
+            if task is not None:
+                yield task
+
+    def _show(self, show: Show) -> None:
+        show(self.good, 0 if size_of(self._file) is None else self._file.tell())
+
+    def _lines(self) -> "Iterator[TaskImport | None]":
+        from taskcore.transfer import BadLine, read_csv, read_jsonl
+
+        read = read_csv if self._form is Format.csv else read_jsonl
+        try:
+            for line in read(self._file):
+                if isinstance(line, BadLine):
+                    self.bad += 1
+                    if self.bad <= _SHOWN:
+                        say(f"line {line.number}: {visible(line.reason)}")
+                    yield None
+                else:
+                    self.good += 1
+                    yield line
+        except OSError as exc:
+            raise unreadable(self._path, exc) from exc
+        if self.bad > _SHOWN:
+            say(f"and {self.bad - _SHOWN} more")
+
+
+def _tell_checked(reading: _Reading, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"good": reading.good, "bad": reading.bad})
+    else:
+        typer.echo(
+            f"{_count(reading.good, 'line is', 'lines are')} good; "
+            f"{_count(reading.bad, 'line is', 'lines are')} bad; nothing was imported."
+        )
+
+
+def _store(
+    context: typer.Context,
+    user: int,
+    reading: _Reading,
+    source: BinaryIO,
+    *,
+    new_ids: bool,
+    as_json: bool,
+) -> None:
+    from taskcore.errors import TaskcoreError
+
+    with session_of(context).open() as opened:
+        tasks = opened.store.for_user(user)
+        try:
+            with progress(size=size_of(source)) as show:
+                result = opened.run(tasks.import_tasks(reading.tasks(show), new_ids=new_ids))
+        except TaskcoreError as exc:
+            raise Failed(f"{exc}; {_AGAIN_NEW if new_ids else _AGAIN}") from exc
+    if as_json:
+        print_json({**result.model_dump(), "bad": reading.bad})
+        return
+    told = [f"Imported {_count(result.imported, 'task', 'tasks')}"]
+    if result.present:
+        told.append(f"{_count(result.present, 'was', 'were')} there already")
+    if reading.bad:
+        told.append(f"{_count(reading.bad, 'line is', 'lines are')} bad")
+    typer.echo(f"{'; '.join(told)}.")
+
+
+async def _export(
+    tasks: "UserTasks", write: Write, form: Format, show: Show, *, completed: bool | None
+) -> int:
+    from taskcore.transfer import write_csv, write_jsonl
+
+    count, chunk = 0, list["Task"]()
+    if form is Format.csv:
+        write(write_csv((), header=True))
+    text_of = write_csv if form is Format.csv else write_jsonl
+    async for task in tasks.iterate(completed=completed):
+        chunk.append(task)
+        if len(chunk) == _CHUNK:
+            write(text_of(chunk))
+            count += len(chunk)
+            chunk.clear()
+            show(count, 0)
+    write(text_of(chunk))
+    return count + len(chunk)
+
+
+def _format_of(file: Path, given: Format | None) -> Format:
+    return given or (Format.csv if file.suffix.lower() == ".csv" else Format.jsonl)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+@contextmanager
+def _interruptible(state: str) -> Iterator[None]:
+    """Let Ctrl-C end with a line that says how things stand."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as exc:
+        say(f"Interrupted: {visible(state)}.")
+        raise typer.Exit(INTERRUPTED) from exc

@@ -1,0 +1,345 @@
+"""Files of tasks, read and written without a database."""
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskcore import Task, TaskImport
+from taskcore.limits import MAX_ID, MAX_JSON, MAX_VERSION
+from taskcore.transfer import COLUMNS, BadLine, read_csv, read_jsonl, write_csv, write_jsonl
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
+TITLES = TEXTS.map(str.strip).filter(bool)
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+
+
+@st.composite
+def _tasks(draw: st.DrawFn) -> Task:
+    created, updated = sorted((draw(MOMENTS), draw(MOMENTS)))
+    return Task(
+        id=draw(st.integers(1, MAX_ID)),
+        title=draw(TITLES),
+        description=draw(st.none() | TEXTS.filter(bool)),
+        completed=draw(st.booleans()),
+        user_id=draw(st.integers(1, MAX_ID)),
+        version=draw(st.integers(1, MAX_VERSION)),
+        created_at=created,
+        updated_at=updated,
+    )
+
+
+def _as_imported(task: Task) -> dict[str, Any]:
+    return task.model_dump(exclude={"user_id"})
+
+
+def _read(lines: Iterator[TaskImport | BadLine]) -> list[dict[str, Any] | tuple[int, str]]:
+    return [
+        (line.number, line.reason) if isinstance(line, BadLine) else line.model_dump()
+        for line in lines
+    ]
+
+
+def jsonl(*lines: str | bytes | dict[str, Any]) -> list[dict[str, Any] | tuple[int, str]]:
+    """Read lines, each ended by a line feed."""
+    data = b"".join(_bytes(line) + b"\n" for line in lines)
+    return _read(read_jsonl(io.BytesIO(data)))
+
+
+def csv(*lines: str | bytes) -> list[dict[str, Any] | tuple[int, str]]:
+    return _read(read_csv(io.BytesIO(b"".join(_bytes(line) + b"\r\n" for line in lines))))
+
+
+def _bytes(line: str | bytes | dict[str, Any]) -> bytes:
+    if isinstance(line, dict):
+        return json.dumps(line).encode()
+    return line.encode() if isinstance(line, str) else line
+
+
+def titles(found: list[dict[str, Any] | tuple[int, str]]) -> list[object]:
+    """Return the titles of good lines, and the numbers of bad ones."""
+    return [line["title"] if isinstance(line, dict) else line[0] for line in found]
+
+
+@given(st.lists(_tasks(), max_size=5))
+def test_json_lines_that_were_written_are_read_as_they_were(tasks: list[Task]) -> None:
+    data = write_jsonl(tasks)
+    assert data.count(b"\n") == len(tasks)
+    assert _read(read_jsonl(io.BytesIO(data))) == [_as_imported(task) for task in tasks]
+
+
+@given(st.lists(_tasks(), max_size=5))
+def test_csv_that_was_written_is_read_as_it_was(tasks: list[Task]) -> None:
+    data = write_csv(tasks[:2], header=True) + write_csv(tasks[2:])
+    assert _read(read_csv(io.BytesIO(data))) == [_as_imported(task) for task in tasks]
+
+
+@given(st.binary(max_size=300), st.sampled_from([read_jsonl, read_csv]))
+def test_no_file_is_an_error_of_ours(data: bytes, read: Any) -> None:
+    for line in read(io.BytesIO(b"title\r\n" + data if read is read_csv else data)):
+        assert isinstance(line, TaskImport) or line.reason
+
+
+def test_a_title_alone_is_a_task() -> None:
+    (task,) = jsonl({"title": " x "})
+    assert task == {
+        "id": None,
+        "title": "x",
+        "description": None,
+        "completed": False,
+        "version": 1,
+        "created_at": None,
+        "updated_at": None,
+    }
+    assert csv("title", " x ") == [task]
+
+
+def test_the_longest_task_is_read_however_it_is_escaped() -> None:
+    task = {"title": "😀" * 500, "description": "😀" * 5000}
+    assert titles(jsonl(task, json.dumps(task, ensure_ascii=False))) == ["😀" * 500] * 2
+    row = f'{task["title"]},"{2 * 5000 * chr(34)}"'
+    assert titles(csv("title,description", row)) == ["😀" * 500]
+
+
+def test_a_byte_order_mark_blank_lines_and_carriage_returns_are_passed_over() -> None:
+    data = b'\xef\xbb\xbf{"title": "a"}\r\n\r\n  \n{"title": "b"}\n\n{"title": "c"}'
+    assert titles(_read(read_jsonl(io.BytesIO(data)))) == ["a", "b", "c"]
+    data = b"\xef\xbb\xbftitle,id\r\na,1\r\n\r\nb,\nc,3"
+    assert titles(_read(read_csv(io.BytesIO(data)))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b" \n \n"])
+def test_an_empty_file_holds_no_tasks(data: bytes) -> None:
+    assert list(read_jsonl(io.BytesIO(data))) == []
+
+
+BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({}, "title is required"),
+    ({"title": "  "}, "title must not be empty or blank"),
+    ({"title": None}, "title must not be null"),
+    ({"title": 7}, "title must be a string"),
+    ({"title": "x" * 501}, "title must have at most 500 characters"),
+    ({"title": "a\x00"}, "title must not contain the NUL character"),
+    ({"title": "x", "description": "x" * 5001}, "description must have at most 5000 characters"),
+    ({"title": "x", "description": 7}, "description must be a string"),
+    ({"title": "x", "completed": 1}, "completed must be true or false"),
+    ({"title": "x", "completed": None}, "completed must not be null"),
+    ({"title": "x", "id": 0}, "id must be at least 1"),
+    ({"title": "x", "id": MAX_ID + 1}, f"id must be at most {MAX_ID}"),
+    ({"title": "x", "id": 10**30}, f"id must be at most {MAX_ID}"),
+    ({"title": "x", "id": "1"}, "id must be an integer"),
+    ({"title": "x", "id": True}, "id must be an integer"),
+    ({"title": "x", "id": 1.0}, "id must be an integer"),
+    ({"title": "x", "version": 0}, "version must be at least 1"),
+    ({"title": "x", "version": 2**31}, f"version must be at most {MAX_VERSION}"),
+    ({"title": "x", "version": None}, "version must not be null"),
+    ({"title": "x", "owner": 1}, "owner is not a known field"),
+    ({"title": "x", "\x1b[2J\u202e": 1}, "\\x1b[2J\\u202e is not a known field"),
+    ({"title": "x", "created_at": 1}, "created_at must be a time in ISO 8601 with an offset"),
+]
+BAD_TIMES = ["2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "yesterday"]
+
+
+@pytest.mark.parametrize(("fields", "reason"), BAD_FIELDS, ids=lambda value: str(value)[:40])
+def test_a_bad_line_is_named_with_its_reason_and_the_others_are_read(
+    fields: dict[str, Any], reason: str
+) -> None:
+    found = jsonl({"title": "before"}, fields, {"title": "after"})
+    assert titles(found) == ["before", 2, "after"]
+    assert found[1] == (2, reason)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        '{"title": "x"} {"title": "y"}',
+        "title",
+        "[" * 100_000,
+        b'{"title": "\xff"}',
+        '{"title": "\\ud800"}',
+        '{"title": "a\x00"}',
+        '{"title": "x", "id": ' + "9" * 5000 + "}",
+    ],
+    ids=lambda line: str(line)[:30],
+)
+def test_a_line_that_is_no_json_is_bad(line: str | bytes) -> None:
+    assert jsonl(line, {"title": "after"})[0] == (1, "line is not well-formed JSON")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"), [("[]", "line must be an object"), ("null", "line must not be null")]
+)
+def test_a_line_that_is_no_object_is_bad(line: str, reason: str) -> None:
+    assert jsonl(line) == [(1, reason)]
+
+
+@pytest.mark.parametrize("moment", BAD_TIMES)
+@pytest.mark.parametrize("field", ["created_at", "updated_at"])
+def test_a_time_without_an_offset_or_that_is_none_is_bad(field: str, moment: str) -> None:
+    reason = f"{field} must be a time in ISO 8601 with an offset"
+    assert jsonl({"title": "x", field: moment}) == [(1, reason)]
+    assert csv(f"title,{field}", f"x,{moment}") == [(2, reason)]
+
+
+def test_times_of_any_offset_are_read_as_utc() -> None:
+    at = "2026-01-01T01:30:00+01:30"
+    for (task,) in (
+        jsonl({"title": "x", "created_at": at}),
+        csv("title,created_at", f"x,{at}"),
+    ):
+        assert isinstance(task, dict)
+        assert task["created_at"] == datetime(2026, 1, 1, tzinfo=UTC)
+        assert task["created_at"].tzinfo is UTC
+
+
+def test_a_time_outside_the_years_1_to_9999_in_utc_is_bad() -> None:
+    for moment in ("0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"):
+        reason = "created_at must be in the years 1 to 9999 in UTC"
+        assert jsonl({"title": "x", "created_at": moment}) == [(1, reason)]
+        assert csv("title,created_at", f"x,{moment}") == [(2, reason)]
+
+
+def test_a_change_before_the_creation_is_bad() -> None:
+    at = {"created_at": "2026-01-02T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+    reason = "updated_at must not be before created_at"
+    assert jsonl({"title": "x", **at}) == [(1, reason)]
+    assert csv("title,updated_at,created_at", f"x,{at['updated_at']},{at['created_at']}") == [
+        (2, reason)
+    ]
+
+
+class _Endless(io.RawIOBase):
+    """A line without an end: so many bytes, of which few are held at once."""
+
+    def __init__(self, start: bytes, size: int) -> None:
+        self._start, self._left = start, size
+        self.largest = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.largest = max(self.largest, len(buffer))
+        part = (self._start or b"x" * min(len(buffer), self._left, 65536))[: len(buffer)]
+        self._left -= 0 if self._start else len(part)
+        self._start = b""
+        buffer[: len(part)] = part
+        return len(part)
+
+
+@pytest.mark.parametrize("read", [read_jsonl, read_csv])
+def test_a_line_that_is_too_long_is_bad_and_not_held(read: Any) -> None:
+    raw = _Endless(b"title\n", 50_000_000)
+    file: BinaryIO = io.BufferedReader(raw)  # type: ignore[assignment]
+    *_, last = read(file)
+    assert isinstance(last, BadLine)
+    assert last.number == 2
+    assert str(MAX_JSON) in last.reason
+    assert raw.largest < 1_000_000
+
+
+def test_the_lines_after_one_that_is_too_long_are_read_and_counted() -> None:
+    long = b"x" * (3 * MAX_JSON)
+    found = jsonl({"title": "a"}, long, {"title": "b"}, "{")
+    assert titles(found) == ["a", 2, "b", 4]
+    found = csv("title", "a", long, "b", "c,d")
+    assert titles(found) == ["a", 3, "b", 5]
+
+
+def test_a_line_of_exactly_the_limit_is_read() -> None:
+    line = b'{"title": "x"}'
+    padded = line + b" " * (MAX_JSON - len(line))
+    assert titles(jsonl(padded, padded + b" ", padded)) == ["x", 2, "x"]
+
+
+BAD_CELLS = [
+    ("x,1,2", "line has 3 cells for 2 columns"),
+    ('x"y,1', None),
+    ('"x"y,1', "line is not well-formed CSV: ',' expected after '\"'"),
+    (",1", "title must not be empty or blank"),
+    ("x,0", "id must be at least 1"),
+    ("x,-1", "id must be an integer"),
+    ("x,1.0", "id must be an integer"),
+    ("x,٣", "id must be an integer"),  # a digit, but no number here
+    ("x," + "9" * 5000, "id must be an integer"),
+    ("a\x00,1", "title must not contain the NUL character"),
+    (b"\xff\xfe,1", "title must be UTF-8"),
+    (b"x,\xff", "id must be an integer"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), BAD_CELLS, ids=lambda value: str(value)[:30])
+def test_a_bad_row_is_named_with_its_reason_and_the_others_are_read(
+    line: str | bytes, reason: str | None
+) -> None:
+    found = csv("title,id", "before,8", line, "after,9")
+    if reason is None:
+        assert titles(found) == ["before", 'x"y', "after"]
+    else:
+        assert titles(found) == ["before", 3, "after"]
+        assert found[1] == (3, reason)
+
+
+def test_completed_is_true_or_false_in_csv() -> None:
+    found = csv("title,completed", "a,true", "b,false", "c,", "d,yes", "e,TRUE", "f,1")
+    assert [line["completed"] if isinstance(line, dict) else line for line in found] == [
+        True,
+        False,
+        False,
+        (5, "completed must be true or false"),
+        (6, "completed must be true or false"),
+        (7, "completed must be true or false"),
+    ]
+
+
+def test_a_row_is_numbered_by_its_first_line() -> None:
+    found = csv("title,description", '"a\nb","c\r\nd"', ",x", '"e', 'f",')
+    assert titles(found) == ["a\nb", 5, "e\r\nf"]
+
+
+def test_a_quote_that_is_not_closed_is_bad() -> None:
+    found = csv("title", "a", '"b', "c")
+    assert titles(found) == ["a", 3]
+    assert "not well-formed CSV" in str(found[1])
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("id", "title is required as a column"),
+        ("titel", "'titel' is not a known column; the first line names the columns"),
+        ("title,", "'' is not a known column; the first line names the columns"),
+        ("title,\x1b[2J", "'\\x1b[2J' is not a known column; the first line names the columns"),
+        (b"title,\xff", "'\\udcff' is not a known column; the first line names the columns"),
+        ("title,title", "a column is named twice"),
+        ('"title"x', "line is not well-formed CSV: ',' expected after '\"'"),
+        ("", "title is required as a column"),
+    ],
+)
+def test_a_first_line_that_names_no_columns_ends_the_file(header: str | bytes, reason: str) -> None:
+    assert csv(header, "title", "x") == [(1, reason)]
+
+
+def test_the_columns_may_come_in_any_order_and_rows_may_end_early() -> None:
+    (task,) = csv(",".join(reversed(COLUMNS)), ",,3,9,true,d,t,7")
+    assert isinstance(task, dict)
+    assert (task["id"], task["title"], task["description"]) == (7, "t", "d")
+    assert (task["completed"], task["version"]) == (True, 3)
+    assert titles(csv("title,description,id", "x")) == ["x"]
+
+
+def test_the_file_stays_open_and_may_be_closed_early() -> None:
+    file = io.BytesIO(b"title\na\nb\n")
+    lines = read_csv(file)
+    next(lines)
+    file.close()
+    lines.close()  # type: ignore[attr-defined]
+    file = io.BytesIO(b"title\na\n")
+    assert len(list(read_csv(file))) == 1
+    assert not file.closed
