@@ -31,6 +31,10 @@ isolation:
     pytest -m mutants
     pytest -m thorough
 
+# Benchmarks beside peers, on a quiet machine; needs the extra bench, and wrk
+bench *arguments:
+    python -m tests.benchmarks {{ arguments }}
+
 # Renew the pinned catalog of the database
 catalog:
     python tests/write_catalog.py

@@ -1,0 +1,95 @@
+"""The applications that are compared, each served by uvicorn in processes of its own."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.server import APPLICATION, OWNER, Server, free_port
+
+_ROOT = Path(__file__).parents[2]
+_POOL = 16
+_SECONDS_TO_START, _SECONDS_TO_STOP = 30, 15
+
+
+@dataclass(frozen=True)
+class Application:
+    """What is served.
+
+    Attributes:
+        name: In tables and charts.
+        factory: For ``uvicorn --factory``.
+        environment: Where it finds its database.
+    """
+
+    name: str
+    factory: str
+    environment: dict[str, str]
+
+
+def applications(server: Server) -> list[Application]:
+    """Return all of them; each worker of each has a pool of the same size."""
+    return [
+        Application(
+            "ours",
+            "taskcore_http.app:app_from_environment",
+            {
+                "TASKCORE_DATABASE_URL": server.url(APPLICATION),
+                "TASKCORE_POOL_MAX_SIZE": str(_POOL),
+            },
+        ),
+        Application(
+            "textbook",
+            "tests.benchmarks.textbook_app:create_app",
+            {"BENCH_DATABASE_URL": server.url(OWNER), "BENCH_POOL_SIZE": str(_POOL)},
+        ),
+        Application("bare", "tests.benchmarks.bare_app:create_app", {}),
+    ]
+
+
+@asynccontextmanager
+async def served(application: Application, *, workers: int) -> AsyncIterator[str]:
+    """Serve an application and yield its URL."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "uvicorn", "--factory", application.factory),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
+        *("--no-access-log", "--log-level", "warning"),
+        cwd=_ROOT,
+        env=os.environ | application.environment,
+        # Ctrl-C is for this process, which stops the servers in order.
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(_SECONDS_TO_START):
+            while not await _answers(port):
+                assert process.returncode is None, f"{application.name} did not start"
+                await asyncio.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(_SECONDS_TO_STOP):
+                    await process.wait()
+            except TimeoutError:
+                os.killpg(process.pid, 9)
+                await process.wait()
+
+
+async def _answers(port: int) -> bool:
+    """Ask for what every FastAPI application has; a socket alone may have no worker yet."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return (await reader.read()).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+    finally:
+        writer.close()

@@ -1,0 +1,76 @@
+"""The REST API against one that tutorials teach, and against a route that does nothing."""
+
+from contextlib import AsyncExitStack
+
+from tests.benchmarks.application import applications, served
+from tests.benchmarks.contents import refill
+from tests.benchmarks.figures import Bar, Results
+from tests.benchmarks.operations import LIST
+from tests.benchmarks.plan import Plan
+from tests.benchmarks.server import Server
+from tests.benchmarks.wrk import allow_connections, load
+
+_WORKERS = (1, 2)
+_FEW, _MANY = 32, 1_000
+_SECONDS_TO_WARM_UP = 1
+
+_CROWD = f"get, {_MANY:,} connections"
+_CASES = {
+    "get": ("get", _FEW, {"ours", "textbook", "bare"}),
+    LIST: ("list", _FEW, {"ours", "textbook"}),
+    "create": ("create", _FEW, {"ours", "textbook"}),
+    _CROWD: ("get", _MANY, {"ours"}),
+}
+"""Of each: what is asked for, over how many connections, and of whom."""
+
+_LEAST_OF_TEXTBOOK = 4
+_LEAST_OF_BARE = 0.45
+_LEAST_OF_FEW = 0.8
+
+
+async def measure(server: Server, plan: Plan) -> Results:
+    """Measure requests a second and their latencies, with one worker and with two."""
+    allow_connections(_MANY)
+    results = Results()
+    for workers in _WORKERS:
+        errors = await _load_all(server, plan, results, workers)
+        panel = f"requests/s, workers: {workers}"
+        for case in ("get", LIST, "create"):
+            ratio = results.ratio(panel, case, "ours", "textbook")
+            name = f"{case}: ours / textbook, workers: {workers}"
+            results.bars.append(Bar(name, ratio, least=_LEAST_OF_TEXTBOOK))
+        ratio = results.ratio(panel, "get", "ours", "bare")
+        results.bars.append(
+            Bar(f"get: ours / bare, workers: {workers}", ratio, least=_LEAST_OF_BARE)
+        )
+        ratio = results.of(panel, _CROWD, "ours") / results.of(panel, "get", "ours")
+        name = f"get: ours, {_MANY:,} connections / {_FEW}, workers: {workers}"
+        results.bars.append(Bar(name, ratio, least=_LEAST_OF_FEW))
+        for name, count in errors.items():
+            results.bars.append(Bar(f"errors of {name}, workers: {workers}", count, most=0))
+    return results
+
+
+async def _load_all(server: Server, plan: Plan, results: Results, workers: int) -> dict[str, int]:
+    """Serve all applications, load one after the other; return how many errors each made."""
+    async with AsyncExitStack() as stack:
+        urls = {
+            application.name: await stack.enter_async_context(served(application, workers=workers))
+            for application in applications(server)
+        }
+        errors = dict.fromkeys(urls, 0)
+        for url in urls.values():
+            await load(url, "get", connections=_FEW, seconds=_SECONDS_TO_WARM_UP)
+        for turn in plan.turns(list(urls.items())):
+            await refill(server)
+            for case, (requests, connections, asked) in _CASES.items():
+                for name, url in turn:
+                    if name in asked:
+                        loaded = await load(
+                            url, requests, connections=connections, seconds=plan.seconds
+                        )
+                        results.add(f"requests/s, workers: {workers}", case, name, loaded.rate)
+                        results.add(f"p50, ms, workers: {workers}", case, name, loaded.p50)
+                        results.add(f"p99, ms, workers: {workers}", case, name, loaded.p99)
+                        errors[name] += loaded.errors
+        return errors

@@ -1,0 +1,66 @@
+"""The load that wrk makes (https://github.com/wg/wrk), in a process of its own."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
+from tests.benchmarks.contents import PAGE, TASKS_EACH, USERS
+
+_SCRIPT = Path(__file__).with_name("load.lua")
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Load:
+    """What became of the requests.
+
+    Attributes:
+        rate: Requests a second.
+        p50: The latency that half of them did not exceed, in milliseconds.
+        p99: That 99 % did not exceed.
+        errors: Answers other than 2xx and 3xx, connections that broke, and timeouts.
+    """
+
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+
+
+async def load(url: str, requests: str, *, connections: int, seconds: float) -> Load:
+    """Ask as often as answers come.
+
+    Args:
+        url: Of the server.
+        requests: ``get``, ``list`` or ``create``; see ``load.lua``.
+        connections: Each waits for its answer before it asks again.
+        seconds: wrk knows whole ones only, and at least one.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *("wrk", f"-t{_THREADS}", f"-c{connections}", f"-d{max(1, round(seconds))}s"),
+        *("--latency", "-s", str(_SCRIPT), url),
+        *("--", requests, str(USERS), str(TASKS_EACH), str(PAGE)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, _ = await process.communicate()
+    except BaseException:
+        process.kill()
+        raise
+    assert process.returncode == 0, output
+    said = json.loads(output.splitlines()[-1])
+    return Load(
+        rate=said["requests"] / said["microseconds"] * 1e6,
+        p50=said["p50"] / 1000,
+        p99=said["p99"] / 1000,
+        errors=said["errors"],
+    )
+
+
+def allow_connections(count: int) -> None:
+    """Let the processes to come have so many connections open, if they may."""
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    if soft < 2 * count:
+        setrlimit(RLIMIT_NOFILE, (min(2 * count, hard), hard))
