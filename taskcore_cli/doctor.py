@@ -1,6 +1,5 @@
 """``taskctl doctor``: examine a live database."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -28,6 +27,8 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
     Give it the URL that the application will use: its role is judged too. Nothing is changed.
     Exits with 1 on a failure; a warning alone is no failure.
     """
+    import asyncio
+
     from taskcore.doctor import diagnose
 
     with _url(session_of(context).settings()) as url:

@@ -1,6 +1,5 @@
 """``taskctl migrate``: bring a database to this release."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +40,8 @@ def migrate(
     Needs the URL of the database's owner: TASKCORE_DIRECT_URL if set, else the database URL. The
     embedded server migrates itself whenever it starts.
     """
+    import asyncio
+
     from taskcore import migrate as migrations
 
     exclusive(status=status, rotate_password=rotate_password)

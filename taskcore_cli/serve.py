@@ -1,6 +1,5 @@
 """``taskctl serve``: the REST API in this process, or in workers below it."""
 
-import asyncio
 import os
 import signal
 import socket
@@ -101,6 +100,8 @@ def _data(settings: "Settings") -> Iterator[str]:
 
     The embedded server is held here too, so that it outlives a worker.
     """
+    import asyncio
+
     from taskcore.url import connect_arguments
 
     if settings.database_url is None:

@@ -1,6 +1,5 @@
 """One invocation's way to the database, as options, environment and file say it."""
 
-import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ import typer
 # Loaded on use, so that --help and a mistyped command answer at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
+    import asyncio
+
     from taskcore import Settings, TaskStore
     from taskcore.embedded import EmbeddedServer
 
@@ -22,7 +23,7 @@ _Result = TypeVar("_Result")
 class OpenStore:
     """A store and the event loop it lives on; between two calls Ctrl-C works as ever."""
 
-    def __init__(self, runner: asyncio.Runner, store: "TaskStore") -> None:
+    def __init__(self, runner: "asyncio.Runner", store: "TaskStore") -> None:
         self._runner = runner
         self.store = store
 
@@ -116,6 +117,8 @@ def _unwarned() -> Iterator[None]:
 @contextmanager
 def embedded(settings: "Settings") -> Iterator["EmbeddedServer"]:
     """Use the embedded server; it is migrated."""
+    import asyncio
+
     from taskcore.embedded import EmbeddedServer
 
     server = EmbeddedServer(settings.home)
@@ -128,6 +131,8 @@ def embedded(settings: "Settings") -> Iterator["EmbeddedServer"]:
 
 @contextmanager
 def _opened(store: "TaskStore") -> Iterator[OpenStore]:
+    import asyncio
+
     with asyncio.Runner() as runner:
         runner.run(store.open())
         try:

@@ -1,6 +1,5 @@
 """``taskctl tasks import`` and ``export``: one user's tasks from a file, or into one."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -167,6 +166,8 @@ class _Reading:
 
     async def tasks(self, show: Show) -> "AsyncIterator[TaskImport]":
         """Yield the good lines."""
+        import asyncio
+
         for number, task in enumerate(self._lines()):
             if not number % _STRETCH:
                 self._show(show)
