@@ -2,12 +2,10 @@
 
 import io
 import os
-import secrets
 import shutil
 import signal
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,6 +40,9 @@ def opened_for_reading(path: Path, *, twice: bool) -> Iterator[BinaryIO]:
         try:
             file = sys.stdin.buffer if _is_dash(path) else stack.enter_context(path.open("rb"))
             if size_of(file) is None and twice:
+                # Loaded on use: --help needs none.
+                import tempfile  # noqa: PLC0415
+
                 copy = stack.enter_context(tempfile.TemporaryFile())
                 shutil.copyfileobj(file, copy)
                 copy.seek(0)
@@ -73,7 +74,7 @@ def opened_for_writing(path: Path) -> Iterator[Write]:
             with target.open("wb") as device:
                 yield device.write
             return
-        part = target.with_name(f".taskctl-{secrets.token_hex(8)}")
+        part = target.with_name(f".taskctl-{os.urandom(8).hex()}")
         try:
             with part.open("xb") as file:
                 if target.exists():
