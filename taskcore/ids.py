@@ -14,6 +14,13 @@ EPOCH_MS = 1_735_689_600_000
 
 COUNTER_BITS = 12
 
+ID_ATTEMPTS = 10
+"""How often a write that meets a taken id takes a new one.
+
+Two stores make the same id for one user within a millisecond once in 4,096 times; ten
+in a row is a broken clock or random source.
+"""
+
 
 class IdGenerator:
     """Makes the ids of one store, strictly rising for each user.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from taskcore.errors import DatabaseError, OutcomeUnknown, ValidationError
-from taskcore.ids import new_write_id
+from taskcore.ids import ID_ATTEMPTS, new_write_id
 from taskcore.models import ImportResult, Task, TaskImport, validate
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _CHARACTERS = 1_000_000
 # While the database stores some batches the next are read.
 _UNDER_WAY = 4
 
-_ID_ATTEMPTS = 10
 _BATCH = TypeAdapter(list[TaskImport])
 
 
@@ -72,7 +71,7 @@ class Import:
                 tasks.setdefault(task.id, task)
         stored = 0
         write_id = new_write_id()
-        for _ in range(_ID_ATTEMPTS):
+        for _ in range(ID_ATTEMPTS):
             document = _BATCH.dump_json(list(tasks.values())).decode()
             rows, repeated = await self._database.write(_IMPORT, self._user_id, write_id, document)
             taken = {row["id"] for row in rows}

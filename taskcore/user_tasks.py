@@ -14,7 +14,7 @@ from taskcore.errors import (
     VersionConflict,
 )
 from taskcore.failures import IdsTaken
-from taskcore.ids import IdGenerator, new_write_id
+from taskcore.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.imports import Import, Tasks
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE, MAX_VERSION
 from taskcore.models import (
@@ -40,10 +40,6 @@ _UPDATE = (
     "FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
 )
 _DELETE = "SELECT version, conflict FROM taskcore.task_delete_v1($1, $2, $3)"
-
-# Two stores make the same id for one user within a millisecond once in 4,096
-# times; ten in a row is a broken clock or random source.
-_ID_ATTEMPTS = 10
 
 
 class UserTasks:
@@ -75,7 +71,7 @@ class UserTasks:
         """
         new = validate(TaskCreate, {"title": title, "description": description}, where="task")
         write_id = new_write_id()
-        for _ in range(_ID_ATTEMPTS):
+        for _ in range(ID_ATTEMPTS):
             task_id = self._ids.next(self.user_id)
             rows, repeated = await self._database.write(
                 _CREATE, self.user_id, task_id, write_id, new.title, new.description
@@ -121,7 +117,7 @@ class UserTasks:
             return ()
         write_id = new_write_id()
         ids = [self._ids.next(self.user_id) for _ in new]
-        for _ in range(_ID_ATTEMPTS):
+        for _ in range(ID_ATTEMPTS):
             batch = [
                 {"id": task_id, "title": task.title, "description": task.description}
                 for task_id, task in zip(ids, new, strict=True)
