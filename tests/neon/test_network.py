@@ -105,9 +105,6 @@ async def test_a_cancelled_call_does_not_wait_for_a_silent_server(wire: Wire) ->
 
 async def test_a_first_look_that_is_swallowed_keeps_the_deadline(wire: Wire) -> None:
     """Login has succeeded, and nothing more comes."""
-    async with TaskStore(wire.url) as warm:
-        await warm.for_user(1).create("before")
-        login = wire.round_trips
     for limits in ({"operation_timeout": 1.0}, {}):
         store = TaskStore(wire.url, settings=Settings(**limits))
         await store.open(connect=False)
@@ -122,7 +119,6 @@ async def test_a_first_look_that_is_swallowed_keeps_the_deadline(wire: Wire) -> 
             with pytest.raises(Unavailable if limits else asyncio.CancelledError):
                 await call
             await store.close()
-    assert login > 1
 
 
 async def test_calls_that_are_cancelled_as_the_driver_gives_up_leave_no_trace(
