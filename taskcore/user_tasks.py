@@ -18,25 +18,25 @@ from taskcore.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.imports import Import, Tasks
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE, MAX_VERSION
 from taskcore.models import (
+    TASK_COLUMNS,
     ImportResult,
     Task,
     TaskChanges,
     TaskCreate,
     TaskPage,
     TaskUpdate,
-    task_from_row,
+    tasks_from_rows,
     validate,
     validate_id,
     validate_integer,
 )
 
-_COLUMNS = "id, user_id, title, description, completed, version, created_at, updated_at"
-_CREATE = f"SELECT {_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"  # noqa: S608
-_CREATE_MANY = f"SELECT {_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3)"  # noqa: S608
-_GET = f"SELECT {_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
-_LIST = f"SELECT {_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
+_CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"  # noqa: S608
+_CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3)"  # noqa: S608
+_GET = f"SELECT {TASK_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
+_LIST = f"SELECT {TASK_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
 _UPDATE = (
-    f"SELECT {_COLUMNS}, conflict "  # noqa: S608
+    f"SELECT {TASK_COLUMNS}, conflict "  # noqa: S608
     "FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
 )
 _DELETE = "SELECT version, conflict FROM taskcore.task_delete_v1($1, $2, $3)"
@@ -77,7 +77,7 @@ class UserTasks:
                 _CREATE, self.user_id, task_id, write_id, new.title, new.description
             )
             if rows:
-                return task_from_row(rows[0])
+                return tasks_from_rows(rows)[0]
             if repeated:
                 raise OutcomeUnknown(
                     "the answer to the create was lost, and another write holds the task now"
@@ -134,7 +134,7 @@ class UserTasks:
                 continue
             if len(rows) < len(new):
                 raise OutcomeUnknown("the batch was stored, and other writes have changed it since")
-            return tuple(task_from_row(row) for row in rows)
+            return tasks_from_rows(rows)
         raise DatabaseError("no free task ids were found")
 
     async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
@@ -167,7 +167,7 @@ class UserTasks:
         rows = await self._database.fetch(_GET, self.user_id, task_id)
         if not rows:
             raise _not_found()
-        return task_from_row(rows[0])
+        return tasks_from_rows(rows)[0]
 
     async def list(
         self,
@@ -195,7 +195,7 @@ class UserTasks:
             )
         # One row more than asked for tells whether there is a next page.
         rows = await self._database.fetch(_LIST, self.user_id, after, limit + 1, completed)
-        items = tuple(task_from_row(row) for row in rows[:limit])
+        items = tasks_from_rows(rows[:limit])
         return TaskPage.model_construct(
             items=items, next=items[-1].id if len(rows) > limit else None
         )
@@ -251,14 +251,14 @@ class UserTasks:
         )
         if not rows:
             raise _not_found()
-        columns = dict(rows[0])
-        if columns.pop("conflict"):
+        *columns, conflict = rows[0]
+        if conflict:
             if repeated:
                 raise OutcomeUnknown(
                     "the answer to the update was lost, and another write has changed the task"
                 )
-            raise _conflict(if_version, columns["version"])
-        return task_from_row(columns)
+            raise _conflict(if_version, rows[0]["version"])
+        return tasks_from_rows([columns])[0]
 
     async def delete(self, task_id: int, *, if_version: int | None = None) -> None:
         """Delete a task for good.

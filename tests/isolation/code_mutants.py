@@ -35,14 +35,14 @@ class CodeMutant:
 def _seen(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Make the process remember the id of every task it has read."""
     seen: set[int] = set()
-    build = user_tasks.task_from_row
+    build = user_tasks.tasks_from_rows
 
-    def remember(row: Any) -> Task:
-        task = build(row)
-        seen.add(task.id)
-        return task
+    def remember(rows: Any) -> tuple[Task, ...]:
+        tasks = build(rows)
+        seen.update(task.id for task in tasks)
+        return tasks
 
-    monkeypatch.setattr(user_tasks, "task_from_row", remember)
+    monkeypatch.setattr(user_tasks, "tasks_from_rows", remember)
     return seen
 
 
@@ -327,11 +327,11 @@ def _one_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_identity_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    build, tasks = user_tasks.task_from_row, dict[int, Task]()
+    build, tasks = user_tasks.tasks_from_rows, dict[int, Task]()
     monkeypatch.setattr(
         user_tasks,
-        "task_from_row",
-        lambda row: tasks.setdefault(row["id"], build(row)),
+        "tasks_from_rows",
+        lambda rows: tuple(tasks.setdefault(task.id, task) for task in build(rows)),
     )
 
 
