@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
+from taskcore.driver import Driver
 from taskcore.errors import OutcomeUnknown, PoolExhausted, StoreNotOpen
 from taskcore.failures import Failure, IdsTaken, Outcome
-from taskcore.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +28,7 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool = Pool(settings)
+        self._driver = Driver(settings)
         self._reachable: bool | None = None
         self._closing = False
         self._under_way = 0
@@ -38,20 +38,20 @@ class Database:
     async def open(self, url: str) -> None:
         """Set up the pool; nothing is connected yet."""
         self._reachable, self._closing = None, False
-        await self._pool.open(url)
+        self._driver.open(url)
 
     async def close(self) -> None:
         """Refuse new calls, wait for attempts under way, then close every connection.
 
         What fails from now on is not sent again.
         """
-        if self._pool.is_open:
-            self._pool.require_open()
+        if self._driver.is_open:
+            self._driver.require_open()
             self._closing = True
             try:
                 await self._idle.wait()
             finally:
-                await self._pool.close()
+                await self._driver.close()
 
     async def fetch(self, statement: str, *args: object) -> list[Any]:
         """Run a statement that changes nothing and return its rows.
@@ -109,7 +109,7 @@ class Database:
     def _require_open(self) -> None:
         if self._closing:
             raise StoreNotOpen(StoreNotOpen.__doc__)
-        self._pool.require_open()
+        self._driver.require_open()
 
     async def _send(self, call: _Call, retry: Collection[Outcome]) -> list[Any]:
         call.deadline = asyncio.get_running_loop().time() + self._settings.operation_timeout
@@ -150,7 +150,7 @@ class Database:
 
     async def _attempt(self, call: _Call) -> list[Any]:
         try:
-            rows = await self._pool.fetch(call.statement, call.args, call.deadline)
+            rows = await self._driver.fetch(call.statement, call.args, call.deadline)
         except Failure as failure:
             call.uncertain = call.uncertain or failure.outcome is Outcome.UNKNOWN
             if not isinstance(failure.error, IdsTaken | PoolExhausted) and (

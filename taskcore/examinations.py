@@ -10,7 +10,7 @@ import asyncpg
 from taskcore import catalog, privileges
 from taskcore.canary import broken_promises
 from taskcore.check import Check, failure, ok, warning
-from taskcore.pool import SCHEMA_VERSION
+from taskcore.driver import SCHEMA_VERSION
 
 MINIMUM = 16
 """PostgreSQL's oldest major version with which taskcore works."""

@@ -15,9 +15,10 @@ import taskcore_http.route
 import taskcore_http.router
 from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks, imports, user_tasks
 from taskcore.database import Database
+from taskcore.driver import Driver
 from taskcore.failures import DRIVER_ERRORS, while_executing
 from taskcore.ids import IdGenerator
-from taskcore.pool import Pool
+from taskcore.pool import Connection
 from taskcore_http.identity import TasksOf
 from taskcore_http.parameters import USER_ID
 
@@ -279,27 +280,27 @@ def _answers_of_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    close, kept = Pool.close, dict[int, Any]()
+    close, kept = Driver.close, dict[int, Connection]()
 
     async def shared(
-        pool: Pool, statement: str, args: tuple[object, ...], deadline: float
+        driver: Driver, statement: str, args: tuple[object, ...], deadline: float
     ) -> list[Any]:
-        assert pool._pool is not None
-        if id(pool) not in kept:
-            kept[id(pool)] = await pool._acquire(pool._pool, deadline)
+        assert driver._pool is not None
+        if id(driver) not in kept:
+            kept[id(driver)] = await driver._pool.acquire(deadline)
         try:
-            rows: list[Any] = await kept[id(pool)].fetch(statement, *args)
+            rows: list[Any] = await kept[id(driver)].fetch(statement, *args)
         except DRIVER_ERRORS as exc:
             raise while_executing(exc) from exc
         return rows
 
-    async def closing(pool: Pool) -> None:
-        if id(pool) in kept and pool._pool is not None:
-            await pool._pool.release(kept.pop(id(pool)))
-        await close(pool)
+    async def closing(driver: Driver) -> None:
+        if id(driver) in kept and driver._pool is not None:
+            driver._pool.release(kept.pop(id(driver)))
+        await close(driver)
 
-    monkeypatch.setattr(Pool, "fetch", shared)
-    monkeypatch.setattr(Pool, "close", closing)
+    monkeypatch.setattr(Driver, "fetch", shared)
+    monkeypatch.setattr(Driver, "close", closing)
 
 
 def _one_argument_list(monkeypatch: pytest.MonkeyPatch) -> None:

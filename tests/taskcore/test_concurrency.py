@@ -261,8 +261,8 @@ async def test_cancelled_calls_leave_no_partial_state(
         now = await tasks.get(kept.id)
         assert now.title == now.description or now.version == 1
         await asyncio.gather(*(tasks.create("after") for _ in range(20)))
-        assert store._database._pool._pool is not None
-        assert store._database._pool._pool.get_size() <= 3
+        assert store._database._driver._pool is not None
+        assert store._database._driver._pool.size <= 3
     assert not await owner.fetch(
         "SELECT FROM pg_stat_activity WHERE datname = $1 AND state LIKE 'idle in transaction%'",
         database.name,

@@ -1,0 +1,218 @@
+"""asyncpg, as a store uses it: one statement on a connection, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from taskcore.errors import (
+    ConfigurationError,
+    PoolExhausted,
+    SchemaOutdated,
+    StoreNotOpen,
+    Unavailable,
+)
+from taskcore.failures import (
+    DRIVER_ERRORS,
+    Failure,
+    Outcome,
+    while_connecting,
+    while_executing,
+)
+from taskcore.pool import Connection, Pool
+from taskcore.url import connect_arguments, unknown_parameters
+
+if TYPE_CHECKING:
+    from taskcore.settings import Settings
+
+logger = logging.getLogger("taskcore")
+
+SCHEMA_VERSION = 1
+"""The ``taskcore.schema_version_v1()`` this release needs; it accepts newer ones."""
+
+# Seconds for a live server to take note of a cancelling, and of a farewell.
+_ACKNOWLEDGED = 1.0
+
+_FIRST = (
+    "SELECT taskcore.schema_version_v1() AS version, r.rolsuper OR r.rolbypassrls AS bypasses_rls "
+    "FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user"
+)
+
+
+class Driver:
+    """asyncpg, as a store uses it: one statement on a connection of its own.
+
+    It keeps no session state, so every statement works on whichever server
+    connection a transaction-mode pooler gives.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: Pool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._checked = False
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def open(self, url: str) -> None:
+        """Set up the pool; nothing is connected yet.
+
+        Idle connections are closed before Neon does it. Statements stay prepared:
+        one round trip from a statement's second use on.
+        """
+        arguments: dict[str, Any] = {
+            "timeout": self._settings.connect_timeout,
+            "command_timeout": self._settings.command_timeout,
+            "max_cached_statement_lifetime": 0,
+            **connect_arguments(url),
+        }
+        if unknown := unknown_parameters(url):
+            logger.warning("left out of the database URL, as not known: %s", unknown)
+        self._checked = False
+        self._loop = asyncio.get_running_loop()
+        self._pool = Pool(
+            functools.partial(self._connect, arguments),
+            max_size=self._settings.pool_max_size,
+            idle_lifetime=self._settings.pool_idle_lifetime,
+        )
+
+    async def close(self) -> None:
+        """Close every connection; one that is silent does not hold it up."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            try:
+                await asyncio.gather(*self._settling)
+            finally:
+                await pool.close(_ACKNOWLEDGED)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` was called, and `close` not since."""
+        return self._pool is not None
+
+    def require_open(self) -> None:
+        """Refuse to work when closed, or on another event loop than it was opened on.
+
+        Raises:
+            StoreNotOpen: Says which.
+        """
+        if self._pool is None:
+            raise StoreNotOpen(StoreNotOpen.__doc__)
+        if self._loop is not asyncio.get_running_loop():
+            raise StoreNotOpen("the store belongs to the event loop that it was opened on")
+
+    async def fetch(self, statement: str, args: tuple[object, ...], deadline: float) -> list[Any]:
+        """Run a statement on a connection of its own and return its rows.
+
+        Args:
+            statement: One SQL statement.
+            args: Its parameters.
+            deadline: On the event loop's clock.
+
+        Raises:
+            Failure: It says what became of the statement.
+        """
+        loop, pool = self._loop, self._pool
+        if loop is None or pool is None:
+            raise Failure(Outcome.REFUSED, StoreNotOpen(StoreNotOpen.__doc__))
+        now = loop.time()
+        try:
+            connection = await pool.acquire(min(now + self._settings.pool_timeout, deadline))
+        except (PoolExhausted, StoreNotOpen) as exc:
+            raise Failure(Outcome.REFUSED, exc) from exc
+        except DRIVER_ERRORS as exc:
+            raise while_connecting(exc) from exc
+        timeout = min(self._settings.command_timeout, deadline - loop.time())
+        if timeout <= 0:
+            pool.release(connection)
+            error = Unavailable("the database did not answer in time")
+            raise Failure(Outcome.NOT_YET, error)
+        try:
+            rows = await connection.fetch(statement, *args, timeout=timeout)
+        except (TimeoutError, asyncio.CancelledError) as exc:
+            # What became of the statement is decided before the caller goes on; and the
+            # next attempt has to know whether the server is alive.
+            await asyncio.wait([self._settle(pool, connection)])
+            if isinstance(exc, TimeoutError):
+                raise while_executing(exc) from exc
+            raise
+        except DRIVER_ERRORS as exc:
+            failure = while_executing(exc)
+            if failure.lost:
+                pool.discard(connection)
+            else:
+                pool.release(connection)
+            raise failure from exc
+        except BaseException:
+            pool.discard(connection)
+            raise
+        pool.release(connection)
+        return rows
+
+    def _settle(self, pool: Pool, connection: Connection) -> asyncio.Task[None]:
+        """Have a cancelled statement's connection given back, whoever waits for it."""
+        settling = asyncio.create_task(_settle(pool, connection))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        return settling
+
+    async def _connect(self, arguments: dict[str, Any]) -> Connection:
+        connection = await asyncpg.connect(**arguments, connection_class=Connection)
+        connection.born = asyncio.get_running_loop().time()
+        if not self._checked:
+            await self._look(connection)
+        return connection
+
+    async def _look(self, connection: Connection) -> None:
+        """Look at the schema's version and the role, on the first connection."""
+        try:
+            row = await connection.fetchrow(_FIRST)
+            assert row is not None
+            self._check(row)
+        except DRIVER_ERRORS as exc:
+            connection.terminate()
+            failure = while_executing(exc)
+            raise (
+                while_connecting(exc) if failure.outcome is Outcome.UNKNOWN else failure
+            ) from exc
+        except BaseException:
+            connection.terminate()
+            raise
+        self._checked = True
+
+    def _check(self, row: asyncpg.Record) -> None:
+        if row["version"] < SCHEMA_VERSION:
+            raise SchemaOutdated(
+                f"the database has schema version {row['version']}, this release needs "
+                f"{SCHEMA_VERSION}: run `taskctl migrate`"
+            )
+        if row["bypasses_rls"]:
+            if self._settings.require_restricted_role:
+                raise ConfigurationError(
+                    "the database role bypasses row-level security, and "
+                    "TASKCORE_REQUIRE_RESTRICTED_ROLE forbids it: use the application's URL"
+                )
+            logger.warning(
+                "the database role bypasses row-level security; users are kept apart by the "
+                "functions alone: use the application's URL, which `taskctl migrate` prints"
+            )
+
+
+async def _settle(pool: Pool, connection: Connection) -> None:
+    """Give a connection back when the server has taken note of the cancelling."""
+    try:
+        # The driver has asked the server to cancel, and sends nothing before the answer.
+        await connection.execute("SELECT", timeout=_ACKNOWLEDGED)
+    except asyncpg.QueryCanceledError:
+        # The cancelling came late, and met this.
+        pass
+    except DRIVER_ERRORS as exc:
+        if isinstance(exc, TimeoutError):
+            # What has swallowed one connection has swallowed the idle ones too.
+            pool.distrust()
+        pool.discard(connection)
+        return
+    pool.release(connection)
