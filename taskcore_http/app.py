@@ -13,7 +13,8 @@ from taskcore import TaskStore, Unavailable, __version__
 from taskcore_http.errors import error_response, response_for
 from taskcore_http.health import create_health_router
 from taskcore_http.identity import Identity
-from taskcore_http.router import create_router
+from taskcore_http.route import DirectRoute
+from taskcore_http.router import create_router, task_router
 
 logger = logging.getLogger("taskcore.http")
 
@@ -69,8 +70,10 @@ def create_app(
         lifespan=lifespan,
         # A second spelling of a path is no path of ours: 404, not 307.
         redirect_slashes=False,
+        routes=task_router(tasks, None, DirectRoute).routes if identity is None else None,
     )
-    app.include_router(create_router(tasks, identity=identity))
+    if identity is not None:
+        app.include_router(create_router(tasks, identity=identity))
     app.include_router(create_health_router(tasks))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _error)

@@ -44,13 +44,26 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         identity: A dependency that yields the `UserTasks` of the request's user.
             None trusts the ``user_id`` in the path; a warning in the log says so.
     """
+    return task_router(store, identity, TaskRoute)
+
+
+def task_router(
+    store: TaskStore, identity: Identity | None, route_class: type[TaskRoute]
+) -> APIRouter:
+    """Make the routes, of a route class.
+
+    Args:
+        store: As in `create_router`.
+        identity: As in `create_router`; None for `DirectRoute`, which asks nobody.
+        route_class: How a route is served.
+    """
     if identity is None:
         logger.warning("the caller is trusted to name the user: no identity is configured")
         tasks_of, asked, in_path = trusted_path(store), [], [USER_ID]
     else:
         # It declares itself what it reads.
         tasks_of, asked, in_path = identified, [Depends(identifier(identity))], []
-    router = APIRouter(route_class=TaskRoute, tags=["tasks"], dependencies=asked)
+    router = APIRouter(route_class=route_class, tags=["tasks"], dependencies=asked)
 
     @router.get(
         "/users/{user_id}/tasks",

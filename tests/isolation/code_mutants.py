@@ -21,6 +21,7 @@ from taskcore.ids import IdGenerator
 from taskcore.pool import Connection
 from taskcore_http.identity import TasksOf
 from taskcore_http.parameters import USER_ID
+from taskcore_http.route import Handler
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -69,21 +70,16 @@ def _rest_foreign(change: Callable[[Response], None]) -> Patch:
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         seen = _seen(monkeypatch)
-        handler_of = taskcore_http.route.TaskRoute.get_route_handler
+        answer = taskcore_http.route.answered
 
-        def handler(route: Any) -> Any:
-            answer = handler_of(route)
+        async def changed(handler: Handler, request: Request) -> Response:
+            response: Response = await answer(handler, request)
+            task = request.path_params.get("task_id")
+            if response.status_code == 404 and task is not None and int(task) in seen:
+                change(response)
+            return response
 
-            async def changed(request: Request) -> Response:
-                response: Response = await answer(request)
-                task = request.path_params.get("task_id")
-                if response.status_code == 404 and task is not None and int(task) in seen:
-                    change(response)
-                return response
-
-            return changed
-
-        monkeypatch.setattr(taskcore_http.route.TaskRoute, "get_route_handler", handler)
+        monkeypatch.setattr(taskcore_http.route, "answered", changed)
 
     return patch
 
