@@ -96,7 +96,8 @@ class Database:
 
     async def _run(self, call: _Call, retry: Collection[Outcome] = _PASSING) -> list[Any]:
         """Send a statement until it is done, until it is refused, or until time is over."""
-        self._require_open()
+        loop = self._require_open()
+        call.deadline = loop.time() + self._settings.operation_timeout
         self._under_way += 1
         self._idle.clear()
         try:
@@ -106,13 +107,12 @@ class Database:
             if not self._under_way:
                 self._idle.set()
 
-    def _require_open(self) -> None:
+    def _require_open(self) -> asyncio.AbstractEventLoop:
         if self._closing:
             raise StoreNotOpen(StoreNotOpen.__doc__)
-        self._driver.require_open()
+        return self._driver.require_open()
 
     async def _send(self, call: _Call, retry: Collection[Outcome]) -> list[Any]:
-        call.deadline = asyncio.get_running_loop().time() + self._settings.operation_timeout
         try:
             try:
                 return await self._attempt(call)

@@ -93,16 +93,18 @@ class Driver:
         """Whether `open` was called, and `close` not since."""
         return self._pool is not None
 
-    def require_open(self) -> None:
-        """Refuse to work when closed, or on another event loop than it was opened on.
+    def require_open(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop; refuse when closed, or on another than it was opened on.
 
         Raises:
             StoreNotOpen: Says which.
         """
         if self._pool is None:
             raise StoreNotOpen(StoreNotOpen.__doc__)
-        if self._loop is not asyncio.get_running_loop():
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
             raise StoreNotOpen("the store belongs to the event loop that it was opened on")
+        return loop
 
     async def fetch(self, statement: str, args: tuple[object, ...], deadline: float) -> list[Any]:
         """Run a statement on a connection of its own and return its rows.

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import TypeAdapter
@@ -81,8 +81,7 @@ def task_router(
             return _stream(tasks, page, completed=completed)
         headers = {}
         if page.next is not None:
-            following = request.url.include_query_params(after=page.next)
-            headers["Link"] = f'<{_path(request)}?{following.query}>; rel="next"'
+            headers["Link"] = f'<{_path(request)}?{_query_after(request, page.next)}>; rel="next"'
         return _json(_TASKS.dump_json(page.items), headers=headers)
 
     @router.post(
@@ -153,6 +152,12 @@ def task_router(
 def _path(request: Request) -> str:
     """Return the request's path as a URI has it (RFC 3986, section 3.3)."""
     return quote(request.scope["path"], safe="/:@!$&'()*+,;=~")
+
+
+def _query_after(request: Request, cursor: int) -> str:
+    """Return the request's query with another cursor; Starlette's URL would parse all of it."""
+    pairs = [pair for pair in request.query_params.multi_items() if pair[0] != AFTER.name]
+    return urlencode([*pairs, (AFTER.name, cursor)])
 
 
 def _json(

@@ -190,3 +190,21 @@ async def test_the_service_answers_while_it_waits_for_the_database(
         task_of(await waiting, 201)
 
     assert live.status_code == 200
+
+
+@pytest.mark.parametrize("maker", ["app_from_environment", "create_app"])
+async def test_only_a_process_of_ours_freezes_what_it_has_loaded(
+    database: Database, maker: str
+) -> None:
+    """A host's garbage collection is its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        f"import gc, taskcore_http; taskcore_http.{maker}(); print(gc.get_freeze_count())",
+        env=os.environ | {"TASKCORE_DATABASE_URL": database.url},
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    printed, _ = await process.communicate()
+
+    assert (int(printed) > 0) is (maker == "app_from_environment")
