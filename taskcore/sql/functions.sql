@@ -3,7 +3,8 @@
 -- Each function refuses a user id that is none, binds the user to the
 -- transaction (row-level security reads the binding), runs a query that names
 -- the user again, and unbinds before it returns. The binding is a statement of
--- its own: the order of CTEs is not guaranteed.
+-- its own: the order of CTEs is not guaranteed. It is an assignment, as PERFORM
+-- would start a query for it.
 --
 -- enable_seqscan = off: plans are cached, and one that was made while the tables
 -- were small would read all of them as long as the connection lives, or until the
@@ -40,11 +41,13 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    v_bound text;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     RETURN QUERY
         INSERT INTO taskcore.tasks AS t (user_id, id, write_id, title, description)
@@ -59,7 +62,7 @@ BEGIN
             FROM taskcore.tasks AS t
             WHERE t.user_id = p_user_id AND t.id = p_id AND t.write_id = p_write_id;
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -81,13 +84,14 @@ SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_bound text;
     v_ids bigint[];
     v_taken text;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     SELECT pg_catalog.array_agg(DISTINCT b.id) INTO v_ids
         FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(id bigint);
     IF NOT EXISTS (
@@ -126,7 +130,7 @@ BEGIN
         ) AS s
         WHERE s.write_id = p_write_id
         ORDER BY s.id;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -143,12 +147,13 @@ SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_bound text;
     v_stored bigint;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     INSERT INTO taskcore.tasks (
         user_id, id, write_id, title, description, completed, version, created_at, updated_at
@@ -174,7 +179,7 @@ BEGIN
             ) AS s
             WHERE s.write_id <> p_write_id;
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -189,17 +194,19 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
+DECLARE
+    v_bound text;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     RETURN QUERY
         SELECT t.id, t.user_id, t.title, t.description, t.completed,
                t.version, t.created_at, t.updated_at
         FROM taskcore.tasks AS t
         WHERE t.user_id = p_user_id AND t.id = p_id;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -217,12 +224,13 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
 DECLARE
+    v_bound text;
     v_before bigint := COALESCE(p_after, 9223372036854775807);
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     IF p_completed IS NULL THEN
         RETURN QUERY
             SELECT t.id, t.user_id, t.title, t.description, t.completed,
@@ -245,7 +253,7 @@ BEGIN
             WHERE t.user_id = p_user_id AND t.id < v_before AND NOT t.completed
             ORDER BY t.id DESC LIMIT p_limit;
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -267,13 +275,14 @@ SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
+    v_bound text;
     v_task record;
     v_turns integer := 0;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     LOOP
         v_turns := v_turns + 1;
         IF v_turns > 100 THEN
@@ -319,7 +328,7 @@ BEGIN
             EXIT;
         END IF;
     END LOOP;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -333,13 +342,14 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
 DECLARE
+    v_bound text;
     v_version integer;
     v_turns integer := 0;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     LOOP
         v_turns := v_turns + 1;
         IF v_turns > 100 THEN
@@ -360,7 +370,7 @@ BEGIN
             EXIT;
         END IF;
     END LOOP;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -375,11 +385,13 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
+DECLARE
+    v_bound text;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     RETURN QUERY
         SELECT u.id, u.created_at, u.updated_at, c.task_count, c.open_count
         FROM taskcore.users AS u
@@ -390,7 +402,7 @@ BEGIN
             WHERE t.user_id = p_user_id
         ) AS c
         WHERE u.id = p_user_id;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
@@ -403,14 +415,16 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $$
+DECLARE
+    v_bound text;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
-    PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     RETURN QUERY
         DELETE FROM taskcore.users AS u WHERE u.id = p_user_id RETURNING u.id;
-    PERFORM pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 

@@ -60,8 +60,8 @@ SIGNATURES = {
     "schema_version_v1": "",
 }
 
-_BIND = "PERFORM pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);"
-_UNBIND = "PERFORM pg_catalog.set_config('taskcore.user_id', '', true);"
+_BIND = "v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);"
+_UNBIND = "v_bound := pg_catalog.set_config('taskcore.user_id', '', true);"
 _GUARD = "IF p_user_id IS NULL OR p_user_id < 1 THEN"
 
 _CONDITIONS = {
