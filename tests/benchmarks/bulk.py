@@ -1,6 +1,5 @@
 """Whole files of tasks, in and out, against the database's own COPY."""
 
-import gc
 import json
 import tempfile
 import time
@@ -18,6 +17,7 @@ from taskcore.url import connect_arguments
 from tests.benchmarks.contents import DESCRIPTION, TITLE
 from tests.benchmarks.figures import Bar, Results
 from tests.benchmarks.plan import Plan
+from tests.benchmarks.sample import settle
 from tests.benchmarks.server import APPLICATION, OWNER, Server
 
 _TASKS, _TASKS_WHEN_QUICK = 200_000, 20_000
@@ -133,7 +133,7 @@ async def _compare(
         for name, way in turn:
             if before is not None:
                 await before()
-            gc.collect()
+            settle()
             start = time.perf_counter()
             await way()
             results.add(_PANEL, case, name, count / (time.perf_counter() - start))
