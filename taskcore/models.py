@@ -172,17 +172,6 @@ class TaskUpdate(BaseModel):
         return self
 
 
-def _between(low: int, high: int) -> AfterValidator:
-    def check(value: int) -> int:
-        if value < low:
-            raise PydanticCustomError("min", "must be at least {min}", {"min": low})
-        if value > high:
-            raise PydanticCustomError("max", "must be at most {max}", {"max": high})
-        return value
-
-    return AfterValidator(check)
-
-
 def _utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
@@ -201,9 +190,9 @@ class TaskImport(TaskCreate):
     ``user_id`` says whose it was, and is not looked at.
     """
 
-    id: Annotated[int, Strict(), _between(1, MAX_ID)] | None = None
+    id: Annotated[_Id, Strict()] | None = None
     completed: _Completed = False
-    version: Annotated[int, Strict(), _between(1, MAX_VERSION)] = 1
+    version: Annotated[int, Strict(), Field(ge=1, le=MAX_VERSION)] = 1
     created_at: _Moment | None = None
     updated_at: _Moment | None = None
     user_id: Any = Field(default=None, exclude=True)
@@ -246,6 +235,8 @@ _CONSTRAINTS = {
     "bool_type": ("type", "must be true or false"),
     "int_type": ("type", "must be an integer"),
     "int_parsing_size": ("type", "must be an integer"),
+    "greater_than_equal": ("min", "must be at least {ge}"),
+    "less_than_equal": ("max", "must be at most {le}"),
     "datetime_type": ("type", "must be a time in ISO 8601 with an offset"),
     "datetime_parsing": ("type", "must be a time in ISO 8601 with an offset"),
     "datetime_from_date_parsing": ("type", "must be a time in ISO 8601 with an offset"),
@@ -254,6 +245,8 @@ _CONSTRAINTS = {
     "model_type": ("type", "must be an object"),
     "model_attributes_type": ("type", "must be an object"),
 }
+
+_LIMITS = {"min": "min", "ge": "min", "max": "max", "le": "max"}
 
 _Input = TypeVar("_Input", bound=BaseModel)
 
@@ -283,10 +276,14 @@ def explained(exc: pydantic.ValidationError, *, where: str) -> ValidationError:
     name = ascii(loc[0])[1:-1][:100] if loc else where
     if loc and where.startswith("tasks["):
         name = f"{where}.{name}"
-    constraint, text = _CONSTRAINTS.get(error["type"], (error["type"], error["msg"]))
+    context = error.get("ctx", {})
+    constraint, text = error["type"], error["msg"]
+    if constraint in _CONSTRAINTS:
+        constraint, text = _CONSTRAINTS[constraint]
+        text = text.format(**context)
     if value is None and constraint == "type":
         constraint, text = "not_null", "must not be null"
-    limits = {key: limit for key, limit in error.get("ctx", {}).items() if key in ("min", "max")}
+    limits = {_LIMITS[key]: limit for key, limit in context.items() if key in _LIMITS}
     return ValidationError(f"{name} {text}", field=name, constraint=constraint, limits=limits)
 
 
