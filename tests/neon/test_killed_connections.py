@@ -63,8 +63,9 @@ class Writer:
                 continue
             return
 
-    async def run(self, total: int) -> None:
-        while self.acknowledged < total:
+    async def run(self, total: int, killer: "Killer") -> None:
+        """Write so often, and on until enough connections were killed meanwhile."""
+        while self.acknowledged < total or killer.killed < KILLED:
             try:
                 await self.write()
             except OutcomeUnknown:
@@ -127,8 +128,8 @@ async def test_every_acknowledged_write_is_there_once(
     through = pooler.through(url) if pooler is not None else url
     async with Wire(through) as wire, TaskStore(wire.url) as store:
         writers = [Writer(store.for_user(user), user) for user in range(1, WRITERS + 1)]
-        writing = asyncio.gather(*(w.run(WRITES // WRITERS + 1) for w in writers))
         killer = Killer(cluster, wire, pooler)
+        writing = asyncio.gather(*(w.run(WRITES // WRITERS + 1, killer) for w in writers))
         turn = 0
         while not writing.done():
             # One connection for ten writes: faster, and nobody would ever come to write.
