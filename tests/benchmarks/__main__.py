@@ -15,6 +15,7 @@ import json
 import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -40,7 +41,7 @@ _SECONDS, _SECONDS_WHEN_QUICK = 2.0, 0.3
 
 async def run(groups: Sequence[str], plan: Plan, output: Path) -> None:
     """Measure the groups one after the other; print, write and draw each."""
-    # Imported on use, and before anything is measured: it may be missing.
+    # Imported on use: --help needs none of it.
     from tests.benchmarks.chart import draw  # noqa: PLC0415
 
     console = Console()
@@ -69,7 +70,9 @@ async def run(groups: Sequence[str], plan: Plan, output: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmarks", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tests.benchmarks",
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="Needs pip install -e '.[bench]', and wrk for the group http.",
     )
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(_GROUPS))
     parser.add_argument("--rounds", type=int, help=f"turns of each peer ({_ROUNDS})")
@@ -86,6 +89,8 @@ def main() -> None:
         quick=given.quick,
         huge=given.huge,
     )
+    if find_spec("matplotlib") is None:
+        parser.error("the charts need matplotlib: pip install -e '.[bench]'")
     # As Ctrl-C: the servers that were started have to be stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     asyncio.run(run(given.groups or list(_GROUPS), plan, given.output))
