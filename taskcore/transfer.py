@@ -163,8 +163,9 @@ def _task_of(cells: dict[str, str]) -> TaskImport:
         # What is no number stays text, and is refused as such.
         if cell.isascii() and cell.isdigit() and len(cell) < 20:  # noqa: PLR2004
             fields[name] = int(cell)
-    if fields.get("completed") in ("true", "false"):
-        fields["completed"] = fields["completed"] == "true"
+    # Spreadsheets write them in capitals.
+    if fields.get("completed") in ("true", "false", "TRUE", "FALSE"):
+        fields["completed"] = fields["completed"].lower() == "true"
     for name in ("created_at", "updated_at"):
         if name in fields:
             fields[name] = _moment(fields[name])
