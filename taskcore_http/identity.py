@@ -40,6 +40,11 @@ def identifier(identity: Identity) -> Callable[..., Awaitable[None]]:
     """Return the dependency of every route that asks an identity, and keeps the answer."""
 
     async def identify(request: Request, tasks: Annotated[UserTasks, Depends(identity)]) -> None:
+        if not isinstance(tasks, UserTasks):
+            raise TypeError(
+                "identity has to yield UserTasks, as store.for_user(…) makes them, "
+                f"not {type(tasks).__name__}"
+            )
         request.state.tasks_of_user = tasks
 
     return identify

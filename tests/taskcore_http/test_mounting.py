@@ -246,6 +246,20 @@ async def test_create_app_takes_an_identity_too(store: TaskStore) -> None:
     assert tasks_of(served) == []
 
 
+async def test_an_identity_that_yields_something_else_is_told_so_in_the_log(
+    store: TaskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    def identity(user_id: UserId) -> int:
+        return user_id
+
+    app = create_app(store=store, identity=identity)  # type: ignore[arg-type]
+    async with client_of(app) as client:
+        answer = await client.get("/users/123/tasks")
+
+    assert answer.status_code == 500
+    assert "identity has to yield UserTasks" in caplog.text
+
+
 async def test_trusting_the_path_is_said_in_the_log(
     store: TaskStore, caplog: pytest.LogCaptureFixture
 ) -> None:
