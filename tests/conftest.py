@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from hypothesis import settings
 
 from taskcore import TaskStore
 from taskcore.catalog import Catalog
 from taskcore.embedded import EmbeddedServer
+from taskcore.url import connect_arguments
 from tests.databases import Database, emptied, execute, numbers, read_catalog
 from tests.isolation import walls
 from tests.neon.pgbouncer import running_pgbouncer
@@ -84,6 +86,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         if name.startswith(("TASKCORE_", "TASKCTL_", "PG")) or name == "DATABASE_URL":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection beside the store's: to set things up and to look behind them."""
+    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture

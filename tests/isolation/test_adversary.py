@@ -64,13 +64,6 @@ async def call(connection: asyncpg.Connection, name: str, *args: object) -> list
 
 
 @pytest.fixture
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def adversary(database: Database) -> AsyncIterator[asyncpg.Connection]:
     """The application's role over a plain connection; another user has a task."""
     connection = await asyncpg.connect(**connect_arguments(database.url))

@@ -25,14 +25,6 @@ from tests.sessions import until_blocked, until_disconnected
 
 
 @pytest.fixture
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A superuser's connection beside the store's."""
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def application(database: Database) -> AsyncIterator[asyncpg.Connection]:
     """A plain connection of the application's role."""
     connection = await asyncpg.connect(**connect_arguments(database.url))

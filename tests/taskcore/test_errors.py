@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -21,7 +21,6 @@ from taskcore import (
 )
 from taskcore.embedded import EmbeddedServer
 from taskcore.settings import load_settings
-from taskcore.url import connect_arguments
 from taskcore.user_tasks import UserTasks
 from tests.databases import Database
 from tests.sessions import kill, terminate, until_blocked
@@ -29,13 +28,6 @@ from tests.wire import Wire
 
 NOWHERE = "postgresql://taskcore_app:hunter2-secret@127.0.0.1:1/taskcore"
 PASSWORD = "hunter2-secret"  # noqa: S105
-
-
-@pytest.fixture
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    yield connection
-    await connection.close()
 
 
 async def test_a_closed_port_is_unavailable() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +48,6 @@ def bare(each_server: EmbeddedServer, make_database: MakeDatabase) -> Database:
 @pytest.fixture
 def migrated(each_server: EmbeddedServer, make_database: MakeDatabase) -> Database:
     return make_database(each_server)
-
-
-@pytest.fixture
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture(scope="module", params=[18, 16])

@@ -4,13 +4,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 
-import asyncpg
 import httpx2
 import pytest
 
 from taskcore import Settings, TaskStore
 from taskcore.embedded import EmbeddedServer
-from taskcore.url import connect_arguments
 from taskcore_http import create_app
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute, numbers
@@ -41,14 +39,6 @@ def database(shared_database: Database) -> Database:
 def fresh_database(server: EmbeddedServer, make_database: MakeDatabase) -> Database:
     """A database that a test may break."""
     return make_database(server)
-
-
-@pytest.fixture
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """The superuser's connection: to set things up and to look behind them."""
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
