@@ -35,7 +35,7 @@ class Database:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def open(self, url: str) -> None:
+    def open(self, url: str) -> None:
         """Set up the pool; nothing is connected yet."""
         self._reachable, self._closing = None, False
         self._driver.open(url)
@@ -109,7 +109,7 @@ class Database:
 
     def _require_open(self) -> asyncio.AbstractEventLoop:
         if self._closing:
-            raise StoreNotOpen(StoreNotOpen.__doc__)
+            raise StoreNotOpen
         return self._driver.require_open()
 
     async def _send(self, call: _Call, retry: Collection[Outcome]) -> list[Any]:

@@ -100,7 +100,7 @@ class Driver:
             StoreNotOpen: Says which.
         """
         if self._pool is None:
-            raise StoreNotOpen(StoreNotOpen.__doc__)
+            raise StoreNotOpen
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             raise StoreNotOpen("the store belongs to the event loop that it was opened on")
@@ -116,15 +116,17 @@ class Driver:
 
         Raises:
             Failure: It says what became of the statement.
+            SchemaOutdated: The first look found that the database needs ``taskctl migrate``.
+            ConfigurationError: It found a role that the settings refuse.
         """
         loop, pool = self._loop, self._pool
         if loop is None or pool is None:
-            raise Failure(Outcome.REFUSED, StoreNotOpen(StoreNotOpen.__doc__))
+            raise Failure(Outcome.REFUSED, StoreNotOpen())
         now = loop.time()
         try:
             connection = await pool.acquire(min(now + self._settings.pool_timeout, deadline))
         except (PoolExhausted, StoreNotOpen) as exc:
-            raise Failure(Outcome.REFUSED, exc) from exc
+            raise Failure(Outcome.REFUSED, exc) from None
         except DRIVER_ERRORS as exc:
             raise while_connecting(exc) from exc
         timeout = min(self._settings.command_timeout, deadline - loop.time())
@@ -137,7 +139,10 @@ class Driver:
         except (TimeoutError, asyncio.CancelledError) as exc:
             # What became of the statement is decided before the caller goes on; and the
             # next attempt has to know whether the server is alive.
-            await asyncio.wait([self._settle(pool, connection)])
+            settling = asyncio.create_task(_settle(pool, connection))
+            self._settling.add(settling)
+            settling.add_done_callback(self._settling.discard)
+            await asyncio.wait([settling])
             if isinstance(exc, TimeoutError):
                 raise while_executing(exc) from exc
             raise
@@ -154,16 +159,8 @@ class Driver:
         pool.release(connection)
         return rows
 
-    def _settle(self, pool: Pool, connection: Connection) -> asyncio.Task[None]:
-        """Have a cancelled statement's connection given back, whoever waits for it."""
-        settling = asyncio.create_task(_settle(pool, connection))
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
-        return settling
-
     async def _connect(self, arguments: dict[str, Any]) -> Connection:
         connection = await asyncpg.connect(**arguments, connection_class=Connection)
-        connection.born = asyncio.get_running_loop().time()
         if not self._checked:
             await self._look(connection)
         return connection
@@ -208,13 +205,14 @@ async def _settle(pool: Pool, connection: Connection) -> None:
     try:
         # The driver has asked the server to cancel, and sends nothing before the answer.
         await connection.execute("SELECT", timeout=_ACKNOWLEDGED)
-    except asyncpg.QueryCanceledError:
-        # The cancelling came late, and met this.
-        pass
     except DRIVER_ERRORS as exc:
-        if isinstance(exc, TimeoutError):
-            # What has swallowed one connection has swallowed the idle ones too.
+        if isinstance(exc, TimeoutError) and connection.is_closed():
+            # The driver has given it up: the cancelling was not taken note of. (An open one
+            # waits for its turn at a pooler.) What has swallowed it has swallowed others.
             pool.distrust()
         pool.discard(connection)
-        return
-    pool.release(connection)
+    except BaseException:
+        pool.discard(connection)
+        raise
+    else:
+        pool.release(connection)

@@ -106,6 +106,9 @@ class ConfigurationError(TaskcoreError):
 class StoreNotOpen(TaskcoreError):
     """The store is not open: use ``async with TaskStore(...)``, or ``await store.open()``."""
 
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or StoreNotOpen.__doc__)
+
 
 class DatabaseError(TaskcoreError):
     """The database refused a statement for a reason that should not occur."""

@@ -1,7 +1,8 @@
 """A pool of connections: for each statement one of its own, the one used last first.
 
-asyncpg's own pool makes a task, two timers and a proxy for each use of a connection,
-which cost more than the statement does (``specs/001-backend-core/research.md``, D33).
+asyncpg's own pool makes a task, a timer, a future and a proxy for each use of a
+connection, which cost nearly as much as the statement
+(``specs/001-backend-core/research.md``, D33).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Connection(asyncpg.Connection):
     """A connection that knows its age.
 
     Attributes:
-        born: When it was made, on the event loop's clock.
+        born: When it was ready, on the event loop's clock.
         idle_since: When it was last given back.
     """
 
@@ -77,7 +78,7 @@ class Pool:
 
         Raises:
             PoolExhausted: All of them stayed in use.
-            TimeoutError: A new one was not made in time; or what making it raised.
+            TimeoutError: None was made in time; or what making one raised.
             StoreNotOpen: The pool was closed meanwhile.
         """
         while self._idle:
@@ -126,7 +127,7 @@ class Pool:
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_exception(StoreNotOpen(StoreNotOpen.__doc__))
+                turn.set_exception(StoreNotOpen())
         idle, self._idle = self._idle, []
         try:
             farewells = (connection.close(timeout=timeout) for connection in idle)
@@ -153,7 +154,12 @@ class Pool:
             timer.cancel()
 
     def _exhausted(self, turn: asyncio.Future[Connection | None]) -> None:
-        if not turn.done():
+        if turn.done():
+            return
+        if len(self._connections) < self._max_size:
+            # Places are taken by connections to come: it is the server that is waited for.
+            turn.set_exception(TimeoutError())
+        else:
             error = f"no connection became free in time (pool_max_size is {self._max_size})"
             turn.set_exception(PoolExhausted(error))
 
@@ -165,10 +171,11 @@ class Pool:
         except BaseException:
             self._vacate()
             raise
+        connection.born = self._loop.time()
         self._connections.add(connection)
         if self._closed:
             self.discard(connection)
-            raise StoreNotOpen(StoreNotOpen.__doc__)
+            raise StoreNotOpen
         return connection
 
     def _hand_over(self, given: Connection | None) -> bool:

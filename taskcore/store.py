@@ -73,7 +73,7 @@ class TaskStore:
         self._opened = True
         try:
             url = self._url or await self._start_embedded()
-            await self._database.open(url)
+            self._database.open(url)
             if connect:
                 await self._database.connect()
         except BaseException:

@@ -54,8 +54,8 @@ class TaskRoute(APIRoute):
 class DirectRoute(TaskRoute):
     """A route of an application of ours, where no dependency has to be asked before it.
 
-    FastAPI documents it; its machinery for dependencies, which costs a request half as
-    much as the database does, is passed by.
+    FastAPI documents it; its machinery for dependencies is passed by
+    (``specs/001-backend-core/research.md``, D35).
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,7 +9,8 @@ import pytest
 from taskcore import ConfigurationError, Settings, TaskNotFound, TaskStore
 from taskcore.url import connect_arguments
 from tests.clusters import Cluster
-from tests.neon.pgbouncer import PgBouncer
+from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
+from tests.sessions import until_blocked
 from tests.taskcore.test_round_trips import OPERATIONS
 from tests.wire import Wire
 
@@ -108,3 +109,31 @@ async def test_a_server_that_crashes_behind_the_pooler_costs_no_call(
 async def test_who_the_pooler_does_not_know_is_refused_at_once(url: str) -> None:
     with pytest.raises(ConfigurationError, match="refused the login"):
         await TaskStore(url.replace("taskcore_app", "nobody")).open()
+
+
+async def test_a_call_cancelled_behind_a_busy_pooler_costs_its_own_connection_at_most(
+    cluster: Cluster,
+) -> None:
+    """The pooler has taken note of the cancelling; what then waits for its turn is no silence."""
+    with running_pgbouncer(cluster.server.owner_url, pool_size=1) as pgbouncer:
+        url = pgbouncer.through(cluster.server.application_url)
+        async with Wire(url) as wire, TaskStore(wire.url) as store:
+            tasks = store.for_user(1)
+            await asyncio.gather(*(tasks.list() for _ in range(6)))
+            before = list(wire.clients)
+            assert len(before) > 2
+            owner = await asyncpg.connect(**connect_arguments(cluster.url("taskcore")))
+            async with owner.transaction():
+                await owner.execute("LOCK TABLE taskcore.tasks IN ACCESS EXCLUSIVE MODE")
+                call = asyncio.ensure_future(tasks.list())
+                await until_blocked(owner)
+                # It is the next on the one server connection, and stays there.
+                queued = asyncio.ensure_future(tasks.list())
+                await asyncio.sleep(0.1)
+                call.cancel()
+                await asyncio.gather(call, return_exceptions=True)
+            await owner.close()
+            await queued
+
+            kept = [client for client in before if client in wire.clients]
+            assert len(kept) >= len(before) - 1

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, suppress
 import asyncpg
 import pytest
 
-from taskcore import PoolExhausted, Settings, StoreNotOpen, TaskStore
+from taskcore import PoolExhausted, StoreNotOpen
 from taskcore.pool import Connection, Pool
 from taskcore.url import connect_arguments
 from tests.databases import Database
@@ -20,22 +20,11 @@ SOON = 0.02
 
 
 @pytest.fixture
-async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def make_pool(database: Database) -> AsyncIterator[MakePool]:
     """Make pools of real connections, closed at the end."""
 
     async def connect() -> Connection:
-        connection = await asyncpg.connect(
-            **connect_arguments(database.url), connection_class=Connection
-        )
-        connection.born = asyncio.get_running_loop().time()
-        return connection
+        return await asyncpg.connect(**connect_arguments(database.url), connection_class=Connection)
 
     async with AsyncExitStack() as stack:
 
@@ -157,6 +146,25 @@ async def test_a_connection_that_is_not_made_in_time_takes_no_place(make_pool: M
     assert pool.size == 0
 
 
+async def test_whoever_waits_for_a_connection_that_is_being_made_waits_for_the_server(
+    make_pool: MakePool,
+) -> None:
+    """That more connections would help is said only when all of them are in use."""
+
+    async def hang() -> Connection:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    pool = make_pool(max_size=1, connect=hang)
+    connecting = asyncio.ensure_future(pool.acquire(within()))
+    with pytest.raises(TimeoutError) as raised:
+        await pool.acquire(within(SOON))
+
+    assert not isinstance(raised.value, PoolExhausted)
+    connecting.cancel()
+    await asyncio.gather(connecting, return_exceptions=True)
+
+
 async def test_a_connection_that_was_lost_while_idle_is_replaced(
     make_pool: MakePool, owner: asyncpg.Connection
 ) -> None:
@@ -189,40 +197,33 @@ async def test_connections_that_are_not_trusted_any_more_are_not_used_again(
     assert await pool.acquire(within()) not in (busy, idle)
 
 
-async def test_idle_connections_are_closed_and_used_ones_are_kept(
-    make_pool: MakePool, owner: asyncpg.Connection
-) -> None:
-    lifetime = 0.2
-    pool = make_pool(max_size=3, idle_lifetime=lifetime)
+async def test_idle_connections_are_closed_and_used_ones_are_kept(make_pool: MakePool) -> None:
+    pool = make_pool(max_size=3, idle_lifetime=1)
     used, busy, idle = [await pool.acquire(within()) for _ in range(3)]
     pool.release(idle)
     pool.release(used)
-    end = within(3 * lifetime)
-    while within(0) < end:
-        await asyncio.sleep(lifetime / 10)
+    while not idle.is_closed():
+        await asyncio.sleep(0.05)
         pool.release(await pool.acquire(within()))
 
-    assert (idle.is_closed(), used.is_closed(), busy.is_closed()) == (True, False, False)
-    pool.discard(busy)
-    while not used.is_closed():  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-    assert pool.size == 0
-    await until_disconnected(owner)
+    assert (used.is_closed(), busy.is_closed()) == (False, False)
+    assert pool.size == 2
 
 
 async def test_each_idle_connection_has_a_lifetime_of_its_own(make_pool: MakePool) -> None:
     """Also when nobody asks for one any more."""
-    pool = make_pool(idle_lifetime=0.1)
+    lifetime = 0.1
+    pool = make_pool(idle_lifetime=lifetime)
     first, second = await pool.acquire(within()), await pool.acquire(within())
     pool.release(first)
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(lifetime / 2)
     pool.release(second)
-    while not first.is_closed():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
-    assert not second.is_closed()
-    while not second.is_closed():  # noqa: ASYNC110
+    while not second.is_closed():  # noqa: ASYNC110  (the driver tells nobody)
         await asyncio.sleep(0.001)
 
+    # The clock's resolution: the loop may call a thousandth too early.
+    assert within(0) - second.idle_since > lifetime - 0.01
+    assert first.is_closed()
     assert pool.size == 0
 
 
@@ -297,11 +298,7 @@ async def test_whatever_happens_no_place_is_lost(
         await asyncio.sleep(0)
         if next(numbers) % 3 == 0:
             raise ConnectionRefusedError
-        connection = await asyncpg.connect(
-            **connect_arguments(database.url), connection_class=Connection
-        )
-        connection.born = asyncio.get_running_loop().time()
-        return connection
+        return await asyncpg.connect(**connect_arguments(database.url), connection_class=Connection)
 
     pool = make_pool(max_size=4, connect=connect)
     in_use = 0
@@ -340,22 +337,3 @@ async def test_whatever_happens_no_place_is_lost(
     await pool.close(1)
     assert pool.size == 0
     await until_disconnected(owner)
-
-
-async def test_a_call_that_fails_unforeseen_keeps_no_connection(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An error that nobody has thought of takes its connection with it, and not its place."""
-
-    async def fetch(*_args: object, **_options: object) -> list[asyncpg.Record]:
-        raise LookupError
-
-    settings = Settings(pool_max_size=1, operation_timeout=2)
-    async with TaskStore(database.url, settings=settings) as store:
-        await store.for_user(1).list()
-        with monkeypatch.context() as patch:
-            patch.setattr(Connection, "fetch", fetch)
-            with pytest.raises(LookupError):
-                await store.for_user(1).list()
-
-        assert (await store.for_user(1).list()).items == ()
