@@ -73,6 +73,9 @@ def create_app(
         redirect_slashes=False,
         routes=task_router(tasks, None, DirectRoute).routes if identity is None else None,
     )
+    for route in app.routes:
+        if isinstance(route, DirectRoute):
+            route.application = app
     if identity is not None:
         app.include_router(create_router(tasks, identity=identity))
     app.include_router(create_health_router(tasks))

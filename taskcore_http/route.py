@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
@@ -55,12 +55,19 @@ class DirectRoute(TaskRoute):
     """A route of an application of ours, where no dependency has to be asked before it.
 
     FastAPI documents it; its machinery for dependencies is passed by
-    (``specs/001-backend-core/research.md``, D35).
+    (``specs/001-backend-core/research.md``, D35). In any other application, which may
+    have included it behind dependencies of its own, it is a `TaskRoute`.
+
+    Attributes:
+        application: The one it was made for.
     """
+
+    application: FastAPI | None = None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint."""
-        if self.methods and scope["method"] in self.methods:
+        ours = self.application is not None and scope.get("app") is self.application
+        if ours and self.methods and scope["method"] in self.methods:
             response = await answered(self.endpoint, Request(scope, receive, send))
             await response(scope, receive, send)
         else:

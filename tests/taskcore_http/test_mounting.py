@@ -347,9 +347,13 @@ async def test_a_hosts_own_dependencies_guard_the_routes(store: TaskStore) -> No
     async def guard() -> None:
         raise HTTPException(429, "slow down")
 
-    host = FastAPI()
-    host.include_router(create_router(store), dependencies=[Depends(guard)])
-    async with client_of(host) as client:
-        response = await client.get("/users/123/tasks")
+    # Also in front of an application of ours that was made to stand alone.
+    for router in (create_router(store), create_app(store=store).router):
+        by_inclusion, by_application = FastAPI(), FastAPI(dependencies=[Depends(guard)])
+        by_inclusion.include_router(router, dependencies=[Depends(guard)])
+        by_application.include_router(router)
+        for host in (by_inclusion, by_application):
+            async with client_of(host) as client:
+                response = await client.get("/users/123/tasks")
 
-    assert (response.status_code, response.json()) == (429, {"detail": "slow down"})
+            assert (response.status_code, response.json()) == (429, {"detail": "slow down"})
