@@ -33,11 +33,13 @@ class Database:
         self._closing = False
         self._under_way = 0
         self._idle = asyncio.Event()
-        self._idle.set()
 
     def open(self, url: str) -> None:
         """Set up the pool; nothing is connected yet."""
         self._reachable, self._closing = None, False
+        # An event belongs to the event loop that has waited for it.
+        self._under_way, self._idle = 0, asyncio.Event()
+        self._idle.set()
         self._driver.open(url)
 
     async def close(self) -> None:

@@ -84,7 +84,7 @@ class Driver:
         pool, self._pool = self._pool, None
         if pool is not None:
             try:
-                await asyncio.gather(*self._settling)
+                await asyncio.gather(*self._settling, return_exceptions=True)
             finally:
                 await pool.close(_ACKNOWLEDGED)
 
@@ -122,13 +122,7 @@ class Driver:
         loop, pool = self._loop, self._pool
         if loop is None or pool is None:
             raise Failure(Outcome.REFUSED, StoreNotOpen())
-        now = loop.time()
-        try:
-            connection = await pool.acquire(min(now + self._settings.pool_timeout, deadline))
-        except (PoolExhausted, StoreNotOpen) as exc:
-            raise Failure(Outcome.REFUSED, exc) from None
-        except DRIVER_ERRORS as exc:
-            raise while_connecting(exc) from exc
+        connection = await _acquire(pool, min(loop.time() + self._settings.pool_timeout, deadline))
         timeout = min(self._settings.command_timeout, deadline - loop.time())
         if timeout <= 0:
             pool.release(connection)
@@ -139,10 +133,7 @@ class Driver:
         except (TimeoutError, asyncio.CancelledError) as exc:
             # What became of the statement is decided before the caller goes on; and the
             # next attempt has to know whether the server is alive.
-            settling = asyncio.create_task(_settle(pool, connection))
-            self._settling.add(settling)
-            settling.add_done_callback(self._settling.discard)
-            await asyncio.wait([settling])
+            await asyncio.wait([self._settle(pool, connection)])
             if isinstance(exc, TimeoutError):
                 raise while_executing(exc) from exc
             raise
@@ -153,11 +144,24 @@ class Driver:
             else:
                 pool.release(connection)
             raise failure from exc
-        except BaseException:
+        except BaseException as exc:
             pool.discard(connection)
+            if pool.is_closed and isinstance(exc, Exception):
+                # The driver does not expect to be closed between an answer and the next step.
+                error = Unavailable("the store was closed")
+                raise Failure(Outcome.UNKNOWN, error) from exc
             raise
         pool.release(connection)
         return rows
+
+    def _settle(self, pool: Pool, connection: Connection) -> asyncio.Task[None]:
+        """Have a cancelled statement come to its end, and its connection closed."""
+        settling = asyncio.create_task(_settle(pool, connection))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        # However it ends, and if it never begins.
+        settling.add_done_callback(lambda _settled: pool.discard(connection))
+        return settling
 
     async def _connect(self, arguments: dict[str, Any]) -> Connection:
         connection = await asyncpg.connect(**arguments, connection_class=Connection)
@@ -200,19 +204,25 @@ class Driver:
             )
 
 
-async def _settle(pool: Pool, connection: Connection) -> None:
-    """Give a connection back when the server has taken note of the cancelling."""
+async def _acquire(pool: Pool, limit: float) -> Connection:
     try:
-        # The driver has asked the server to cancel, and sends nothing before the answer.
-        await connection.execute("SELECT", timeout=_ACKNOWLEDGED)
+        return await pool.acquire(limit)
+    except (PoolExhausted, StoreNotOpen) as exc:
+        raise Failure(Outcome.REFUSED, exc) from None
     except DRIVER_ERRORS as exc:
-        if isinstance(exc, TimeoutError) and connection.is_closed():
-            # The driver has given it up: the cancelling was not taken note of. (An open one
-            # waits for its turn at a pooler.) What has swallowed it has swallowed others.
-            pool.distrust()
-        pool.discard(connection)
-    except BaseException:
-        pool.discard(connection)
-        raise
-    else:
-        pool.release(connection)
+        raise while_connecting(exc) from exc
+
+
+async def _settle(pool: Pool, connection: Connection) -> None:
+    """Close a connection when the server has taken note of the cancelling.
+
+    It is not used again: the cancelling may arrive late, and would meet another
+    caller's statement. Neon's proxy hangs up before it passes one on.
+    """
+    try:
+        await connection.close(timeout=_ACKNOWLEDGED)
+    except TimeoutError:
+        # What has swallowed one connection has swallowed the others too.
+        pool.distrust()
+    except DRIVER_ERRORS as exc:
+        logger.debug("a connection was not closed in order: %s", exc)

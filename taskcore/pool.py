@@ -64,6 +64,12 @@ class Pool:
         self._trusted_from = 0.0
         self._reaping: asyncio.TimerHandle | None = None
         self._closed = False
+        self._emptied = self._loop.create_future()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     @property
     def size(self) -> int:
@@ -116,10 +122,10 @@ class Pool:
             self.discard(self._idle.pop())
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109  (the driver's own)
-        """Close all connections, the idle ones politely.
+        """Close all connections: the idle ones politely, those in use when they come back.
 
         Args:
-            timeout: Seconds that a server has to answer the farewell.
+            timeout: Seconds to wait for both; what is left then is cut off.
         """
         self._closed = True
         if self._reaping is not None:
@@ -130,11 +136,19 @@ class Pool:
                 turn.set_exception(StoreNotOpen())
         idle, self._idle = self._idle, []
         try:
-            farewells = (connection.close(timeout=timeout) for connection in idle)
+            farewells = (self._say_goodbye(connection, timeout) for connection in idle)
             await asyncio.gather(*farewells, return_exceptions=True)
+            if self._size:
+                await asyncio.wait([self._emptied], timeout=timeout)
         finally:
             for connection in list(self._connections):
                 self.discard(connection)
+
+    async def _say_goodbye(self, connection: Connection, timeout: float) -> None:  # noqa: ASYNC109
+        try:
+            await connection.close(timeout=timeout)
+        finally:
+            self.discard(connection)
 
     async def _turn(self, limit: float) -> Connection | None:
         turn: asyncio.Future[Connection | None] = self._loop.create_future()
@@ -190,6 +204,8 @@ class Pool:
     def _vacate(self) -> None:
         if not self._hand_over(None):
             self._size -= 1
+            if self._closed and not self._size and not self._emptied.done():
+                self._emptied.set_result(None)
 
     def _reap(self) -> None:
         """Close what was idle for too long; the list begins with what was so for longest."""

@@ -50,6 +50,7 @@ class TaskStore:
         self._settings = settings
         self._url = database_url
         self._opened = False
+        self._closers = 0
         self._embedded: EmbeddedServer | None = None
         self._database = Database(settings)
         self._ids = IdGenerator()
@@ -69,7 +70,8 @@ class TaskStore:
                 the store is open already.
         """
         if self._opened:
-            raise ConfigurationError("the store is open already")
+            state = "still being closed" if self._closers else "open already"
+            raise ConfigurationError(f"the store is {state}")
         self._opened = True
         try:
             url = self._url or await self._start_embedded()
@@ -86,13 +88,17 @@ class TaskStore:
 
         The server stops only when no other process uses it. Closing twice is harmless.
         """
+        self._closers += 1
         try:
             await self._database.close()
         finally:
-            self._opened = False
-            if self._embedded is not None:
-                embedded, self._embedded = self._embedded, None
-                await embedded.stop()
+            self._closers -= 1
+            # The last of several: nothing may be opened while one is at work.
+            if not self._closers:
+                self._opened = False
+                if self._embedded is not None:
+                    embedded, self._embedded = self._embedded, None
+                    await embedded.stop()
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -23,6 +23,7 @@ HOST = "localhost"
 
 _SSL_REQUEST = 80877103
 _PROTOCOL = 196608
+_CANCEL_REQUEST = 80877102
 # proxy/src/compute.rs: what it sends on of the client's parameters.
 _SENT_ON = frozenset({"user", "database", "application_name", "replication"})
 
@@ -37,6 +38,7 @@ class Neon:
         wakes: How long each waking took, in seconds.
         logins: Parameters of each client's start-up message.
         refusals: Texts to refuse the next clients with, in order.
+        cancels: Cancellings are passed on while it is set.
     """
 
     def __init__(self, cluster: Cluster, authority: trustme.CA, *, host: str = HOST) -> None:
@@ -54,6 +56,8 @@ class Neon:
         self.wakes: list[float] = []
         self.logins: list[dict[str, str]] = []
         self.refusals: list[str] = []
+        self.cancels = asyncio.Event()
+        self.cancels.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -139,6 +143,10 @@ class Neon:
             ).encode()
             body += b"\0"
             await self._wake()
+        if code == _CANCEL_REQUEST:
+            # proxy/src/proxy: it hangs up, and cancels in a task that nobody waits for.
+            writer.transport.abort()
+            await self.cancels.wait()
         server_reader, server_writer = await asyncio.open_unix_connection(self._socket)
         try:
             server_writer.write(struct.pack("!ii", len(body) + 8, code) + body)

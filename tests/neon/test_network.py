@@ -72,7 +72,7 @@ async def test_a_statement_that_takes_too_long_costs_no_other_connection(
     database: Database, wire: Wire
 ) -> None:
     """A server that answers the cancelling is alive, and so are its connections."""
-    settings = Settings(pool_max_size=3, command_timeout=0.3, operation_timeout=0.5)
+    settings = Settings(pool_max_size=3, operation_timeout=0.4)
     async with TaskStore(wire.url, settings=settings) as store:
         tasks = store.for_user(1)
         task = await tasks.create("before")
@@ -86,8 +86,9 @@ async def test_a_statement_that_takes_too_long_costs_no_other_connection(
         await owner.close()
 
         assert await tasks.get(task.id) == task
-        # Others were opened, to ask for the cancelling.
-        assert [client for client in wire.clients if client in before] == before
+        # Its own is not used again: a cancelling may come late.
+        kept = [client for client in wire.clients if client in before]
+        assert len(kept) == len(before) - 1
 
 
 async def test_a_cancelled_call_does_not_wait_for_a_silent_server(wire: Wire) -> None:

@@ -15,6 +15,7 @@ from taskcore.url import connect_arguments
 from taskcore_http import create_app
 from tests.clusters import Cluster
 from tests.neon.proxy import COULD_NOT_CONNECT, Neon
+from tests.sessions import until_blocked
 from tests.taskcore_http.client import client_of
 
 
@@ -57,6 +58,31 @@ async def test_the_first_call_after_a_suspend_succeeds(
         with woken_once(neon):
             await asyncio.gather(*(tasks.create(f"task {n}") for n in range(30)))
         assert len((await tasks.list()).items) == 31
+
+
+async def test_a_cancelling_that_comes_late_meets_nobody(neon: Neon, cluster: Cluster) -> None:
+    """The proxy hangs up first and cancels then: by that time the next one may be served."""
+    url = neon.url("taskcore_app", "taskcore")
+    owner = await asyncpg.connect(**connect_arguments(cluster.url("taskcore")))
+    async with TaskStore(url, settings=Settings(pool_max_size=1)) as store:
+        await store.for_user(1).list()
+        neon.cancels.clear()
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE taskcore.tasks IN ACCESS EXCLUSIVE MODE")
+            cancelled = asyncio.ensure_future(store.for_user(1).list())
+            await until_blocked(owner)
+            cancelled.cancel()
+            await asyncio.sleep(0.2)
+        await asyncio.gather(cancelled, return_exceptions=True)
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE taskcore.tasks IN ACCESS EXCLUSIVE MODE")
+            anothers = asyncio.ensure_future(store.for_user(2).list())
+            await until_blocked(owner)
+            neon.cancels.set()
+            await asyncio.sleep(0.2)
+
+        assert (await anothers).items == ()
+    await owner.close()
 
 
 async def test_the_first_request_after_a_suspend_succeeds(neon: Neon, store: TaskStore) -> None:

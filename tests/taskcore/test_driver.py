@@ -5,7 +5,15 @@ import asyncio
 import asyncpg
 import pytest
 
-from taskcore import PoolExhausted, Settings, TaskStore, Unavailable
+from taskcore import (
+    OutcomeUnknown,
+    PoolExhausted,
+    Settings,
+    StoreNotOpen,
+    Task,
+    TaskStore,
+    Unavailable,
+)
 from taskcore.pool import Connection
 from tests.databases import Database
 from tests.sessions import until_blocked
@@ -31,32 +39,64 @@ async def test_a_call_that_fails_unforeseen_keeps_no_connection(
         assert (await store.for_user(1).list()).items == ()
 
 
-@pytest.mark.parametrize("error", [asyncio.CancelledError, LookupError, asyncpg.InterfaceError])
-async def test_a_connection_whose_cancelling_fails_is_given_up(
-    database: Database,
-    owner: asyncpg.Connection,
-    monkeypatch: pytest.MonkeyPatch,
-    error: type[BaseException],
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_cancelled_calls_place_is_free_again_whoever_cancels_what_is_left_of_it(
+    database: Database, owner: asyncpg.Connection, steps: int
 ) -> None:
-    """As when the event loop ends, and cancels what is left."""
-
-    async def execute(*_args: object, **_options: object) -> str:
-        raise error
-
+    """As a test's or a server's clean-up does, before it is settled or while it is."""
     async with TaskStore(database.url, settings=Settings(pool_max_size=1)) as store:
         await store.for_user(1).list()
         async with owner.transaction():
             await owner.execute("LOCK TABLE taskcore.tasks IN ACCESS EXCLUSIVE MODE")
             call = asyncio.ensure_future(store.for_user(1).list())
             await until_blocked(owner)
-            with monkeypatch.context() as patch:
-                patch.setattr(Connection, "execute", execute)
-                call.cancel()
-                await asyncio.gather(call, return_exceptions=True)
-            assert store._database._driver._pool is not None
-            assert store._database._driver._pool.size == 0
+            call.cancel()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await asyncio.gather(call, return_exceptions=True)
 
         assert (await store.for_user(1).list()).items == ()
+
+
+async def test_closing_lets_a_statement_under_way_come_to_its_end(
+    database: Database, owner: asyncpg.Connection
+) -> None:
+    """Also when closing itself is cut short: what is done within a second is told."""
+    store = await TaskStore(database.url).open()
+    await store.for_user(1).create("before")
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE taskcore.tasks IN ACCESS EXCLUSIVE MODE")
+        call = asyncio.ensure_future(store.for_user(1).create("under way"))
+        await until_blocked(owner)
+        closing = asyncio.ensure_future(store.close())
+        await asyncio.sleep(0.01)
+        closing.cancel()
+        await asyncio.sleep(0.01)
+
+    assert (await call).title == "under way"
+    await asyncio.gather(closing, return_exceptions=True)
+
+
+async def test_a_store_that_is_closed_by_force_tells_every_call_in_its_own_errors(
+    database: Database,
+) -> None:
+    """At whatever moment: nothing of the driver's comes through."""
+    for turns in range(60):
+        store = await TaskStore(database.url).open(connect=False)
+        calls = [asyncio.ensure_future(store.for_user(user).create("x")) for user in range(1, 9)]
+        for _ in range(turns):
+            await asyncio.sleep(0.0002)
+        closing = asyncio.ensure_future(store.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.gather(closing, return_exceptions=True)
+
+        assert {type(result) for result in results} <= {
+            *(Task, OutcomeUnknown, StoreNotOpen, Unavailable)
+        }
 
 
 async def test_a_server_that_is_silent_from_the_start_is_not_a_pool_that_is_too_small(

@@ -19,6 +19,7 @@ from taskcore import (
 from taskcore.url import connect_arguments
 from tests.databases import Database
 from tests.sessions import until_disconnected
+from tests.wire import Wire
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -64,6 +65,36 @@ async def test_a_closed_store_can_be_opened_again(database: Database) -> None:
         task = await store.for_user(1).create("t")
     async with store:
         assert await store.for_user(1).get(task.id) == task
+
+
+def test_a_store_can_be_used_on_one_event_loop_after_the_other(database: Database) -> None:
+    """Also when closing has to wait for calls, each time."""
+    store = TaskStore(database.url)
+
+    async def use() -> int:
+        await store.open()
+        call = asyncio.ensure_future(store.for_user(1).create("t"))
+        await asyncio.sleep(0)
+        await store.close()
+        return (await call).version
+
+    assert [asyncio.run(use()) for _ in range(2)] == [1, 1]
+
+
+async def test_a_store_is_not_opened_while_somebody_closes_it(database: Database) -> None:
+    """What the late one closes would be what was opened since."""
+    async with Wire(database.url) as wire:
+        store = await TaskStore(wire.url).open()
+        wire.swallow()
+        first = asyncio.ensure_future(store.close())
+        await asyncio.sleep(0)
+        await store.close()
+        with pytest.raises(ConfigurationError, match="still being closed"):
+            await store.open()
+        await first
+
+        async with store:
+            await store.for_user(1).create("t")
 
 
 async def test_a_store_that_could_not_open_can_be_opened_later(
