@@ -21,6 +21,15 @@ INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed)
     SELECT u, t, 1, 'task ' || t, t > 10
     FROM generate_series(1, 100) AS u, generate_series(1, 1000) AS t;
 """
+# At this size the planner would sooner read all tasks of a user and sort them.
+FEW = """
+INSERT INTO taskcore.users (id) SELECT generate_series(101, 150);
+INSERT INTO taskcore.tasks (user_id, id, write_id, title)
+    SELECT u, t, 1, 'task ' || t
+    FROM generate_series(101, 150) AS u, generate_series(1, 20) AS t;
+ANALYZE taskcore.users, taskcore.tasks;
+"""
+BEFORE = {"empty tables": "SELECT", "a thousand tasks": FEW}
 BATCH = """'[{"id": 2001, "title": "x"}, {"id": 5, "title": "x"}]'"""
 
 # Of each function arguments, and how many entries of indexes it may read at most: reads
@@ -48,7 +57,7 @@ SELECT (SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE schemaname = 'taskco
 
 
 class Reader:
-    """One session, as the pool keeps one: its plans were made when there was nothing yet."""
+    """One session, as the pool keeps one: its plans were made when there was little or nothing."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
@@ -77,8 +86,9 @@ def bare(each_server: EmbeddedServer, make_database: MakeDatabase) -> Database:
     return make_database(each_server)
 
 
-@pytest.fixture
-async def reader(bare: Database) -> AsyncIterator[Reader]:
+@pytest.fixture(params=BEFORE)
+async def reader(bare: Database, request: pytest.FixtureRequest) -> AsyncIterator[Reader]:
+    await execute(bare.owner_url, BEFORE[request.param])
     connection = await asyncpg.connect(**connect_arguments(bare.owner_url))
     reader = Reader(connection)
     for function, (arguments, _) in CALLS.items():
