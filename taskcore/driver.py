@@ -156,7 +156,7 @@ class Driver:
 
     def _settle(self, pool: Pool, connection: Connection) -> asyncio.Task[None]:
         """Have a cancelled statement come to its end, and its connection closed."""
-        settling = asyncio.create_task(_settle(pool, connection))
+        settling = asyncio.create_task(_hang_up(pool, connection))
         self._settling.add(settling)
         settling.add_done_callback(self._settling.discard)
         # However it ends, and if it never begins.
@@ -213,7 +213,7 @@ async def _acquire(pool: Pool, limit: float) -> Connection:
         raise while_connecting(exc) from exc
 
 
-async def _settle(pool: Pool, connection: Connection) -> None:
+async def _hang_up(pool: Pool, connection: Connection) -> None:
     """Close a connection when the server has taken note of the cancelling.
 
     It is not used again: the cancelling may arrive late, and would meet another
