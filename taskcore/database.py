@@ -38,8 +38,9 @@ class Database:
         """Set up the pool; nothing is connected yet."""
         self._reachable, self._closing = None, False
         # An event belongs to the event loop that has waited for it.
-        self._under_way, self._idle = 0, asyncio.Event()
-        self._idle.set()
+        self._idle = asyncio.Event()
+        if not self._under_way:
+            self._idle.set()
         self._driver.open(url)
 
     async def close(self) -> None:

@@ -157,6 +157,28 @@ async def test_a_write_whose_store_was_closed_by_force_is_unknown(wire: Wire) ->
             await store.ready()
 
 
+async def test_a_call_that_outlives_a_forced_closing_does_not_hold_up_the_next_one(
+    wire: Wire,
+) -> None:
+    settings = Settings(retry_wait_initial=0.5, retry_wait_max=0.5)
+    store = await TaskStore(wire.url, settings=settings).open()
+    await store.for_user(1).create("before")
+    wire.lose_answers(1)
+    call = asyncio.ensure_future(store.for_user(1).create("lost"))
+    await wire.lost.wait()
+    await asyncio.sleep(0.01)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await store.close()
+    await store.open()
+    assert not call.done()
+    await asyncio.gather(call, return_exceptions=True)
+    await store.for_user(1).list()
+
+    async with asyncio.timeout(5):
+        await store.close()
+
+
 async def test_a_store_closes_when_its_connections_are_silent(wire: Wire) -> None:
     """The body has succeeded; what cannot be said goodbye to is dropped."""
     async with asyncio.timeout(6):
