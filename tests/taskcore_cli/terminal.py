@@ -5,7 +5,10 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+
+import psutil
 
 # Ctrl-C is sent to the processes whose terminal controls them.
 _PROGRAM = """
@@ -25,7 +28,8 @@ def at_terminal(
 
     Args:
         words: Its arguments.
-        until: What it has to show before the answer is typed.
+        until: What it has to show before it reads the answer; without it the answer is
+            typed ahead.
         answer: What is typed.
         env: Added to the environment.
 
@@ -43,14 +47,29 @@ def at_terminal(
     )
     os.close(theirs)
     shown = b""
-    # Linux answers EIO when the other end is closed.
-    with contextlib.suppress(OSError):
-        while True:
-            if answer and until.encode() in shown:
-                os.write(ours, answer.encode())
-                answer = ""
-            if not (part := os.read(ours, 4096)):
-                break
-            shown += part
-    os.close(ours)
+    try:
+        # Linux answers EIO when the other end is closed.
+        with contextlib.suppress(OSError):
+            while True:
+                if answer and until.encode() in shown:
+                    if until:
+                        _until_it_sleeps(process.pid)
+                    os.write(ours, answer.encode())
+                    answer = ""
+                if not (part := os.read(ours, 4096)):
+                    break
+                shown += part
+    finally:
+        # It is told that the terminal is gone.
+        os.close(ours)
     return process.wait(), shown.decode().replace("\r\n", "\n")
+
+
+def _until_it_sleeps(pid: int) -> None:
+    """Wait until a process waits for what is typed.
+
+    Python runs its signal handlers between bytecodes and when a call is interrupted:
+    Ctrl-C in the moment between the last bytecode and the call has to wait for a line.
+    """
+    while psutil.Process(pid).status() != psutil.STATUS_SLEEPING:
+        time.sleep(0.001)
