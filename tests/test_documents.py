@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "specs/001-backend-core/quickstart.md")
@@ -42,9 +43,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int
     """``taskctl serve`` on the embedded database, on a free port."""
     home = Path("/tmp") / f"taskcore-docs-{os.getpid()}"  # noqa: S108  (reachable by its user)
     home.mkdir(mode=0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = tmp_path_factory.mktemp("served") / "log"
     with log.open("w") as output:
         server = subprocess.Popen(

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.server import APPLICATION, OWNER, Server, free_port
+from tests.benchmarks.server import APPLICATION, OWNER, Server
+from tests.ports import free_port
 
 _ROOT = Path(__file__).parents[2]
 _POOL = 16

@@ -1,6 +1,5 @@
 """The embedded PostgreSQL, reached over TCP as a server elsewhere is, and as durable as ever."""
 
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from taskcore.embedded import DATABASE, EmbeddedServer
 from taskcore.url import connect_arguments
 from tests.clusters import Cluster
 from tests.databases import execute
+from tests.ports import free_port
 
 OWNER = "postgres"
 """The superuser, who owns the peers' tables too."""
@@ -59,13 +59,6 @@ async def running_server() -> AsyncIterator[Server]:
             yield await _listening(Cluster(embedded))
         finally:
             await embedded.stop()
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _listening(cluster: Cluster) -> Server:

@@ -16,6 +16,7 @@ import pytest
 import trustme
 
 from taskcore.url import connect_arguments
+from tests.ports import free_port
 
 PROGRAM = shutil.which("pgbouncer")
 
@@ -70,7 +71,7 @@ class PgBouncer:
         self._folder = folder
         self._user = user
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port() if certificate else 6432
+        self.port = free_port() if certificate else 6432
         listen = f"listen_port = {self.port}"
         if certificate is not None:
             chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
@@ -153,9 +154,3 @@ def running_pgbouncer(url: str, **options: Any) -> Iterator[PgBouncer]:
             yield pgbouncer
         finally:
             pgbouncer.kill()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port

@@ -17,6 +17,7 @@ import pytest
 from taskcore import ConfigurationError, Settings, Task, TaskcoreError, TaskStore
 from taskcore.embedded import EmbeddedServer
 from taskcore.url import connect_arguments
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 AS_ROOT = os.geteuid() == 0
@@ -391,7 +392,7 @@ async def test_a_cancelled_first_start_leaves_no_server(home: Path) -> None:
 def test_a_signal_in_the_first_start_leaves_no_server(home: Path, number: int) -> None:
     """As a terminal sends it: to the whole group of processes."""
     with subprocess.Popen(
-        [sys.executable, "-m", "taskcore_cli", "serve", "--port", "65431"],
+        [sys.executable, "-m", "taskcore_cli", "serve", "--port", str(free_port())],
         env=os.environ | {"TASKCORE_HOME": str(home)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,15 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.databases import Database
+from tests.ports import free_port
 from tests.taskcore_cli.conftest import Start
 
 DEADLINE = 20.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def answer(port: int, path: str) -> object:
