@@ -4,10 +4,11 @@ In this release the default trusts the path: whoever may call the API may name a
 user. Put an authenticated identity in its place by passing a dependency of your
 own to ``create_router`` or ``create_app``::
 
-    async def identify(user_id: UserId, token: Annotated[str, Depends(bearer)]) -> UserTasks:
-        if verify(token) != user_id:
-            raise HTTPException(403)
-        return store.for_user(user_id)
+    async def identify(token: Annotated[str, Depends(bearer)]) -> UserTasks:
+        return store.for_user(verify(token))
+
+A path that names another user than the identity is answered with *not found*: a URL
+means one user's tasks, whoever asks.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from taskcore import TaskStore, UserTasks
+from taskcore import TaskStore, UserNotFound, UserTasks
 from taskcore_http.parameters import USER_ID, UserId
 
 __all__ = ["Identity", "TasksOf", "UserId", "identified", "identifier", "trusted_path"]
@@ -39,12 +40,16 @@ def trusted_path(store: TaskStore) -> TasksOf:
 def identifier(identity: Identity) -> Callable[..., Awaitable[None]]:
     """Return the dependency of every route that asks an identity, and keeps the answer."""
 
-    async def identify(request: Request, tasks: Annotated[UserTasks, Depends(identity)]) -> None:
+    async def identify(
+        request: Request, user_id: UserId, tasks: Annotated[UserTasks, Depends(identity)]
+    ) -> None:
         if not isinstance(tasks, UserTasks):
             raise TypeError(
                 "identity has to yield UserTasks, as store.for_user(…) makes them, "
                 f"not {type(tasks).__name__}"
             )
+        if tasks.user_id != user_id:
+            raise UserNotFound(f"user {user_id} not found")
         request.state.tasks_of_user = tasks
 
     return identify

@@ -41,8 +41,9 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
 
     Args:
         store: Open while requests are served; opening it is the application's work.
-        identity: A dependency that yields the `UserTasks` of the request's user.
-            None trusts the ``user_id`` in the path; a warning in the log says so.
+        identity: A dependency that yields the `UserTasks` of the request's user; a
+            path that names another is not found. None trusts the ``user_id`` in the
+            path; a warning in the log says so.
     """
     return task_router(store, identity, TaskRoute)
 
@@ -61,7 +62,7 @@ def task_router(
         logger.warning("the caller is trusted to name the user: no identity is configured")
         tasks_of, asked, in_path = trusted_path(store), [], [USER_ID]
     else:
-        # It declares itself what it reads.
+        # That declares the path's user, and what the identity reads.
         tasks_of, asked, in_path = identified, [Depends(identifier(identity))], []
     router = APIRouter(route_class=route_class, tags=["tasks"], dependencies=asked)
 

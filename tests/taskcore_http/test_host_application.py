@@ -57,7 +57,7 @@ def shop(
 
 
 def customer(store: TaskStore) -> Identity:
-    """Know a user by a header, never by the path."""
+    """Know a user by a header."""
 
     async def identify(x_customer: Annotated[int | None, Header()] = None) -> UserTasks:
         if x_customer is None:
@@ -119,10 +119,6 @@ def test_a_status_that_tells_foreign_from_missing_is_found(app: FastAPI) -> None
     assert "outcome = '403'" in found_in(app)
 
 
-def one_user_for_all(store: TaskStore) -> Identity:
-    return lambda: store.for_user(1)
-
-
 def first_come(store: TaskStore) -> Identity:
     """Keep the user of a moment ago, as a cache without a key does."""
     known: list[int] = []
@@ -134,11 +130,8 @@ def first_come(store: TaskStore) -> Identity:
     return identify
 
 
-@pytest.mark.parametrize("identity", [one_user_for_all, first_come])
-def test_an_identity_that_takes_the_wrong_user_is_found(
-    identity: Callable[[TaskStore], Identity], database: Database
-) -> None:
-    assert "depends on what other users do" in found_in(shop(database.url, identity))
+def test_an_identity_that_takes_the_wrong_user_is_found(database: Database) -> None:
+    assert "depends on what other users do" in found_in(shop(database.url, first_come))
 
 
 def test_a_host_that_cannot_start_is_no_pass(unreachable_url: str) -> None:

@@ -133,7 +133,7 @@ Authenticate = Callable[..., Awaitable[UserTasks]]
 
 
 def by_header(store: TaskStore, error: Exception | None = None) -> Authenticate:
-    """Return an identity that believes a header and never the path."""
+    """Return an identity that believes a header and does not look at the path."""
 
     async def identify(x_user: Annotated[int | None, Header()] = None) -> UserTasks:
         if x_user is None:
@@ -143,17 +143,47 @@ def by_header(store: TaskStore, error: Exception | None = None) -> Authenticate:
     return identify
 
 
-async def test_the_hosts_identity_takes_the_place_of_the_path(store: TaskStore) -> None:
+async def test_the_hosts_identity_says_who_asks(store: TaskStore) -> None:
     """FR-018; spec 002 plugs in here."""
     task = await store.for_user(123).create("of 123")
     async with client_of(host_of(store, identity=by_header(store))) as client:
-        for path in ("/api/v1/users/123/tasks", "/api/v1/users/456/tasks"):
-            own = tasks_of(await client.get(path, headers={"X-User": "123"}))
-            other = tasks_of(await client.get(path, headers={"X-User": "456"}))
+        own = tasks_of(await client.get("/api/v1/users/123/tasks", headers={"X-User": "123"}))
+        other = tasks_of(await client.get("/api/v1/users/456/tasks", headers={"X-User": "456"}))
+        foreign = f"/api/v1/users/456/tasks/{task.id}"
 
-            assert [shown["id"] for shown in own] == [task.id]
-            assert other == []
-            error_of(await client.get(f"{path}/{task.id}", headers={"X-User": "456"}), 404)
+        assert [shown["id"] for shown in own] == [task.id]
+        assert other == []
+        error_of(await client.get(foreign, headers={"X-User": "456"}), 404)
+
+
+async def test_a_path_of_another_user_than_the_one_who_asks_is_not_found(
+    store: TaskStore,
+) -> None:
+    """SC-002: a URL means one user's tasks, whatever the identity forgets to compare."""
+    tasks = {user: await store.for_user(user).create(f"of {user}") for user in (123, 456)}
+    path = "/api/v1/users/456/tasks"
+    answers = []
+    async with client_of(host_of(store, identity=by_header(store))) as client:
+        for method, url, body in (
+            ("GET", path, None),
+            ("POST", path, {"title": "x"}),
+            *(
+                (method, f"{path}/{task_id}", body)
+                for task_id in (tasks[123].id, tasks[456].id, 1)
+                for method, body in (
+                    ("GET", None),
+                    ("PUT", {"title": "x"}),
+                    ("PATCH", {"title": "x"}),
+                    ("DELETE", None),
+                )
+            ),
+        ):
+            response = await client.request(method, url, json=body, headers={"X-User": "123"})
+            answers.append(error_of(response, 404)["message"])
+
+    assert set(answers) == {"user 456 not found"}
+    for user, task in tasks.items():
+        assert (await store.for_user(user).list()).items == (task,)
 
 
 @pytest.mark.parametrize(
@@ -230,9 +260,9 @@ async def test_the_identity_can_be_overridden_as_any_dependency(store: TaskStore
     host.dependency_overrides[identity] = lambda: store.for_user(456)
 
     async with client_of(host) as client:
-        tasks = tasks_of(await client.get("/api/v1/users/123/tasks"))
+        tasks = tasks_of(await client.get("/api/v1/users/456/tasks"))
 
-    assert [task["user_id"] for task in tasks] == [456]
+    assert [task["title"] for task in tasks] == ["of 456"]
 
 
 async def test_create_app_takes_an_identity_too(store: TaskStore) -> None:
@@ -341,6 +371,8 @@ async def test_the_hosts_document_keeps_its_422_and_gets_none_of_ours(store: Tas
     for operations in document["paths"].values():
         for operation in operations.values():
             assert "422" not in operation["responses"]
+            read = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
+            assert read[:2] == [("path", "user_id"), ("header", "x-user")]
 
 
 async def test_a_hosts_own_dependencies_guard_the_routes(store: TaskStore) -> None:
