@@ -52,7 +52,7 @@ def read_jsonl(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
             try:
                 yield TaskImport.model_validate_json(line)
             except pydantic.ValidationError as exc:
-                yield BadLine(number, str(explained(exc, where="line")))
+                yield BadLine(number, _fault_of_line(line) or str(explained(exc, where="line")))
 
 
 def read_csv(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
@@ -86,6 +86,17 @@ def _cells(task: Task) -> tuple[object, ...]:
     fields = task.model_dump(mode="json")
     fields["completed"] = "true" if task.completed else "false"
     return tuple(fields[column] for column in COLUMNS)
+
+
+def _fault_of_line(line: bytes) -> str | None:
+    """Say what is wrong with a whole file, if its line shows it."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "line must be UTF-8"
+    if line.lstrip().startswith(b"["):
+        return "line must be an object: JSON Lines has no array around its lines"
+    return None
 
 
 class _Lines:
@@ -130,7 +141,7 @@ def _tasks_of(lines: _Lines) -> Iterator[TaskImport | BadLine]:
             continue
         if columns is None:
             columns = cells
-            if fault := _fault_of(columns):
+            if fault := _fault_of_columns(columns):
                 yield BadLine(number, fault)
                 return
         elif len(cells) > len(columns):
@@ -144,7 +155,7 @@ def _tasks_of(lines: _Lines) -> Iterator[TaskImport | BadLine]:
                 yield BadLine(number, reason)
 
 
-def _fault_of(columns: Sequence[str]) -> str | None:
+def _fault_of_columns(columns: Sequence[str]) -> str | None:
     if unknown := [ascii(name)[:100] for name in columns if name not in COLUMNS]:
         return f"{unknown[0]} is not a known column; the first line names the columns"
     if len(set(columns)) < len(columns):

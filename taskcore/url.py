@@ -54,6 +54,8 @@ def connect_arguments(url: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: Says what is wrong; never shows the password.
     """
+    if not isinstance(url, str):
+        raise ConfigurationError(f"the database URL must be a str, not {type(url).__name__}")
     if url.lstrip().startswith("psql "):
         raise ConfigurationError("the database URL must be given alone, without psql and quotes")
     try:

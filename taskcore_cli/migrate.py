@@ -87,10 +87,12 @@ def _print_status(status: "MigrationStatus", *, as_json: bool) -> None:
         )
     else:
         typer.echo(f"revision  {status.revision or '-'}\nhead      {status.head}")
-        for difference in status.differences:
+        # Of a database without any all objects differ, which tells nobody anything.
+        for difference in status.differences if status.revision else ():
             typer.echo(visible(difference))
     if not status.current:
-        say("The database is not at this release: run `taskctl migrate`.")
+        state = "is not at this release" if status.revision else "has no taskcore schema"
+        say(f"The database {state}: run `taskctl migrate`.")
         raise typer.Exit(FAILED)
 
 

@@ -160,8 +160,6 @@ def test_a_bad_line_is_named_with_its_reason_and_the_others_are_read(
         "{",
         '{"title": "x"} {"title": "y"}',
         "title",
-        "[" * 100_000,
-        b'{"title": "\xff"}',
         '{"title": "\\ud800"}',
         '{"title": "a\x00"}',
         '{"title": "x", "id": ' + "9" * 5000 + "}",
@@ -172,8 +170,19 @@ def test_a_line_that_is_no_json_is_bad(line: str | bytes) -> None:
     assert jsonl(line, {"title": "after"})[0] == (1, "line is not well-formed JSON")
 
 
+@pytest.mark.parametrize("line", [b'{"title": "\xff"}', "x".encode("utf-16"), b"[\xff"])
+def test_a_line_in_another_encoding_is_bad(line: bytes) -> None:
+    assert jsonl(line, {"title": "after"})[0] == (1, "line must be UTF-8")
+
+
+@pytest.mark.parametrize("line", ["[]", "[", ' [{"title": "x"},', "[" * 100_000])
+def test_a_json_array_is_told_what_json_lines_are(line: str) -> None:
+    reason = "line must be an object: JSON Lines has no array around its lines"
+    assert jsonl(line, {"title": "after"})[0] == (1, reason)
+
+
 @pytest.mark.parametrize(
-    ("line", "reason"), [("[]", "line must be an object"), ("null", "line must not be null")]
+    ("line", "reason"), [("1", "line must be an object"), ("null", "line must not be null")]
 )
 def test_a_line_that_is_no_object_is_bad(line: str, reason: str) -> None:
     assert jsonl(line) == [(1, reason)]

@@ -4,6 +4,7 @@ import ssl
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from taskcore import ConfigurationError, TaskStore
 from taskcore.url import connect_arguments, direct_url, unknown_parameters, with_login
@@ -144,6 +145,15 @@ def test_a_good_url_becomes_the_drivers_arguments(name: str) -> None:
 def test_a_bad_url_is_refused_with_its_reason(url: str, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         connect_arguments(url)
+
+
+def test_what_is_no_text_is_refused_by_its_type() -> None:
+    store: Any = TaskStore("postgresql://app@db.example/tasks")
+    with pytest.raises(ConfigurationError, match="must be a str, not TaskStore"):
+        TaskStore(store)
+    hidden: Any = SecretStr("postgresql://app:hidden@db.example/tasks")
+    with pytest.raises(ConfigurationError, match=r"must be a str, not SecretStr$"):
+        TaskStore(hidden)
 
 
 def test_parameters_that_nobody_knows_are_named() -> None:

@@ -1,6 +1,8 @@
 """``taskctl migrate``."""
 
+import asyncio
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +11,7 @@ from typer.testing import Result
 import taskcore.migrate
 from taskcore.embedded import EmbeddedServer
 from taskcore.migrate import HEAD, Migration, MigrationStatus
-from tests.databases import Database
+from tests.databases import Database, execute
 from tests.taskcore_cli.conftest import Run
 
 pytestmark = pytest.mark.inspects
@@ -50,13 +52,21 @@ def test_a_bare_database_is_migrated_once_and_then_left_alone(migrate: Migrate) 
     }
 
 
-def test_status_changes_nothing_and_names_the_differences(migrate: Migrate) -> None:
-    first = migrate("--status")
-    assert first.exit_code == 1
-    assert first.stdout.startswith(f"revision  -\nhead      {HEAD}\n")
-    assert "function" in first.stdout
-    assert first.stderr == "The database is not at this release: run `taskctl migrate`.\n"
-    assert migrate("--status").stdout == first.stdout
+def test_status_changes_nothing(migrate: Migrate) -> None:
+    for _ in range(2):
+        status = migrate("--status")
+        assert status.exit_code == 1
+        assert status.stdout == f"revision  -\nhead      {HEAD}\n"
+        assert status.stderr == "The database has no taskcore schema: run `taskctl migrate`.\n"
+
+
+def test_status_names_the_differences(migrate: Migrate, bare: Database) -> None:
+    migrate()
+    asyncio.run(execute(bare.owner_url, "DROP FUNCTION taskcore.task_get_v1"))
+    status = migrate("--status")
+    assert status.exit_code == 1
+    assert re.search("\nfunction .*task_get_v1.*: is 'missing', should be ", status.stdout)
+    assert status.stderr == "The database is not at this release: run `taskctl migrate`.\n"
 
 
 def test_json_says_what_was_done(migrate: Migrate) -> None:
