@@ -1,5 +1,6 @@
 """``taskctl serve``: the REST API in this process, or in workers below it."""
 
+import math
 import os
 import signal
 import socket
@@ -19,9 +20,6 @@ from taskcore_cli.visible import visible
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from taskcore import Settings
-
-# A client that never finishes must not keep the server from stopping.
-_GRACE_SECONDS = 10
 
 
 class LogLevel(StrEnum):
@@ -60,7 +58,13 @@ def serve(
             say(f"Open: http://{_reachable(host)}:{port}/docs")
             say("Whoever can connect is trusted to name the user: there is no login yet.")
             _pass_on(settings)
-            _run(host=host, port=port, workers=workers, log_level=log_level.value)
+            _run(
+                host=host,
+                port=port,
+                workers=workers,
+                log_level=log_level.value,
+                timeout_graceful_shutdown=_grace(settings),
+            )
     except KeyboardInterrupt:
         # Ctrl-C is how a server is stopped: it ends well.
         return
@@ -138,6 +142,15 @@ def _pass_on(settings: "Settings") -> None:
             os.environ[f"TASKCORE_{name.upper()}"] = str(value)
 
 
+def _grace(settings: "Settings") -> int:
+    """Return the seconds from Ctrl-C until what is under way is cut off.
+
+    Whatever waits for the database is answered by then; a client that never finishes
+    does not keep the server from stopping.
+    """
+    return math.ceil(settings.operation_timeout + 1)
+
+
 def _run(**options: Any) -> None:
     import uvicorn
 
@@ -147,7 +160,6 @@ def _run(**options: Any) -> None:
         uvicorn.run(
             "taskcore_http.app:app_from_environment",
             factory=True,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
             **options,
         )
     except SystemExit as exc:

@@ -1,5 +1,6 @@
 """``taskctl serve`` as a process: what it says, and how it ends."""
 
+import asyncio
 import json
 import re
 import signal
@@ -10,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.databases import Database
 from tests.ports import free_port
 from tests.taskcore_cli.conftest import Start
+from tests.taskcore_http.answers import error_of
+from tests.wire import Wire
 
 DEADLINE = 20.0
 
@@ -46,7 +50,9 @@ class Served:
 
 
 @contextmanager
-def served(start: Start, *words: str, ended_by: int, **env: str) -> Iterator[Served]:
+def served(
+    start: Start, *words: str, ended_by: int, within: float = DEADLINE, **env: str
+) -> Iterator[Served]:
     this = Served()
     this.port = free_port()
     process = start("serve", "--port", str(this.port), *words, **env)
@@ -55,7 +61,7 @@ def served(start: Start, *words: str, ended_by: int, **env: str) -> Iterator[Ser
         wait_for(this.port)
         yield this
         process.send_signal(ended_by)
-        this.errors = process.communicate(timeout=DEADLINE)[1]
+        this.errors = process.communicate(timeout=within)[1]
         this.code = process.returncode
     finally:
         process.kill()
@@ -101,6 +107,49 @@ def test_the_embedded_server_serves_several_workers_and_stops_with_them(
     assert f"Data: {home} (embedded server)" in server.errors
     assert not re.search("Traceback|rror:", server.errors)
     assert not (home / "postgresql" / "postmaster.pid").exists()
+
+
+async def test_what_waits_for_the_database_is_answered_before_it_ends(
+    start: Start, shared: Database
+) -> None:
+    # FR-015
+    port = free_port()
+    async with Wire(shared.url) as wire, httpx2.AsyncClient() as client:
+        env = {"TASKCORE_DATABASE_URL": wire.url, "TASKCORE_OPERATION_TIMEOUT": "2"}
+        process = start("serve", "--port", str(port), **env)
+        try:
+            await asyncio.to_thread(wait_for, port)
+            wire.hold()
+            await wire.cut()
+            before = wire.connections
+            waiting = asyncio.ensure_future(client.get(f"http://127.0.0.1:{port}/users/1/tasks"))
+            while wire.connections == before:  # noqa: ASYNC110  (nobody waits for long)
+                await asyncio.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            response = await waiting
+            errors = process.communicate(timeout=DEADLINE)[1]
+        finally:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    error_of(response, 503)
+
+
+def test_a_client_that_never_finishes_does_not_keep_it(
+    start: Start, environment: dict[str, str]
+) -> None:
+    begun = (
+        b"POST /users/1/tasks HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    )
+    environment |= {"TASKCORE_OPERATION_TIMEOUT": "1"}
+    with served(start, ended_by=signal.SIGINT, within=8, **environment) as server:
+        silent = socket.create_connection(("127.0.0.1", server.port))
+        silent.sendall(begun)
+        assert answer(server.port, "/users/1/tasks") == []
+    silent.close()
+    assert server.code == 0
 
 
 def failure(start: Start, *words: str, **env: str) -> str:
