@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from taskcore.errors import DatabaseError, OutcomeUnknown, ValidationError
 from taskcore.ids import ID_ATTEMPTS, new_write_id
-from taskcore.models import ImportResult, Task, TaskImport, validate
+from taskcore.models import ImportResult, Task, TaskImport
+from taskcore.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self, TypedDict, TypeVar, cast
+from typing import Annotated, Any, Self, TypedDict, cast
 
-import pydantic
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -19,7 +18,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from taskcore.errors import ValidationError
 from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE, MAX_VERSION
 
 
@@ -225,94 +223,6 @@ class TaskChanges(TypedDict, total=False):
     title: str
     description: str | None
     completed: bool
-
-
-_CONSTRAINTS = {
-    "missing": ("required", "is required"),
-    "extra_forbidden": ("unknown_field", "is not a known field"),
-    "string_type": ("type", "must be a string"),
-    "string_unicode": ("unicode", "must not contain lone surrogates"),
-    "bool_type": ("type", "must be true or false"),
-    "int_type": ("type", "must be an integer"),
-    "int_parsing_size": ("type", "must be an integer"),
-    "greater_than_equal": ("min", "must be at least {ge}"),
-    "less_than_equal": ("max", "must be at most {le}"),
-    "datetime_type": ("type", "must be a time in ISO 8601 with an offset"),
-    "datetime_parsing": ("type", "must be a time in ISO 8601 with an offset"),
-    "datetime_from_date_parsing": ("type", "must be a time in ISO 8601 with an offset"),
-    "timezone_aware": ("type", "must be a time in ISO 8601 with an offset"),
-    "json_invalid": ("json", "is not well-formed JSON"),
-    "model_type": ("type", "must be an object"),
-    "model_attributes_type": ("type", "must be an object"),
-}
-
-_LIMITS = {"min": "min", "ge": "min", "max": "max", "le": "max"}
-
-_Input = TypeVar("_Input", bound=BaseModel)
-
-
-def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
-    """Make a model from untrusted data.
-
-    Args:
-        model: `TaskCreate`, `TaskUpdate` or `TaskImport`.
-        data: Usually a mapping; anything is accepted and judged.
-        where: What to call the whole in errors, such as ``body`` or ``tasks[3]``.
-
-    Raises:
-        ValidationError: Names the first field at fault, and the constraint.
-    """
-    try:
-        return model.model_validate(data)
-    except pydantic.ValidationError as exc:
-        raise explained(exc, where=where) from None
-
-
-def explained(exc: pydantic.ValidationError, *, where: str) -> ValidationError:
-    """Say what Pydantic found first, in the names of the field and the constraint."""
-    error = exc.errors(include_url=False)[0]
-    loc, value = error["loc"], error.get("input")
-    # An unknown field's name may be anything: show it in ASCII, and not all of it.
-    name = ascii(loc[0])[1:-1][:100] if loc else where
-    if loc and where.startswith("tasks["):
-        name = f"{where}.{name}"
-    context = error.get("ctx", {})
-    constraint, text = error["type"], error["msg"]
-    if constraint in _CONSTRAINTS:
-        constraint, text = _CONSTRAINTS[constraint]
-        text = text.format(**context)
-    if value is None and constraint == "type":
-        constraint, text = "not_null", "must not be null"
-    limits = {_LIMITS[key]: limit for key, limit in context.items() if key in _LIMITS}
-    return ValidationError(f"{name} {text}", field=name, constraint=constraint, limits=limits)
-
-
-def validate_integer(value: object, *, field: str, low: int, high: int) -> int:
-    """Check an id, a limit or a version.
-
-    Raises:
-        ValidationError: ``type``, ``min`` or ``max``, with the limit.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValidationError(f"{field} must be an integer", field=field, constraint="type")
-    if value < low:
-        raise ValidationError(
-            f"{field} must be at least {low}", field=field, constraint="min", limits={"min": low}
-        )
-    if value > high:
-        raise ValidationError(
-            f"{field} must be at most {high}", field=field, constraint="max", limits={"max": high}
-        )
-    return value
-
-
-def validate_id(value: object, *, field: str) -> int:
-    """Check a user id, a task id or a cursor: an integer from 1 to 2^53-1.
-
-    Raises:
-        ValidationError: ``type``, ``min`` or ``max``.
-    """
-    return validate_integer(value, field=field, low=1, high=MAX_ID)
 
 
 TASK_COLUMNS = "id, user_id, title, description, completed, version, created_at, updated_at"

@@ -16,7 +16,8 @@ import pydantic
 
 from taskcore.errors import ValidationError
 from taskcore.limits import MAX_JSON
-from taskcore.models import Task, TaskImport, explained, validate
+from taskcore.models import Task, TaskImport
+from taskcore.validation import explained, validate
 
 COLUMNS = tuple(Task.model_fields)
 """The columns of a CSV file."""

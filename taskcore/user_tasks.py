@@ -26,10 +26,8 @@ from taskcore.models import (
     TaskPage,
     TaskUpdate,
     tasks_from_rows,
-    validate,
-    validate_id,
-    validate_integer,
 )
+from taskcore.validation import validate, validate_id, validate_integer
 
 _CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"  # noqa: S608
 _CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3)"  # noqa: S608

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from taskcore.database import Database
 from taskcore.errors import UserNotFound
 from taskcore.limits import DEFAULT_PAGE, MAX_PAGE
-from taskcore.models import User, UserDetail, UserPage, validate_id, validate_integer
+from taskcore.models import User, UserDetail, UserPage
+from taskcore.validation import validate_id, validate_integer
 
 _GET = "SELECT id, created_at, updated_at, task_count, open_count FROM taskcore.user_get_v1($1)"
 _LIST = "SELECT id, created_at, updated_at FROM taskcore.user_list_v1($1, $2)"

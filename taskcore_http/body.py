@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from taskcore import ValidationError
 from taskcore.limits import MAX_JSON
-from taskcore.models import validate
+from taskcore.validation import validate
 from taskcore_http.errors import RequestRefused
 
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 
 from taskcore import ValidationError
 from taskcore.limits import MAX_ID, MAX_PAGE
-from taskcore.models import validate_integer
+from taskcore.validation import validate_integer
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 

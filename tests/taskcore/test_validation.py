@@ -9,9 +9,10 @@ import pytest
 
 from taskcore import TaskStore, ValidationError
 from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_PAGE, MAX_TITLE, MAX_VERSION
-from taskcore.models import TaskCreate, validate
+from taskcore.models import TaskCreate
 from taskcore.url import connect_arguments
 from taskcore.user_tasks import UserTasks
+from taskcore.validation import validate
 from tests.databases import Database
 
 EMOJI = "\U0001f600"
