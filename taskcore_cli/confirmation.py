@@ -5,6 +5,7 @@ import sys
 import typer
 
 from taskcore_cli.commands import FAILED, WrongUsage, say
+from taskcore_cli.interruption import Interrupted, wait_for_input
 
 
 def require_terminal(*, yes: bool) -> None:
@@ -17,6 +18,10 @@ def confirm(question: str) -> None:
     """Ask on standard error, so that standard output has only data; exit unless yes."""
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
+    try:
+        wait_for_input(sys.stdin)
+    except Interrupted as exc:
+        raise KeyboardInterrupt from exc
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         say("Nothing was deleted.")
         raise typer.Exit(FAILED)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from taskcore_cli.commands import FAILED, say
+from taskcore_cli.interruption import run
 from taskcore_cli.options import Json
 from taskcore_cli.render import print_json
 from taskcore_cli.session import embedded, session_of
@@ -27,12 +28,10 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
     Give it the URL that the application will use: its role is judged too. Nothing is changed.
     Exits with 1 on a failure; a warning alone is no failure.
     """
-    import asyncio
-
     from taskcore.doctor import diagnose
 
     with _url(session_of(context).settings()) as url:
-        checks = asyncio.run(diagnose(url))
+        checks = run(diagnose(url))
     if json:
         print_json(
             [

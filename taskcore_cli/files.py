@@ -3,26 +3,21 @@
 import io
 import os
 import shutil
-import signal
 import stat
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from taskcore_cli.commands import Failed
+from taskcore_cli.interruption import wait_for_input
 from taskcore_cli.visible import visible
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 Write = Callable[[bytes], object]
-
-
-class Interrupted(Exception):
-    """Ctrl-C, while waiting for input."""
 
 
 @contextmanager
@@ -35,20 +30,21 @@ def opened_for_reading(path: Path, *, twice: bool) -> Iterator[BinaryIO]:
 
     Raises:
         Failed: It cannot be read.
+        Interrupted: Ctrl-C, while it is copied; and from reads of the file.
     """
     with ExitStack() as stack:
         try:
             file = sys.stdin.buffer if _is_dash(path) else stack.enter_context(path.open("rb"))
-            if size_of(file) is None and twice:
-                # Loaded on use: --help needs none.
-                import tempfile  # noqa: PLC0415
-
-                copy = stack.enter_context(tempfile.TemporaryFile())
-                shutil.copyfileobj(file, copy)
-                copy.seek(0)
-                file = copy
-            elif size_of(file) is None:
+            if size_of(file) is None:
                 file = cast("BinaryIO", io.BufferedReader(_Stream(file)))
+                if twice:
+                    # Loaded on use: --help needs none.
+                    import tempfile  # noqa: PLC0415
+
+                    copy = stack.enter_context(tempfile.TemporaryFile())
+                    shutil.copyfileobj(file, copy)
+                    copy.seek(0)
+                    file = copy
         except OSError as exc:
             raise unreadable(path, exc) from exc
         yield file
@@ -106,26 +102,18 @@ def size_of(file: BinaryIO) -> int | None:
 
 
 class _Stream(io.RawIOBase):
-    """A pipe or a terminal. On an event loop Ctrl-C would be noted, and the read go on."""
+    """A pipe or a terminal, whose reads Ctrl-C ends, also on an event loop."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = cast("io.BufferedReader", file)
+        # What it has read ahead would not be waited for; nobody has read yet.
+        self._file = cast("io.RawIOBase", getattr(file, "raw", file))
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        if threading.current_thread() is not threading.main_thread():
-            return self._file.readinto1(buffer)
-        before = signal.signal(signal.SIGINT, _interrupt)
-        try:
-            return self._file.readinto1(buffer)
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise Interrupted
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        wait_for_input(self._file)
+        return self._file.readinto(buffer)
 
 
 def _is_dash(path: Path) -> bool:

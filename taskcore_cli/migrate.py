@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskcore_cli.commands import FAILED, say
+from taskcore_cli.interruption import run
 from taskcore_cli.options import Json, exclusive
 from taskcore_cli.render import print_json
 from taskcore_cli.session import embedded, session_of
@@ -40,17 +41,15 @@ def migrate(
     Needs the URL of the database's owner: TASKCORE_DIRECT_URL if set, else the database URL. The
     embedded server migrates itself whenever it starts.
     """
-    import asyncio
-
     from taskcore import migrate as migrations
 
     exclusive(status=status, rotate_password=rotate_password)
     with _urls(session_of(context).settings()) as (url, application_host_url):
         if status:
-            _print_status(asyncio.run(migrations.read_status(url)), as_json=json)
+            _print_status(run(migrations.read_status(url)), as_json=json)
         else:
             _print_migration(
-                asyncio.run(
+                run(
                     migrations.migrate(
                         url,
                         application_host_url=application_host_url,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from taskcore_cli.commands import FAILED, say
+from taskcore_cli.interruption import run
 from taskcore_cli.session import embedded, session_of
 from taskcore_cli.visible import visible
 
@@ -104,8 +105,6 @@ def _data(settings: "Settings") -> Iterator[str]:
 
     The embedded server is held here too, so that it outlives a worker.
     """
-    import asyncio
-
     from taskcore.url import connect_arguments
 
     if settings.database_url is None:
@@ -113,7 +112,7 @@ def _data(settings: "Settings") -> Iterator[str]:
             yield f"{server.home} (embedded server)"
         return
     arguments = connect_arguments(settings.database_url.get_secret_value())
-    asyncio.run(_reach(settings))
+    run(_reach(settings))
     yield f"database {arguments.get('database', '-')} on {arguments.get('host', 'this machine')}"
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from taskcore_cli.interruption import run, runner
+
 # Loaded on use, so that --help and a mistyped command answer at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
@@ -117,25 +119,21 @@ def _unwarned() -> Iterator[None]:
 @contextmanager
 def embedded(settings: "Settings") -> Iterator["EmbeddedServer"]:
     """Use the embedded server; it is migrated."""
-    import asyncio
-
     from taskcore.embedded import EmbeddedServer
 
     server = EmbeddedServer(settings.home)
-    asyncio.run(server.start())
+    run(server.start())
     try:
         yield server
     finally:
-        asyncio.run(server.stop())
+        run(server.stop())
 
 
 @contextmanager
 def _opened(store: "TaskStore") -> Iterator[OpenStore]:
-    import asyncio
-
-    with asyncio.Runner() as runner:
-        runner.run(store.open())
+    with runner() as one:
+        one.run(store.open())
         try:
-            yield OpenStore(runner, store)
+            yield OpenStore(one, store)
         finally:
-            runner.run(store.close())
+            one.run(store.close())

@@ -10,13 +10,13 @@ import typer
 
 from taskcore_cli.commands import FAILED, INTERRUPTED, Failed, say
 from taskcore_cli.files import (
-    Interrupted,
     Write,
     opened_for_reading,
     opened_for_writing,
     size_of,
     unreadable,
 )
+from taskcore_cli.interruption import Interrupted
 from taskcore_cli.options import Json, User, exclusive
 from taskcore_cli.progress import Show, progress
 from taskcore_cli.render import print_json

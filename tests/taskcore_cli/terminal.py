@@ -5,15 +5,14 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
-import psutil
-
 # Ctrl-C is sent to the processes whose terminal controls them.
-_PROGRAM = """
+_CONTROLLED = """
 import fcntl, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
+_TASKCTL = """
 from taskcore_cli.__main__ import main
 main()
 """
@@ -22,23 +21,27 @@ Terminal = Callable[..., tuple[int, str]]
 
 
 def at_terminal(
-    *words: str, until: str = "", answer: str = "", env: dict[str, str]
+    *words: str,
+    until: str = "",
+    answer: str = "",
+    env: dict[str, str],
+    program: str = _TASKCTL,
 ) -> tuple[int, str]:
-    """Run ``taskctl`` at a terminal of its own.
+    """Run a program at a terminal of its own.
 
     Args:
         words: Its arguments.
-        until: What it has to show before it reads the answer; without it the answer is
-            typed ahead.
+        until: What it has to show before the answer is typed.
         answer: What is typed.
         env: Added to the environment.
+        program: Python's; ``taskctl`` if not given.
 
     Returns:
         The exit code, and all that was shown.
     """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *words],
+        [sys.executable, "-c", _CONTROLLED + program, *words],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -52,8 +55,6 @@ def at_terminal(
         with contextlib.suppress(OSError):
             while True:
                 if answer and until.encode() in shown:
-                    if until:
-                        _until_it_sleeps(process.pid)
                     os.write(ours, answer.encode())
                     answer = ""
                 if not (part := os.read(ours, 4096)):
@@ -63,13 +64,3 @@ def at_terminal(
         # It is told that the terminal is gone.
         os.close(ours)
     return process.wait(), shown.decode().replace("\r\n", "\n")
-
-
-def _until_it_sleeps(pid: int) -> None:
-    """Wait until a process waits for what is typed.
-
-    Python runs its signal handlers between bytecodes and when a call is interrupted:
-    Ctrl-C in the moment between the last bytecode and the call has to wait for a line.
-    """
-    while psutil.Process(pid).status() != psutil.STATUS_SLEEPING:
-        time.sleep(0.001)

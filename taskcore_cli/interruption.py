@@ -1,0 +1,110 @@
+"""Ctrl-C, at whatever moment it comes.
+
+Python runs the handler of a signal between two bytecodes, or when the signal interrupts
+a system call. One that comes in the moment between is noted, and the call begins all the
+same. So whatever waits here waits for a socket too, into which a signal writes
+(https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
+"""
+
+import select
+import signal
+import socket
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    import asyncio
+
+    from _typeshed import HasFileno
+
+_Result = TypeVar("_Result")
+
+
+class Interrupted(Exception):
+    """Ctrl-C, while waiting for input."""
+
+
+@contextmanager
+def runner() -> Iterator["asyncio.Runner"]:
+    """Make an ``asyncio.Runner``: Ctrl-C cancels what it runs, which ends in KeyboardInterrupt."""
+    import asyncio
+
+    with asyncio.Runner() as runner, _signals() as signals:
+        loop = runner.get_loop()
+        loop.add_reader(signals, signals.recv, 4096)
+        try:
+            yield runner
+        finally:
+            loop.remove_reader(signals)
+
+
+def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run one coroutine, as ``asyncio.run`` does."""
+    with runner() as one:
+        return one.run(coroutine)
+
+
+def wait_for_input(file: "HasFileno") -> None:
+    """Return when a file has something to read, or has ended.
+
+    Raises:
+        Interrupted: Ctrl-C; also one that an event loop has noted and not acted on yet.
+    """
+    if _is_ready(file) or threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        if _is_being_cancelled():
+            raise Interrupted
+        with _signals() as signals:
+            awaited: list[HasFileno] = [file, signals]
+            while file not in select.select(awaited, [], [])[0]:
+                signals.recv(4096)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Make a socket that is readable once a signal has come; in the main thread only."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        if threading.current_thread() is not threading.main_thread():
+            yield ours
+            return
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ours
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+def _is_ready(file: "HasFileno") -> bool:
+    try:
+        return bool(select.select([file], [], [], 0)[0])
+    except (OSError, ValueError):
+        # It is no file of the operating system, or it is closed.
+        return True
+
+
+def _is_being_cancelled() -> bool:
+    import asyncio
+
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise Interrupted
