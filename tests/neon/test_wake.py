@@ -1,16 +1,15 @@
 """Compute that sleeps: the first request wakes it, and nobody else does."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import httpx2
 import pytest
 import trustme
 
-from taskcore import Settings, TaskStore, Unavailable
+from taskcore import Settings, Task, TaskStore, Unavailable
 from taskcore.url import connect_arguments
 from taskcore_http import create_app
 from tests.clusters import Cluster
@@ -25,14 +24,21 @@ async def store(neon: Neon) -> AsyncIterator[TaskStore]:
         yield store
 
 
-@contextlib.contextmanager
-def woken_once(neon: Neon) -> Iterator[None]:
-    """Demand that what is done takes the time of waking up, and at most a second more."""
-    before, began = len(neon.wakes), time.monotonic()
-    yield
-    took = time.monotonic() - began
-    assert len(neon.wakes) == before + 1
-    assert took <= neon.wakes[-1] + 1
+async def woken_by(neon: Neon, call: Callable[[], Awaitable[object]]) -> None:
+    """Suspend the compute, and demand that a call wakes it once and succeeds.
+
+    It may take a second more than waking up: once in three times, as a busy machine is
+    no fault of the library's, which would show each time.
+    """
+    for _ in range(3):
+        await neon.suspend()
+        before, began = len(neon.wakes), time.monotonic()
+        await call()
+        took = time.monotonic() - began
+        assert len(neon.wakes) == before + 1
+        if took <= neon.wakes[-1] + 1:
+            return
+    raise AssertionError(f"it took {took:.1f} s, where the compute takes {neon.wakes[-1]:.1f}")
 
 
 @pytest.mark.usefixtures("trusted")
@@ -46,18 +52,22 @@ async def test_the_first_call_after_a_suspend_succeeds(
         tasks = store.for_user(1)
         task = await tasks.create("before")
 
-        await neon.suspend()
-        with woken_once(neon):
+        async def get() -> None:
             assert await tasks.get(task.id) == task
 
-        await neon.suspend()
-        with woken_once(neon):
-            assert (await tasks.update(task.id, completed=True)).version == 2
+        async def update() -> None:
+            changed = await tasks.update(task.id, title=f"title {len(versions)}")
+            versions.append(changed.version)
 
-        await neon.suspend()
-        with woken_once(neon):
-            await asyncio.gather(*(tasks.create(f"task {n}") for n in range(30)))
-        assert len((await tasks.list()).items) == 31
+        async def create_30() -> None:
+            created.update(await asyncio.gather(*(tasks.create(f"task {n}") for n in range(30))))
+
+        versions, created = list[int](), set[Task]()
+        await woken_by(neon, get)
+        await woken_by(neon, update)
+        assert versions == list(range(2, 2 + len(versions)))
+        await woken_by(neon, create_30)
+        assert created <= {task async for task in tasks.iterate()}
 
 
 async def test_a_cancelling_that_comes_late_meets_nobody(neon: Neon, cluster: Cluster) -> None:
@@ -89,19 +99,19 @@ async def test_the_first_request_after_a_suspend_succeeds(neon: Neon, store: Tas
     async with client_of(create_app(store=store)) as client:
         await client.post("/users/1/tasks", json={"title": "before"})
 
-        await neon.suspend()
-        with woken_once(neon):
+        async def ask() -> None:
             answer = await client.get("/users/1/tasks")
+            assert [task["title"] for task in answer.json()] == ["before"]
 
-    assert [task["title"] for task in answer.json()] == ["before"]
+        await woken_by(neon, ask)
 
 
 async def test_a_store_opens_on_a_suspended_compute(neon: Neon) -> None:
-    await neon.suspend()
-
-    with woken_once(neon):
+    async def open_and_list() -> None:
         async with TaskStore(neon.url("taskcore_app", "taskcore")) as store:
             assert (await store.for_user(1).list()).items == ()
+
+    await woken_by(neon, open_and_list)
 
 
 @pytest.mark.parametrize(
