@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from taskcore import OutcomeUnknown, Settings, StoreNotOpen, TaskStore, Unavailable
+from taskcore import OutcomeUnknown, Settings, StoreNotOpen, Task, TaskStore, Unavailable
 from taskcore.url import connect_arguments
 from taskcore_http import create_app
 from tests.databases import Database
@@ -139,17 +139,24 @@ async def test_calls_that_are_cancelled_as_the_driver_gives_up_leave_no_trace(
     assert "never retrieved" not in caplog.text
 
 
+async def lost_and_not_repeated(wire: Wire, store: TaskStore) -> asyncio.Future[Task]:
+    """Return a write whose answer is lost; it needs a connection, which waits for `release`."""
+    await store.for_user(1).create("before")
+    wire.lose_answers(1)
+    wire.hold()
+    call = asyncio.ensure_future(store.for_user(1).create("lost"))
+    await wire.lost.wait()
+    await asyncio.sleep(0.01)
+    return call
+
+
 async def test_a_write_whose_store_was_closed_by_force_is_unknown(wire: Wire) -> None:
-    settings = Settings(retry_wait_initial=0.5, retry_wait_max=0.5)
-    async with TaskStore(wire.url, settings=settings) as store:
-        await store.for_user(1).create("before")
-        wire.lose_answers(1)
-        call = asyncio.ensure_future(store.for_user(1).create("lost"))
-        await wire.lost.wait()
-        await asyncio.sleep(0.01)
+    async with TaskStore(wire.url) as store:
+        call = await lost_and_not_repeated(wire, store)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
                 await store.close()
+        wire.release()
 
         with pytest.raises(OutcomeUnknown):
             await call
@@ -160,18 +167,14 @@ async def test_a_write_whose_store_was_closed_by_force_is_unknown(wire: Wire) ->
 async def test_a_call_that_outlives_a_forced_closing_does_not_hold_up_the_next_one(
     wire: Wire,
 ) -> None:
-    settings = Settings(retry_wait_initial=0.5, retry_wait_max=0.5)
-    store = await TaskStore(wire.url, settings=settings).open()
-    await store.for_user(1).create("before")
-    wire.lose_answers(1)
-    call = asyncio.ensure_future(store.for_user(1).create("lost"))
-    await wire.lost.wait()
-    await asyncio.sleep(0.01)
+    store = await TaskStore(wire.url).open()
+    call = await lost_and_not_repeated(wire, store)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await store.close()
-    await store.open()
+    await store.open(connect=False)
     assert not call.done()
+    wire.release()
     await asyncio.gather(call, return_exceptions=True)
     await store.for_user(1).list()
 
