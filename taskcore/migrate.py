@@ -42,11 +42,13 @@ class MigrationStatus:
         revision: Alembic's revision of the tables; None: never migrated.
         head: The revision this release needs.
         differences: What the catalogs say otherwise than this release, a line each.
+        schema_exists: Whether the database has a schema ``taskcore`` at all.
     """
 
     revision: str | None
     head: str
     differences: tuple[str, ...]
+    schema_exists: bool = True
 
     @property
     def current(self) -> bool:
@@ -190,7 +192,8 @@ async def _compared(connection: asyncpg.Connection, found: catalog.Catalog) -> M
         async with catalog.rolled_back(connection):
             await connection.execute("SET LOCAL ROLE taskcore_owner")
             revision = await connection.fetchval("SELECT version_num FROM taskcore.alembic_version")
-    return MigrationStatus(revision, HEAD, catalog.differences(found))
+    exists = "privileges of schema taskcore" in found
+    return MigrationStatus(revision, HEAD, catalog.differences(found), exists)
 
 
 async def _refuse_unsuitable(connection: asyncpg.Connection) -> None:

@@ -31,7 +31,8 @@ def migrate(
         bool,
         typer.Option(
             "--rotate-password",
-            help="Give the application's role a new password and print its URL.",
+            help="Give the application's role, which all databases of the cluster share, a new "
+            "password and print its URL.",
         ),
     ] = False,
     json: Json = False,
@@ -86,11 +87,11 @@ def _print_status(status: "MigrationStatus", *, as_json: bool) -> None:
         )
     else:
         typer.echo(f"revision  {status.revision or '-'}\nhead      {status.head}")
-        # Of a database without any all objects differ, which tells nobody anything.
-        for difference in status.differences if status.revision else ():
+        # Without the schema all objects differ, which tells nobody anything.
+        for difference in status.differences if status.schema_exists else ():
             typer.echo(visible(difference))
     if not status.current:
-        state = "is not at this release" if status.revision else "has no taskcore schema"
+        state = "is not at this release" if status.schema_exists else "has no taskcore schema"
         say(f"The database {state}: run `taskctl migrate`.")
         raise typer.Exit(FAILED)
 
@@ -113,6 +114,12 @@ def _print_migration(migration: "Migration", *, as_json: bool) -> None:
     else:
         typer.echo(f"Migrated the database from {before.revision or 'nothing'} to {before.head}.")
     if migration.application_url is None:
+        if before.revision is None:
+            say(
+                "The role taskcore_app was there already, as roles belong to the cluster: its URL "
+                "is that of another database, with this one's name. --rotate-password makes a new "
+                "password, for all of them."
+            )
         return
     say("The application's URL, with its new password, is shown only now: keep it.")
     if not as_json:

@@ -124,15 +124,17 @@ async def _reach(settings: "Settings") -> None:
 
 
 def _reachable(host: str) -> str:
-    if host in {"", "0.0.0.0", "::"}:  # noqa: S104  (compared, not bound)
-        return "127.0.0.1"
+    # Not the same: the one for IPv6 takes no IPv4.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (not bound)
     return f"[{host}]" if ":" in host else host
 
 
 def _pass_on(settings: "Settings") -> None:
     """Put the settings into the environment: the application and its workers read it there."""
-    for name in ("DATABASE_URL", "TASKCORE_DATABASE_URL", "TASKCORE_DIRECT_URL"):
-        os.environ.pop(name, None)
+    urls = {"DATABASE_URL", "TASKCORE_DATABASE_URL", "TASKCORE_DIRECT_URL"}
+    # Settings do not mind the case of a name.
+    for name in [name for name in os.environ if name.upper() in urls]:
+        del os.environ[name]
     for name in settings.model_fields_set:
         value: Any = getattr(settings, name)
         if hasattr(value, "get_secret_value"):
@@ -144,8 +146,8 @@ def _pass_on(settings: "Settings") -> None:
 def _grace(settings: "Settings") -> int:
     """Return the seconds from Ctrl-C until what is under way is cut off.
 
-    Whatever waits for the database is answered by then; a client that never finishes
-    does not keep the server from stopping.
+    What waits for the database in that moment is answered by then; a client that never
+    finishes does not keep the server from stopping.
     """
     return math.ceil(settings.operation_timeout + 1)
 

@@ -38,7 +38,9 @@ def test_a_bare_database_is_migrated_once_and_then_left_alone(migrate: Migrate) 
     status = migrate("--status", "--json")
     assert status.exit_code == 1
     assert json.loads(status.stdout)["revision"] is None
-    assert migrate().stdout == f"Migrated the database from nothing to {HEAD}.\n"
+    first = migrate()
+    assert first.stdout == f"Migrated the database from nothing to {HEAD}.\n"
+    assert first.stderr.startswith("The role taskcore_app was there already")
     again = migrate()
     assert (again.exit_code, again.stderr) == (0, "")
     assert again.stdout == f"The database is at revision {HEAD} already: nothing to migrate.\n"
@@ -60,9 +62,16 @@ def test_status_changes_nothing(migrate: Migrate) -> None:
         assert status.stderr == "The database has no taskcore schema: run `taskctl migrate`.\n"
 
 
-def test_status_names_the_differences(migrate: Migrate, bare: Database) -> None:
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_status_names_the_differences(
+    migrate: Migrate,
+    bare: Database,
+    forgotten: bool,  # noqa: FBT001
+) -> None:
     migrate()
     asyncio.run(execute(bare.owner_url, "DROP FUNCTION taskcore.task_get_v1"))
+    if forgotten:
+        asyncio.run(execute(bare.owner_url, "DROP TABLE taskcore.alembic_version"))
     status = migrate("--status")
     assert status.exit_code == 1
     assert re.search("\nfunction .*task_get_v1.*: is 'missing', should be ", status.stdout)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -14,6 +15,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from taskcore import Settings
+from taskcore.settings import load_settings
+from taskcore_cli.serve import _grace, _pass_on, _reachable
+from taskcore_cli.session import Session
 from tests.databases import Database
 from tests.ports import free_port
 from tests.taskcore_cli.conftest import Start
@@ -114,7 +119,7 @@ async def test_what_waits_for_the_database_is_answered_before_it_ends(
 ) -> None:
     # FR-015
     port = free_port()
-    async with Wire(shared.url) as wire, httpx2.AsyncClient() as client:
+    async with Wire(shared.url) as wire, httpx2.AsyncClient(timeout=DEADLINE) as client:
         env = {"TASKCORE_DATABASE_URL": wire.url, "TASKCORE_OPERATION_TIMEOUT": "2"}
         process = start("serve", "--port", str(port), **env)
         try:
@@ -127,13 +132,18 @@ async def test_what_waits_for_the_database_is_answered_before_it_ends(
                 await asyncio.sleep(0.01)
             process.send_signal(signal.SIGINT)
             response = await waiting
-            errors = process.communicate(timeout=DEADLINE)[1]
+            _, errors = await asyncio.to_thread(process.communicate, timeout=DEADLINE)
         finally:
             process.kill()
             process.communicate()
     assert process.returncode == 0
     assert "Traceback" not in errors
     error_of(response, 503)
+
+
+def test_the_grace_is_the_longest_that_a_call_takes() -> None:
+    assert _grace(Settings(operation_timeout=20)) == 21
+    assert _grace(Settings(operation_timeout=0.1)) == 2
 
 
 def test_a_client_that_never_finishes_does_not_keep_it(
@@ -150,6 +160,25 @@ def test_a_client_that_never_finishes_does_not_keep_it(
         assert answer(server.port, "/users/1/tasks") == []
     silent.close()
     assert server.code == 0
+
+
+def test_an_url_in_small_letters_does_not_take_the_place_of_the_embedded_server(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """The settings are passed on by the environment."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ["database_url"] = "postgresql://role@127.0.0.1:1/nowhere"  # noqa: SIM112
+    settings = Session(home=home).settings()
+    _pass_on(settings)
+    assert load_settings() == settings
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("a.example", "a.example")],  # noqa: S104
+)
+def test_the_address_shown_is_one_that_answers(host: str, shown: str) -> None:
+    assert _reachable(host) == shown
 
 
 def failure(start: Start, *words: str, **env: str) -> str:
