@@ -61,7 +61,7 @@ class TaskNotFound(NotFound):
 
 
 class UserNotFound(NotFound):
-    """There is no user with this id."""
+    """There is no user with this id, or whoever asks is another user."""
 
 
 class VersionConflict(TaskcoreError):

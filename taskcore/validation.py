@@ -1,5 +1,6 @@
 """What an input breaks, in the names of its field and of the constraint."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import pydantic
@@ -15,6 +16,7 @@ _CONSTRAINTS = {
     "string_unicode": ("unicode", "must not contain lone surrogates"),
     "bool_type": ("type", "must be true or false"),
     "int_type": ("type", "must be an integer"),
+    "int_parsing": ("type", "must be an integer"),
     "int_parsing_size": ("type", "must be an integer"),
     "greater_than_equal": ("min", "must be at least {ge}"),
     "less_than_equal": ("max", "must be at most {le}"),
@@ -51,7 +53,11 @@ def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
 
 def explained(exc: pydantic.ValidationError, *, where: str) -> ValidationError:
     """Say what Pydantic found first, in the names of the field and the constraint."""
-    error = exc.errors(include_url=False)[0]
+    return explained_error(exc.errors(include_url=False)[0], where=where)
+
+
+def explained_error(error: Mapping[str, Any], *, where: str) -> ValidationError:
+    """Say one of Pydantic's errors in the names of the field and the constraint."""
     loc, value = error["loc"], error.get("input")
     # An unknown field's name may be anything: show it in ASCII, and not all of it.
     name = ascii(loc[0])[1:-1][:100] if loc else where

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from taskcore import TaskStore, Unavailable, __version__
+from taskcore import ConfigurationError, TaskStore, Unavailable, __version__
 from taskcore_http.errors import error_response, response_for
 from taskcore_http.health import create_health_router
 from taskcore_http.identity import Identity
@@ -21,7 +21,8 @@ logger = logging.getLogger("taskcore.http")
 
 _DESCRIPTION = """\
 Tasks of many users, kept apart by the database itself.
-
+"""
+_TRUSTING = """
 **In this release the caller is trusted to name the user**: whoever can reach this
 API can name any user in the path. Serve it to trusted callers only.
 """
@@ -45,8 +46,11 @@ def create_app(
         identity: As for `create_router`.
 
     Raises:
-        ConfigurationError: The URL or a setting cannot be used.
+        ConfigurationError: The URL or a setting cannot be used, or both a URL and a
+            store are given.
     """
+    if database_url is not None and store is not None:
+        raise ConfigurationError("give create_app a database_url or a store, not both")
     tasks = store or TaskStore(database_url)
 
     @asynccontextmanager
@@ -67,7 +71,7 @@ def create_app(
     app = FastAPI(
         title="taskcore",
         version=__version__,
-        description=_DESCRIPTION,
+        description=_DESCRIPTION + (_TRUSTING if identity is None else ""),
         lifespan=lifespan,
         # A second spelling of a path is no path of ours: 404, not 307.
         redirect_slashes=False,
@@ -98,9 +102,9 @@ def app_from_environment() -> FastAPI:
     return app
 
 
-async def _http_error(_request: Request, exc: Exception) -> Response:
+async def _http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
-    if exc.status_code == 404 and exc.detail == "Not Found":
+    if exc.status_code == 404 and "endpoint" not in request.scope:
         return error_response(404, "no such path")
     return response_for(exc)
 

@@ -12,6 +12,9 @@ from taskcore.limits import MAX_JSON
 from taskcore.validation import validate
 from taskcore_http.errors import RequestRefused
 
+# The server reads so much of a refused body, and keeps nothing of it.
+_DISCARDED = 16 * 1024 * 1024
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -19,12 +22,19 @@ async def json_body(request: Request, model: type[_Model]) -> _Model:
     """Read a model from the request's body.
 
     Raises:
-        RequestRefused: 415 if it is not JSON, 413 as soon as it is too long.
+        RequestRefused: 415 if it is not JSON as it stands, 413 as soon as it is too long.
         ValidationError: Names the field and the constraint.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise RequestRefused(415, "the body must be JSON: send Content-Type: application/json")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        # RFC 9110, section 15.5.16.
+        raise RequestRefused(
+            415,
+            "the body must not be compressed: send no Content-Encoding",
+            {"Accept-Encoding": "identity"},
+        )
     try:
         # Not json.loads(bytes): it would guess other encodings (RFC 8259, section 8.1).
         data = json.loads((await _read(request)).decode())
@@ -43,11 +53,25 @@ def body_schema(model: type[BaseModel], example: dict[str, Any]) -> dict[str, An
 
 
 async def _read(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    # Twenty digits are beyond every limit already.
+    declared = int(length[:20]) if length.isdecimal() else 0
+    # Who asks whether to send it may send nothing now: the connection is of no use.
+    asks = "expect" in request.headers
+    if declared > MAX_JSON and (declared <= _DISCARDED or asks):
+        # Many clients send all before they read: closed in the middle, they would see no answer.
+        raise _too_long(close=asks)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_JSON:
-            raise RequestRefused(
-                413, f"the body must have at most {MAX_JSON} bytes", {"Connection": "close"}
-            )
+            raise _too_long(close=True)
     return bytes(body)
+
+
+def _too_long(*, close: bool) -> RequestRefused:
+    return RequestRefused(
+        413,
+        f"the body must have at most {MAX_JSON} bytes",
+        {"Connection": "close"} if close else None,
+    )

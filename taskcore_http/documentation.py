@@ -30,7 +30,7 @@ _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
         },
     ),
     404: (
-        "The user has no such task; it may be another user's, which is not told.",
+        "The user has no such task; it, or the path, may be another user's, which is not told.",
         {"code": "NOT_FOUND", "message": "task not found"},
     ),
     413: (

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from taskcore import NotFound, OutcomeUnknown, Unavailable, ValidationError
+from taskcore.validation import explained_error
 
 logger = logging.getLogger("taskcore.http")
 
@@ -128,9 +129,26 @@ def response_for(exc: Exception) -> Response:
             logger.warning("503: %s", exc)
             return error_response(503, str(exc))
         case HTTPException():
-            return error_response(exc.status_code, exc.detail, headers=dict(exc.headers or {}))
+            return _of_http_exception(exc)
     logger.error("500: %s", type(exc).__name__, exc_info=exc)
     return error_response(500, "internal error")
+
+
+def _of_http_exception(exc: HTTPException) -> Response:
+    """Answer what an identity has raised, whose detail may be anything (FastAPI's)."""
+    status, headers, detail = exc.status_code, dict(exc.headers or {}), exc.detail
+    if status < 200 or status in (204, 304):
+        return Response(status_code=status, headers=headers)
+    if isinstance(detail, str):
+        return error_response(status, detail, headers=headers)
+    details = detail if isinstance(detail, dict) else {"detail": detail}
+    return error_response(status, _phrase(status), details=details, headers=headers)
+
+
+def _phrase(status: int) -> str:
+    with suppress(ValueError):
+        return HTTPStatus(status).phrase
+    return "refused"
 
 
 def _first_error(exc: RequestValidationError) -> ValidationError:
@@ -139,5 +157,4 @@ def _first_error(exc: RequestValidationError) -> ValidationError:
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, ValidationError):
         return raised
-    field = str(error["loc"][-1])
-    return ValidationError(f"{field}: {error['msg']}", field=field, constraint="type")
+    return explained_error(error | {"loc": error["loc"][-1:]}, where="request")

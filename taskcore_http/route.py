@@ -39,8 +39,10 @@ class TaskRoute(APIRoute):
         return answer
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a wrong method, naming all that the path serves."""
-        if self.methods and scope["method"] not in self.methods:
+        """Answer a second spelling of the path, and a wrong method, naming all it serves."""
+        if self._is_misspelt(scope):
+            await error_response(404, "no such path")(scope, receive, send)
+        elif self.methods and scope["method"] not in self.methods:
             response = error_response(
                 405,
                 f"{scope['method']} is not allowed here",
@@ -49,6 +51,11 @@ class TaskRoute(APIRoute):
             await response(scope, receive, send)
         else:
             await super().handle(scope, receive, send)
+
+    def _is_misspelt(self, scope: Scope) -> bool:
+        # Starlette's patterns end in "$", which matches before a line feed too.
+        path: str = scope["path"]
+        return path.endswith("\n") and not self.path.endswith("}")
 
 
 class DirectRoute(TaskRoute):
@@ -67,7 +74,8 @@ class DirectRoute(TaskRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the endpoint."""
         ours = self.application is not None and scope.get("app") is self.application
-        if ours and self.methods and scope["method"] in self.methods:
+        served = self.methods and scope["method"] in self.methods
+        if ours and served and not self._is_misspelt(scope):
             response = await answered(self.endpoint, Request(scope, receive, send))
             await response(scope, receive, send)
         else:

@@ -64,13 +64,15 @@ def task_router(
     else:
         # That declares the path's user, and what the identity reads.
         tasks_of, asked, in_path = identified, [Depends(identifier(identity))], []
+    # With an identity any path may be another user's.
+    foreign = [404] if identity is not None else []
     router = APIRouter(route_class=route_class, tags=["tasks"], dependencies=asked)
 
     @router.get(
         "/users/{user_id}/tasks",
         operation_id="list_tasks",
         response_model=list[Task],
-        responses=listed() | errors(400, 500, 503),
+        responses=listed() | errors(400, *foreign, 500, 503),
         openapi_extra=takes(*in_path, LIMIT, AFTER, COMPLETED),
     )
     async def list_tasks(request: Request) -> Response:
@@ -91,7 +93,7 @@ def task_router(
         status_code=201,
         response_model=Task,
         responses=succeeded(201, "The task; `Location` is its path.", location=True)
-        | errors(400, 413, 415, 500, 503),
+        | errors(400, *foreign, 413, 415, 500, 503),
         openapi_extra=takes(*in_path) | body_schema(TaskCreate, NEW_TASK),
     )
     async def create_task(request: Request) -> Response:
@@ -151,8 +153,12 @@ def task_router(
 
 
 def _path(request: Request) -> str:
-    """Return the request's path as a URI has it (RFC 3986, section 3.3)."""
-    return quote(request.scope["path"], safe="/:@!$&'()*+,;=~")
+    """Return the request's path as the client's URI has it (RFC 3986, section 3.3)."""
+    path, root_path = request.scope["path"], request.scope.get("root_path", "")
+    if not path.startswith(f"{root_path}/"):
+        # A proxy took it off: https://fastapi.tiangolo.com/advanced/behind-a-proxy/
+        path = f"{root_path}{path}"
+    return quote(path, safe="/:@!$&'()*+,;=~")
 
 
 def _query_after(request: Request, cursor: int) -> str:

@@ -1,5 +1,8 @@
 """What is the client's fault: one shape, the right status, the field and the constraint."""
 
+import asyncio
+import gzip
+import http.client
 import json
 import logging
 from collections.abc import Mapping
@@ -374,6 +377,7 @@ async def test_a_foreign_task_answers_byte_for_byte_as_a_missing_one(
         "/health",
         "/health/live/",
         "/api/users/123/tasks",
+        "/users/123/tasks%0A",
         "/%FF%00",
     ],
 )
@@ -461,6 +465,55 @@ async def test_a_long_body_is_refused_before_its_end(
     head_received, _, body = received.partition(b"\r\n\r\n")
     assert head_received.startswith(b"HTTP/1.1 413 ")
     assert json.loads(body)["error"]["code"] == "PAYLOAD_TOO_LARGE"
+
+
+async def test_a_client_that_sends_all_before_it_reads_is_answered_too(served: Server) -> None:
+    """As most clients do, which would see the connection broken and no answer."""
+
+    def post() -> tuple[int, int]:
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+        connection.request("POST", TASKS, b"[" * 10_000_000, JSON)
+        refused = connection.getresponse()
+        refused.read()
+        # The rest was read: the next request is one.
+        connection.request("GET", TASKS)
+        following = connection.getresponse()
+        following.read()
+        connection.close()
+        return refused.status, following.status
+
+    assert await asyncio.to_thread(post) == (413, 200)
+
+
+@pytest.mark.parametrize("length", [MAX_JSON + 1, 50_000_000])
+async def test_a_client_that_asks_before_it_sends_is_refused_at_once(
+    served: Server, length: int
+) -> None:
+    """RFC 9110, section 10.1.1."""
+    reader, writer = await served.connect()
+    head = (
+        f"POST {TASKS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    writer.write(head.encode())
+
+    received = await reader.read()
+
+    writer.close()
+    assert received.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in received.lower()
+
+
+async def test_a_compressed_body_is_told_that_it_must_not_be(client: Client) -> None:
+    """FR-015; RFC 9110, section 15.5.16."""
+    body = gzip.compress(b'{"title": "x"}')
+
+    response = await client.post(TASKS, content=body, headers=JSON | {"Content-Encoding": "gzip"})
+
+    assert "Content-Encoding" in error_of(response, 415)["message"]
+    assert response.headers["accept-encoding"] == "identity"
+    plain = JSON | {"Content-Encoding": "identity"}
+    task_of(await client.post(TASKS, content=b'{"title": "x"}', headers=plain), 201)
 
 
 async def test_a_client_that_goes_away_is_not_our_fault(

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Mount
 
-from taskcore import TaskStore, UserTasks
+from taskcore import ConfigurationError, TaskStore, UserTasks
 from taskcore_http import UserId, create_app, create_router
 from tests.databases import Database
 from tests.taskcore_http.answers import error_of, task_of, tasks_of
@@ -237,6 +237,27 @@ async def test_a_bad_parameter_of_the_identity_is_never_a_422(store: TaskStore) 
     assert error_of(response, 400)["details"] == {"field": "x-user", "constraint": "type"}
 
 
+@pytest.mark.parametrize("user", ["042", "+42", "abc", "0", "4_2"])
+async def test_the_path_is_read_as_strictly_with_an_identity(store: TaskStore, user: str) -> None:
+    async with client_of(host_of(store, identity=by_header(store))) as client:
+        response = await client.get(f"/api/v1/users/{user}/tasks", headers={"X-User": "42"})
+
+    assert error_of(response, 400)["details"]["field"] == "user_id"
+
+
+async def test_a_parameter_that_the_identity_misses_is_named_as_any_field(
+    store: TaskStore,
+) -> None:
+    async def identify(x_user: Annotated[int, Header()]) -> UserTasks:
+        return store.for_user(x_user)
+
+    async with client_of(host_of(store, identity=identify)) as client:
+        error = error_of(await client.get("/api/v1/users/123/tasks"), 400)
+
+    assert error["message"] == "x-user is required"
+    assert error["details"] == {"field": "x-user", "constraint": "required"}
+
+
 async def test_an_identity_may_compare_the_path_with_the_caller(store: TaskStore) -> None:
     async def identify(user_id: UserId, x_user: Annotated[int, Header()]) -> UserTasks:
         if x_user != user_id:
@@ -265,6 +286,18 @@ async def test_the_identity_can_be_overridden_as_any_dependency(store: TaskStore
     assert [task["title"] for task in tasks] == ["of 456"]
 
 
+def test_a_url_and_a_store_are_one_too_many(store: TaskStore) -> None:
+    with pytest.raises(ConfigurationError, match="not both"):
+        create_app("postgresql://localhost/other", store=store)
+
+
+def test_the_document_says_who_is_trusted(store: TaskStore) -> None:
+    trusting = "caller is trusted to name the user"
+    assert trusting in create_app(store=store).openapi()["info"]["description"]
+    identified = create_app(store=store, identity=by_header(store))
+    assert trusting not in identified.openapi()["info"]["description"]
+
+
 async def test_create_app_takes_an_identity_too(store: TaskStore) -> None:
     async with client_of(create_app(store=store, identity=by_header(store))) as client:
         refused = await client.get("/users/123/tasks")
@@ -274,6 +307,42 @@ async def test_create_app_takes_an_identity_too(store: TaskStore) -> None:
     assert refused.json()["error"]["message"] == "sign in"
     assert refused.headers["www-authenticate"] == "Bearer"
     assert tasks_of(served) == []
+
+
+@pytest.mark.parametrize(
+    ("detail", "message", "details"),
+    [
+        ({"reason": "expired"}, "Forbidden", {"reason": "expired"}),
+        (["a", "b"], "Forbidden", {"detail": ["a", "b"]}),
+        ("not yours", "not yours", None),
+    ],
+)
+async def test_whatever_detail_an_identity_gives_its_refusal_the_shape_is_one(
+    store: TaskStore, detail: Any, message: str, details: dict[str, Any] | None
+) -> None:
+    """FR-016."""
+
+    async def identify() -> UserTasks:
+        raise HTTPException(403, detail)
+
+    async with client_of(create_app(store=store, identity=identify)) as client:
+        response = await client.get("/users/123/tasks")
+
+    assert response.status_code == 403
+    error = response.json()["error"]
+    assert (error["message"], error.get("details")) == (message, details)
+
+
+async def test_not_found_by_an_identity_is_no_unknown_path(store: TaskStore) -> None:
+    async def identify() -> UserTasks:
+        raise HTTPException(404)
+
+    async with client_of(create_app(store=store, identity=identify)) as client:
+        refused = await client.get("/users/123/tasks")
+        unknown = await client.get("/nowhere")
+
+    assert error_of(refused, 404)["message"] == "Not Found"
+    assert error_of(unknown, 404)["message"] == "no such path"
 
 
 async def test_an_identity_that_yields_something_else_is_told_so_in_the_log(
@@ -343,6 +412,21 @@ async def test_links_are_percent_encoded_like_the_path(store: TaskStore, tenant:
         assert tasks_of(await client.get(page.links["next"]["url"])) == [first.json()]
 
 
+async def test_links_lead_back_through_a_proxy_that_takes_a_prefix_off(store: TaskStore) -> None:
+    """As ``root_path`` says: the client's paths begin with it."""
+    host = FastAPI()
+    host.include_router(create_router(store))
+    behind = httpx2.ASGITransport(app=host, root_path="/todo/v1")
+    async with httpx2.AsyncClient(transport=behind, base_url="http://testserver") as client:
+        for _ in range(2):
+            response = await client.post("/users/123/tasks", json={"title": "x"})
+            task = task_of(response, 201)
+            assert response.headers["location"] == f"/todo/v1/users/123/tasks/{task['id']}"
+        page = await client.get("/users/123/tasks?limit=1")
+
+    assert page.links["next"]["url"].startswith("/todo/v1/users/123/tasks?")
+
+
 async def test_two_stores_in_one_application_do_not_mix(
     store: TaskStore, fresh_database: Database
 ) -> None:
@@ -371,6 +455,7 @@ async def test_the_hosts_document_keeps_its_422_and_gets_none_of_ours(store: Tas
     for operations in document["paths"].values():
         for operation in operations.values():
             assert "422" not in operation["responses"]
+            assert "404" in operation["responses"]
             read = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
             assert read[:2] == [("path", "user_id"), ("header", "x-user")]
 
