@@ -139,7 +139,7 @@ class Database:
         except Failure as failure:
             if call.write and call.uncertain:
                 raise OutcomeUnknown(
-                    "the connection to the database was lost before its answer: "
+                    "the database's answer was lost or did not come in time: "
                     "the write took effect wholly or not at all"
                 ) from failure.__cause__
             raise failure.error from failure.__cause__

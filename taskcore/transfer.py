@@ -39,8 +39,12 @@ class BadLine:
 
 
 def read_jsonl(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
-    """Read JSON Lines in constant memory; empty lines are passed over."""
+    """Read JSON Lines in constant memory; empty lines are passed over.
+
+    What begins with a bracket is one JSON array, of which nothing is read.
+    """
     number = 0
+    begun = False
     while line := file.readline(MAX_JSON + 1):
         number += 1
         if number == 1:
@@ -50,10 +54,15 @@ def read_jsonl(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
                 line = file.readline(MAX_JSON)
             yield BadLine(number, f"line must have at most {MAX_JSON} bytes")
         elif line.strip():
+            if not begun and line.lstrip().startswith(b"["):
+                yield BadLine(number, "a JSON array is not JSON Lines: an object on each line")
+                return
+            begun = True
             try:
                 yield TaskImport.model_validate_json(line)
             except pydantic.ValidationError as exc:
-                yield BadLine(number, _fault_of_line(line) or str(explained(exc, where="line")))
+                reason = str(explained(exc, where="line"))
+                yield BadLine(number, reason if _is_utf8(line) else "line must be UTF-8")
 
 
 def read_csv(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
@@ -89,15 +98,12 @@ def _cells(task: Task) -> tuple[object, ...]:
     return tuple(fields[column] for column in COLUMNS)
 
 
-def _fault_of_line(line: bytes) -> str | None:
-    """Say what is wrong with a whole file, if its line shows it."""
+def _is_utf8(line: bytes) -> bool:
     try:
         line.decode()
     except UnicodeDecodeError:
-        return "line must be UTF-8"
-    if line.lstrip().startswith(b"["):
-        return "line must be an object: JSON Lines has no array around its lines"
-    return None
+        return False
+    return True
 
 
 class _Lines:
@@ -157,6 +163,8 @@ def _tasks_of(lines: _Lines) -> Iterator[TaskImport | BadLine]:
 
 
 def _fault_of_columns(columns: Sequence[str]) -> str | None:
+    if any("\ud800" <= letter <= "\udfff" for name in columns for letter in name):
+        return "line must be UTF-8"
     if unknown := [ascii(name)[:100] for name in columns if name not in COLUMNS]:
         return f"{unknown[0]} is not a known column; the first line names the columns"
     if len(set(columns)) < len(columns):

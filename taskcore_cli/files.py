@@ -33,6 +33,8 @@ def opened_for_reading(path: Path, *, twice: bool) -> Iterator[BinaryIO]:
         Interrupted: Ctrl-C, while it is copied; and from reads of the file.
     """
     with ExitStack() as stack:
+        if _is_dash(path) and sys.stdin is None:
+            raise Failed("standard input cannot be read: it is closed")
         try:
             file = sys.stdin.buffer if _is_dash(path) else stack.enter_context(path.open("rb"))
             if size_of(file) is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -87,7 +88,7 @@ def import_(
     1 if there are any.
     """
     with (
-        _interruptible("nothing was imported" if dry_run else _AGAIN_NEW if new_ids else _AGAIN),
+        _interruptible("nothing was imported") as standing,
         opened_for_reading(file, twice=strict and not dry_run) as source,
     ):
         reading = _Reading(file, source, _format_of(file, format_))
@@ -104,6 +105,7 @@ def import_(
                     )
                 source.seek(0)
                 reading = _Reading(file, source, _format_of(file, format_))
+            standing.state = _AGAIN_NEW if new_ids else _AGAIN
             _store(context, user, reading, source, new_ids=new_ids, as_json=json)
     if reading.bad:
         raise typer.Exit(FAILED)
@@ -266,11 +268,19 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
+@dataclass
+class _Standing:
+    """How things stand if Ctrl-C comes now."""
+
+    state: str
+
+
 @contextmanager
-def _interruptible(state: str) -> Iterator[None]:
+def _interruptible(state: str) -> Iterator[_Standing]:
     """Let Ctrl-C end with a line that says how things stand."""
+    standing = _Standing(state)
     try:
-        yield
+        yield standing
     except (KeyboardInterrupt, Interrupted) as exc:
-        say(f"Interrupted: {visible(state)}.")
+        say(f"Interrupted: {visible(standing.state)}.")
         raise typer.Exit(INTERRUPTED) from exc

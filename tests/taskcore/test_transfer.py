@@ -170,15 +170,26 @@ def test_a_line_that_is_no_json_is_bad(line: str | bytes) -> None:
     assert jsonl(line, {"title": "after"})[0] == (1, "line is not well-formed JSON")
 
 
-@pytest.mark.parametrize("line", [b'{"title": "\xff"}', "x".encode("utf-16"), b"[\xff"])
+@pytest.mark.parametrize("line", [b'{"title": "\xff"}', "x".encode("utf-16")])
 def test_a_line_in_another_encoding_is_bad(line: bytes) -> None:
     assert jsonl(line, {"title": "after"})[0] == (1, "line must be UTF-8")
 
 
 @pytest.mark.parametrize("line", ["[]", "[", ' [{"title": "x"},', "[" * 100_000])
-def test_a_json_array_is_told_what_json_lines_are(line: str) -> None:
-    reason = "line must be an object: JSON Lines has no array around its lines"
-    assert jsonl(line, {"title": "after"})[0] == (1, reason)
+def test_of_a_json_array_nothing_is_read(line: str) -> None:
+    """Its last element would be a line as any other."""
+    reason = "a JSON array is not JSON Lines: an object on each line"
+    assert jsonl("", line, {"title": "after"}) == [(2, reason)]
+
+
+def test_an_array_among_the_lines_is_a_bad_line() -> None:
+    found = jsonl({"title": "before"}, "[]", {"title": "after"})
+    assert found[1] == (2, "line must be an object")
+    assert titles(found) == ["before", 2, "after"]
+
+
+def test_columns_in_another_encoding_are_bad() -> None:
+    assert csv("title".encode("utf-16")) == [(1, "line must be UTF-8")]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +334,7 @@ def test_a_quote_that_is_not_closed_is_bad() -> None:
         ("titel", "'titel' is not a known column; the first line names the columns"),
         ("title,", "'' is not a known column; the first line names the columns"),
         ("title,\x1b[2J", "'\\x1b[2J' is not a known column; the first line names the columns"),
-        (b"title,\xff", "'\\udcff' is not a known column; the first line names the columns"),
+        (b"title,\xff", "line must be UTF-8"),
         ("title,title", "a column is named twice"),
         ('"title"x', "line is not well-formed CSV: ',' expected after '\"'"),
         ("", "title is required as a column"),

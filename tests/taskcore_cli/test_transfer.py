@@ -397,7 +397,8 @@ def test_ctrl_c_while_waiting_for_input_ends_with_130_and_one_line(
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=10)
     assert (process.returncode, output) == (130, "")
-    assert errors.splitlines()[-1].startswith("Interrupted: ")
+    state = "nothing was imported" if words else "what was imported stays"
+    assert errors.splitlines()[-1].startswith(f"Interrupted: {state}")
     assert "Traceback" not in errors
 
 
@@ -432,6 +433,28 @@ def test_ctrl_c_in_the_middle_of_an_import_leaves_whole_batches(
     assert (process.returncode, output) == (130, "")
     assert errors.startswith("Interrupted: what was imported stays")
     assert errors.count("\n") == 1
+
+
+def test_of_the_array_that_list_prints_nothing_is_imported(taskctl: Run, tmp_path: Path) -> None:
+    for title in ("a", "b"):
+        taskctl("tasks", "add", title)
+    (tmp_path / "array").write_text(taskctl("tasks", "list", "--json").stdout)
+    result = taskctl("tasks", "import", str(tmp_path / "array"), "--new-ids")
+    assert result.stderr == "line 1: a JSON array is not JSON Lines: an object on each line\n"
+    assert result.stdout == "Imported 0 tasks; 1 line is bad.\n"
+
+
+def test_closed_standard_input_is_one_line(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "taskcore_cli", "tasks", "import", "-"]
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *command],
+        env=dict(os.environ) | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == "error: standard input cannot be read: it is closed\n"
 
 
 def test_a_named_pipe_is_read_once_and_strictly_too(taskctl: Run, tmp_path: Path) -> None:
