@@ -302,7 +302,7 @@ async def test_a_failed_export_leaves_what_was_there_and_nothing_else(
             wire.delay = 0.02
             env = environment | {
                 "TASKCORE_DATABASE_URL": wire.url,
-                "TASKCORE_OPERATION_TIMEOUT": "2",
+                "TASKCORE_OPERATION_TIMEOUT": "1",
             }
             process = await _started("tasks", "export", str(target), env=env)
             # The part is there: some of it was written.
