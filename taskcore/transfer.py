@@ -49,15 +49,15 @@ def read_jsonl(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
         number += 1
         if number == 1:
             line = line.removeprefix(_BOM)
+        if not begun and line.lstrip().startswith(b"["):
+            yield BadLine(number, "a JSON array is not JSON Lines: an object on each line")
+            return
+        begun = begun or bool(line.strip())
         if len(line) > MAX_JSON and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
                 line = file.readline(MAX_JSON)
             yield BadLine(number, f"line must have at most {MAX_JSON} bytes")
         elif line.strip():
-            if not begun and line.lstrip().startswith(b"["):
-                yield BadLine(number, "a JSON array is not JSON Lines: an object on each line")
-                return
-            begun = True
             try:
                 yield TaskImport.model_validate_json(line)
             except pydantic.ValidationError as exc:

@@ -1,14 +1,20 @@
 """The console script ``taskctl``, also ``python -m taskcore_cli``."""
 
 import io
+import os
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 
 def main() -> None:
     """Run ``taskctl``; without its extra, say in one line what to install."""
     if find_spec("typer") is None or find_spec("rich") is None:
         sys.exit("error: taskctl needs the extra cli: pip install 'taskcore[cli]'")
+    # Closed by whoever started it; a file or a connection must not take their places.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  (to the end)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A title that the terminal's encoding lacks is shown escaped.
         sys.stdout.reconfigure(errors="backslashreplace")

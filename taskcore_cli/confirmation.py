@@ -10,7 +10,7 @@ from taskcore_cli.interruption import Interrupted, wait_for_input
 
 def require_terminal(*, yes: bool) -> None:
     """Refuse, before anything is read, where there is nobody to ask."""
-    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not yes and not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
         raise WrongUsage("there is no terminal to ask at: give --yes; nothing was deleted")
 
 

@@ -100,7 +100,8 @@ def size_of(file: BinaryIO) -> int | None:
     except OSError:
         return None
     # Standard input may stand anywhere in a file, which others read too.
-    return found.st_size if stat.S_ISREG(found.st_mode) and file is not sys.stdin.buffer else None
+    is_stdin = sys.stdin is not None and file is sys.stdin.buffer
+    return found.st_size if stat.S_ISREG(found.st_mode) and not is_stdin else None
 
 
 class _Stream(io.RawIOBase):

@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
@@ -59,16 +59,19 @@ def wait_for_input(file: "HasFileno") -> None:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:
         return
-    signal.signal(signal.SIGINT, _interrupt)
+    came: list[int] = []
+    # It only notes the signal: raising, it could do so while things are put back.
+    signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
     try:
-        if _is_being_cancelled():
-            raise Interrupted
+        noted = _is_being_cancelled()
         with _signals() as signals:
             awaited: list[HasFileno] = [file, signals]
-            while file not in select.select(awaited, [], [])[0]:
+            while not (noted or came or file in select.select(awaited, [], [])[0]):
                 signals.recv(4096)
     finally:
         signal.signal(signal.SIGINT, before)
+    if noted or came:
+        raise Interrupted
 
 
 @contextmanager
@@ -104,7 +107,3 @@ def _is_being_cancelled() -> bool:
     except RuntimeError:
         return False
     return task is not None and task.cancelling() > 0
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise Interrupted

@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from taskcore import ConfigurationError, TaskStore, Unavailable, __version__
-from taskcore_http.errors import error_response, response_for
+from taskcore_http.errors import error_response, response_for, unread
 from taskcore_http.health import create_health_router
 from taskcore_http.identity import Identity
-from taskcore_http.route import DirectRoute
+from taskcore_http.route import DirectRoute, TaskRoute
 from taskcore_http.router import create_router, task_router
 
 logger = logging.getLogger("taskcore.http")
@@ -104,9 +104,10 @@ def app_from_environment() -> FastAPI:
 
 async def _http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
-    if exc.status_code == 404 and "endpoint" not in request.scope:
-        return error_response(404, "no such path")
-    return response_for(exc)
+    found = isinstance(request.scope.get("route"), TaskRoute)
+    if exc.status_code == 404 and not found:
+        return unread(request, error_response(404, "no such path"))
+    return unread(request, response_for(exc))
 
 
 async def _error(_request: Request, exc: Exception) -> Response:

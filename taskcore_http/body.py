@@ -12,7 +12,7 @@ from taskcore.limits import MAX_JSON
 from taskcore.validation import validate
 from taskcore_http.errors import RequestRefused
 
-# The server reads so much of a refused body, and keeps nothing of it.
+# Of a body that is too long the server reads so much on, and keeps nothing of it.
 _DISCARDED = 16 * 1024 * 1024
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -28,7 +28,7 @@ async def json_body(request: Request, model: type[_Model]) -> _Model:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise RequestRefused(415, "the body must be JSON: send Content-Type: application/json")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if {*request.headers.getlist("content-encoding")} - {"", "identity"}:
         # RFC 9110, section 15.5.16.
         raise RequestRefused(
             415,
@@ -54,13 +54,12 @@ def body_schema(model: type[BaseModel], example: dict[str, Any]) -> dict[str, An
 
 async def _read(request: Request) -> bytes:
     length = request.headers.get("content-length", "")
-    # Twenty digits are beyond every limit already.
-    declared = int(length[:20]) if length.isdecimal() else 0
-    # Who asks whether to send it may send nothing now: the connection is of no use.
-    asks = "expect" in request.headers
-    if declared > MAX_JSON and (declared <= _DISCARDED or asks):
+    # Twenty digits are beyond every limit already. RFC 9112, section 6.3: chunks override it.
+    is_declared = length.isdecimal() and "transfer-encoding" not in request.headers
+    declared = int(length[:20]) if is_declared else 0
+    if declared > MAX_JSON and (declared <= _DISCARDED or "expect" in request.headers):
         # Many clients send all before they read: closed in the middle, they would see no answer.
-        raise _too_long(close=asks)
+        raise _too_long(close=False)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

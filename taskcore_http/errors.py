@@ -8,9 +8,11 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Literal
 
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from taskcore import NotFound, OutcomeUnknown, Unavailable, ValidationError
@@ -99,6 +101,17 @@ def error_response(
     return JSONResponse({"error": error}, status_code=status, headers=headers)
 
 
+def unread(request: HTTPConnection, response: Response) -> Response:
+    """Close the connection behind an error, where the request's body may not be one.
+
+    Who asked whether to send it may send the next request instead (RFC 9110, section
+    10.1.1); and httptools takes what follows an upgrade for the next request.
+    """
+    if "expect" in request.headers or "upgrade" in request.headers:
+        response.headers["Connection"] = "close"
+    return response
+
+
 def _code(status: int) -> str:
     """Name a status; those outside the contract come from an identity of the host's."""
     with suppress(ValueError):
@@ -141,7 +154,7 @@ def _of_http_exception(exc: HTTPException) -> Response:
         return Response(status_code=status, headers=headers)
     if isinstance(detail, str):
         return error_response(status, detail, headers=headers)
-    details = detail if isinstance(detail, dict) else {"detail": detail}
+    details = jsonable_encoder(detail if isinstance(detail, dict) else {"detail": detail})
     return error_response(status, _phrase(status), details=details, headers=headers)
 
 
@@ -157,4 +170,6 @@ def _first_error(exc: RequestValidationError) -> ValidationError:
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, ValidationError):
         return raised
-    return explained_error(error | {"loc": error["loc"][-1:]}, where="request")
+    # A list's place and a body's position are numbers.
+    named = [part for part in error["loc"][1:] if isinstance(part, str)]
+    return explained_error(error | {"loc": tuple(named[-1:])}, where="request")

@@ -154,7 +154,7 @@ def task_router(
 
 def _path(request: Request) -> str:
     """Return the request's path as the client's URI has it (RFC 3986, section 3.3)."""
-    path, root_path = request.scope["path"], request.scope.get("root_path", "")
+    path, root_path = request.scope["path"], request.scope.get("root_path", "").rstrip("/")
     if not path.startswith(f"{root_path}/"):
         # A proxy took it off: https://fastapi.tiangolo.com/advanced/behind-a-proxy/
         path = f"{root_path}{path}"

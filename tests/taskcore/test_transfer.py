@@ -182,6 +182,11 @@ def test_of_a_json_array_nothing_is_read(line: str) -> None:
     assert jsonl("", line, {"title": "after"}) == [(2, reason)]
 
 
+def test_of_an_array_whose_first_line_is_too_long_nothing_is_read() -> None:
+    found = jsonl(b"[" + b" " * 200_000, {"title": "after"})
+    assert [number for number, _ in found] == [1]
+
+
 def test_an_array_among_the_lines_is_a_bad_line() -> None:
     found = jsonl({"title": "before"}, "[]", {"title": "after"})
     assert found[1] == (2, "line must be an object")

@@ -9,11 +9,13 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from taskcore_cli.interruption import Interrupted, wait_for_input
 from tests.taskcore_cli.conftest import Run
 from tests.taskcore_cli.terminal import at_terminal
 
@@ -94,6 +96,32 @@ def test_a_question_ends(taskctl: Run, environment: dict[str, str]) -> None:
     assert code == 130
     assert "Traceback" not in shown
     assert taskctl("tasks", "show", str(task["id"])).exit_code == 0
+
+
+def test_after_an_interruption_everything_is_as_before() -> None:
+    def passed_over(_signal: int, _frame: object) -> None:
+        """One that comes between two waits."""
+
+    def press() -> None:
+        while not done.wait(0.001):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    ours, theirs = os.pipe()
+    before = signal.signal(signal.SIGINT, passed_over)
+    done = threading.Event()
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    try:
+        with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb"):
+            for _ in range(200):
+                with pytest.raises(Interrupted):
+                    wait_for_input(reading)
+                assert signal.getsignal(signal.SIGINT) is passed_over
+                assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        done.set()
+        pressing.join()
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_ignores_ctrl_c_goes_on_ignoring_it() -> None:

@@ -444,17 +444,46 @@ def test_of_the_array_that_list_prints_nothing_is_imported(taskctl: Run, tmp_pat
     assert result.stdout == "Imported 0 tasks; 1 line is bad.\n"
 
 
-def test_closed_standard_input_is_one_line(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "taskcore_cli", "tasks", "import", "-"]
-    result = subprocess.run(
-        ["sh", "-c", 'exec "$@" <&-', "sh", *command],
-        env=dict(os.environ) | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def without(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``taskctl`` with standard streams closed, as ``<&- >&- 2>&-`` does."""
+
+    def run(closed: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "taskcore_cli", *words],
+            env=dict(os.environ) | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+Without = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_closed_standard_input_is_missed_only_where_it_is_read(
+    without: Without, tmp_path: Path
+) -> None:
+    result = without("<&-", "tasks", "import", "-")
     assert result.returncode == 1
     assert result.stderr == "error: standard input cannot be read: it is closed\n"
+    (tmp_path / "lines").write_text(lines_of("a"))
+    result = without("<&-", "tasks", "import", "lines")
+    assert (result.returncode, result.stdout) == (0, "Imported 1 task.\n")
+    result = without("<&-", "tasks", "delete", "1")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: there is no terminal to ask at")
+
+
+def test_closed_output_is_no_reason_not_to_work(without: Without, tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text(lines_of("a") + "{\n")
+    assert without(">&-", "tasks", "import", "lines").returncode == 1
+    result = without("2>&-", "tasks", "import", "lines", "--json")
+    assert json.loads(result.stdout) == {"imported": 0, "present": 1, "bad": 1}
+    assert without(">&- 2>&- <&-", "tasks", "export", "copy").returncode == 0
+    assert len((tmp_path / "copy").read_text().splitlines()) == 1
 
 
 def test_a_named_pipe_is_read_once_and_strictly_too(taskctl: Run, tmp_path: Path) -> None:

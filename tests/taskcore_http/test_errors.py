@@ -1,6 +1,7 @@
 """What is the client's fault: one shape, the right status, the field and the constraint."""
 
 import asyncio
+import contextlib
 import gzip
 import http.client
 import json
@@ -504,6 +505,54 @@ async def test_a_client_that_asks_before_it_sends_is_refused_at_once(
     assert b"\r\nconnection: close\r\n" in received.lower()
 
 
+@pytest.mark.parametrize(
+    ("path", "media_type", "status"),
+    [
+        (TASKS, "text/plain", 415),
+        ("/users/abc/tasks", "application/json", 400),
+        ("/nowhere", "application/json", 404),
+        ("/users/123/tasks%0A", "application/json", 404),
+        (f"{TASKS}/1", "application/json", 405),
+    ],
+)
+async def test_whoever_asks_before_sending_cannot_have_the_next_request_taken_for_a_body(
+    served: Server, path: str, media_type: str, status: int
+) -> None:
+    """RFC 9110, section 10.1.1."""
+    reader, writer = await served.connect()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\n"
+        f"Content-Length: 500\r\nExpect: 100-continue\r\n\r\n"
+    )
+    writer.write(head.encode())
+
+    received = await reader.read()
+
+    writer.close()
+    assert received.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+async def test_a_body_behind_an_upgrade_is_not_run_as_requests(served: Server) -> None:
+    """httptools stops parsing at the header that asks for another protocol."""
+    body = f"GET {TASKS} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 5000
+    for media_type in ("application/json", "text/plain"):
+        reader, writer = await served.connect()
+        head = (
+            f"POST {TASKS} HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\n"
+            f"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode())
+        answered = await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            writer.write(body)
+            await writer.drain()
+            answered += await reader.read()
+        writer.close()
+
+        assert answered.startswith(b"HTTP/1.1 4")
+        assert answered.count(b"HTTP/1.1 ") == 1
+
+
 async def test_a_compressed_body_is_told_that_it_must_not_be(client: Client) -> None:
     """FR-015; RFC 9110, section 15.5.16."""
     body = gzip.compress(b'{"title": "x"}')
@@ -512,6 +561,8 @@ async def test_a_compressed_body_is_told_that_it_must_not_be(client: Client) -> 
 
     assert "Content-Encoding" in error_of(response, 415)["message"]
     assert response.headers["accept-encoding"] == "identity"
+    twice = [*JSON.items(), ("Content-Encoding", "identity"), ("Content-Encoding", "gzip")]
+    error_of(await client.post(TASKS, content=body, headers=twice), 415)
     plain = JSON | {"Content-Encoding": "identity"}
     task_of(await client.post(TASKS, content=b'{"title": "x"}', headers=plain), 201)
 

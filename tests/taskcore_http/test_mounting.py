@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.applications import Starlette
@@ -258,6 +258,16 @@ async def test_a_parameter_that_the_identity_misses_is_named_as_any_field(
     assert error["details"] == {"field": "x-user", "constraint": "required"}
 
 
+async def test_a_parameter_in_a_list_of_the_identity_is_named_too(store: TaskStore) -> None:
+    async def identify(teams: Annotated[list[int], Query()]) -> UserTasks:
+        return store.for_user(teams[0])
+
+    async with client_of(host_of(store, identity=identify)) as client:
+        error = error_of(await client.get("/api/v1/users/123/tasks?teams=a"), 400)
+
+    assert error["message"] == "teams must be an integer"
+
+
 async def test_an_identity_may_compare_the_path_with_the_caller(store: TaskStore) -> None:
     async def identify(user_id: UserId, x_user: Annotated[int, Header()]) -> UserTasks:
         if x_user != user_id:
@@ -314,6 +324,7 @@ async def test_create_app_takes_an_identity_too(store: TaskStore) -> None:
     [
         ({"reason": "expired"}, "Forbidden", {"reason": "expired"}),
         (["a", "b"], "Forbidden", {"detail": ["a", "b"]}),
+        ({"teams": {1}}, "Forbidden", {"teams": [1]}),
         ("not yours", "not yours", None),
     ],
 )
@@ -386,7 +397,8 @@ async def test_the_application_can_be_mounted_below_a_path(store: TaskStore) -> 
 
         assert page.links["next"]["url"].startswith("/todo/users/123/tasks?")
         assert [task["title"] for task in following] == ["first"]
-        error_of(await client.get("/todo/nowhere"), 404)
+        unknown = error_of(await client.get("/todo/nowhere"), 404)
+        assert unknown["message"] == "no such path"
         error_of(await client.put("/todo/users/123/tasks"), 405)
         assert (await client.get("/todo/health/ready")).status_code == 200
         outside = await client.get("/nowhere")
@@ -416,7 +428,7 @@ async def test_links_lead_back_through_a_proxy_that_takes_a_prefix_off(store: Ta
     """As ``root_path`` says: the client's paths begin with it."""
     host = FastAPI()
     host.include_router(create_router(store))
-    behind = httpx2.ASGITransport(app=host, root_path="/todo/v1")
+    behind = httpx2.ASGITransport(app=host, root_path="/todo/v1/")
     async with httpx2.AsyncClient(transport=behind, base_url="http://testserver") as client:
         for _ in range(2):
             response = await client.post("/users/123/tasks", json={"title": "x"})
