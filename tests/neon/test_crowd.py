@@ -91,7 +91,7 @@ async def test_without_a_database_everybody_is_told_in_time_and_it_recovers_by_i
     cluster: Cluster, mode: str
 ) -> None:
     """503 with Retry-After within the deadline, nothing piles up, no restart is needed."""
-    deadline = 3
+    deadline = 2
     settings = Settings(pool_max_size=10, operation_timeout=deadline)
     async with TaskStore(cluster.server.application_url, settings=settings) as store:
         app = create_app(store=store)

@@ -120,7 +120,7 @@ async def test_what_waits_for_the_database_is_answered_before_it_ends(
     # FR-015
     port = free_port()
     async with Wire(shared.url) as wire, httpx2.AsyncClient(timeout=DEADLINE) as client:
-        env = {"TASKCORE_DATABASE_URL": wire.url, "TASKCORE_OPERATION_TIMEOUT": "2"}
+        env = {"TASKCORE_DATABASE_URL": wire.url, "TASKCORE_OPERATION_TIMEOUT": "1"}
         process = start("serve", "--port", str(port), **env)
         try:
             await asyncio.to_thread(wait_for, port)
