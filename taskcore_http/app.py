@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from taskcore import ConfigurationError, TaskStore, Unavailable, __version__
-from taskcore_http.errors import error_response, response_for, unread
+from taskcore_http.errors import closed_if_unread, error_response, response_for
 from taskcore_http.health import create_health_router
 from taskcore_http.identity import Identity
 from taskcore_http.route import DirectRoute, TaskRoute
@@ -106,9 +106,9 @@ async def _http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     found = isinstance(request.scope.get("route"), TaskRoute)
     if exc.status_code == 404 and not found:
-        return unread(request, error_response(404, "no such path"))
-    return unread(request, response_for(exc))
+        return closed_if_unread(request, error_response(404, "no such path"))
+    return closed_if_unread(request, response_for(exc))
 
 
-async def _error(_request: Request, exc: Exception) -> Response:
-    return response_for(exc)
+async def _error(request: Request, exc: Exception) -> Response:
+    return closed_if_unread(request, response_for(exc))

@@ -101,7 +101,7 @@ def error_response(
     return JSONResponse({"error": error}, status_code=status, headers=headers)
 
 
-def unread(request: HTTPConnection, response: Response) -> Response:
+def closed_if_unread(request: HTTPConnection, response: Response) -> Response:
     """Close the connection behind an error, where the request's body may not be one.
 
     Who asked whether to send it may send the next request instead (RFC 9110, section

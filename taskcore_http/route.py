@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from taskcore import TaskcoreError
-from taskcore_http.errors import RequestRefused, error_response, response_for, unread
+from taskcore_http.errors import RequestRefused, closed_if_unread, error_response, response_for
 
 METHODS = {
     "/users/{user_id}/tasks": "GET, POST",
@@ -42,14 +42,14 @@ class TaskRoute(APIRoute):
         """Answer a second spelling of the path, and a wrong method, naming all it serves."""
         if self._is_misspelt(scope):
             response = error_response(404, "no such path")
-            await unread(Request(scope), response)(scope, receive, send)
+            await closed_if_unread(Request(scope), response)(scope, receive, send)
         elif self.methods and scope["method"] not in self.methods:
             response = error_response(
                 405,
                 f"{scope['method']} is not allowed here",
                 headers={"Allow": _methods_of(self.path)},
             )
-            await unread(Request(scope), response)(scope, receive, send)
+            await closed_if_unread(Request(scope), response)(scope, receive, send)
         else:
             await super().handle(scope, receive, send)
 
@@ -88,11 +88,11 @@ async def answered(handler: Handler, request: Request) -> Response:
     try:
         return await handler(request)
     except (TaskcoreError, RequestRefused, RequestValidationError) as exc:
-        return unread(request, response_for(exc))
+        return closed_if_unread(request, response_for(exc))
     except Exception as exc:
         if _host_handles(exc, request):
             raise
-        return response_for(exc)
+        return closed_if_unread(request, response_for(exc))
 
 
 def _host_handles(exc: Exception, request: Request) -> bool:

@@ -444,8 +444,11 @@ def test_of_the_array_that_list_prints_nothing_is_imported(taskctl: Run, tmp_pat
     assert result.stdout == "Imported 0 tasks; 1 line is bad.\n"
 
 
+Without = Callable[..., subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def without(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def without(environment: dict[str, str]) -> Without:
     """Run ``taskctl`` with standard streams closed, as ``<&- >&- 2>&-`` does."""
 
     def run(closed: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -458,9 +461,6 @@ def without(environment: dict[str, str]) -> Callable[..., subprocess.CompletedPr
         )
 
     return run
-
-
-Without = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_closed_standard_input_is_missed_only_where_it_is_read(
