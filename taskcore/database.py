@@ -15,6 +15,7 @@ from taskcore.failures import Failure, IdsTaken, Outcome
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from taskcore.driver import Restart
     from taskcore.settings import Settings
 
 # What may pass: every write of the library is idempotent, so even a lost answer.
@@ -34,14 +35,19 @@ class Database:
         self._under_way = 0
         self._idle = asyncio.Event()
 
-    def open(self, url: str) -> None:
-        """Set up the pool; nothing is connected yet."""
+    def open(self, url: str, *, restart: Restart | None = None) -> None:
+        """Set up the pool; nothing is connected yet.
+
+        Args:
+            url: The database.
+            restart: As in `Driver.open`.
+        """
         self._reachable, self._closing = None, False
         # An event belongs to the event loop that has waited for it.
         self._idle = asyncio.Event()
         if not self._under_way:
             self._idle.set()
-        self._driver.open(url)
+        self._driver.open(url, restart=restart)
 
     async def close(self) -> None:
         """Refuse new calls, wait for attempts under way, then close every connection.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("taskcore")
 
+Restart = Callable[[], Awaitable[str]]
+"""Starts a server that has ended and returns its URL; raises `ConfigurationError`."""
+
 SCHEMA_VERSION = 1
 """The ``taskcore.schema_version_v1()`` this release needs; it accepts newer ones."""
 
@@ -53,24 +57,25 @@ class Driver:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: Pool | None = None
+        self._restart: Restart | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checked = False
         self._settling: set[asyncio.Task[None]] = set()
 
-    def open(self, url: str) -> None:
+    def open(self, url: str, *, restart: Restart | None = None) -> None:
         """Set up the pool; nothing is connected yet.
 
         Idle connections are closed before Neon does it. Statements stay prepared:
         one round trip from a statement's second use on.
+
+        Args:
+            url: The database.
+            restart: Called when no server listens, before one more attempt to connect.
         """
-        arguments: dict[str, Any] = {
-            "timeout": self._settings.connect_timeout,
-            "command_timeout": self._settings.command_timeout,
-            "max_cached_statement_lifetime": 0,
-            **connect_arguments(url),
-        }
+        arguments = self._arguments(url)
         if unknown := unknown_parameters(url):
             logger.warning("left out of the database URL, as not known: %s", unknown)
+        self._restart = restart
         self._checked = False
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(
@@ -78,6 +83,14 @@ class Driver:
             max_size=self._settings.pool_max_size,
             idle_lifetime=self._settings.pool_idle_lifetime,
         )
+
+    def _arguments(self, url: str) -> dict[str, Any]:
+        return {
+            "timeout": self._settings.connect_timeout,
+            "command_timeout": self._settings.command_timeout,
+            "max_cached_statement_lifetime": 0,
+            **connect_arguments(url),
+        }
 
     async def close(self) -> None:
         """Close every connection; one that is silent does not hold it up."""
@@ -164,10 +177,22 @@ class Driver:
         return settling
 
     async def _connect(self, arguments: dict[str, Any]) -> Connection:
-        connection = await asyncpg.connect(**arguments, connection_class=Connection)
+        try:
+            connection = await asyncpg.connect(**arguments, connection_class=Connection)
+        except (ConnectionRefusedError, FileNotFoundError):
+            if self._restart is None:
+                raise
+            arguments.update(self._arguments(await self._restarted(self._restart)))
+            connection = await asyncpg.connect(**arguments, connection_class=Connection)
         if not self._checked:
             await self._look(connection)
         return connection
+
+    async def _restarted(self, restart: Restart) -> str:
+        try:
+            return await restart()
+        except ConfigurationError as exc:
+            raise Failure(Outcome.REFUSED, Unavailable(str(exc))) from exc
 
     async def _look(self, connection: Connection) -> None:
         """Look at the schema's version and the role, on the first connection."""

@@ -23,6 +23,11 @@ exception is the ``__cause__``.
 from typing import Any
 
 
+def printable(text: str) -> str:
+    """Return the text with bytes of a path that are not UTF-8 escaped: no stream takes them."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class TaskcoreError(Exception):
     """Base of all errors of taskcore."""
 
@@ -101,6 +106,9 @@ class SchemaOutdated(TaskcoreError):
 
 class ConfigurationError(TaskcoreError):
     """A setting, a database URL, an optional package or a folder cannot be used."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class StoreNotOpen(TaskcoreError):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Self
 
 from taskcore.database import Database
-from taskcore.errors import ConfigurationError
+from taskcore.errors import ConfigurationError, printable
 from taskcore.ids import IdGenerator
 from taskcore.settings import Settings, load_settings
 from taskcore.url import connect_arguments
@@ -13,9 +14,15 @@ from taskcore.user_tasks import UserTasks
 from taskcore.users import Users
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from taskcore.embedded import EmbeddedServer
+
+# Of its own, so that a program that says so in its own words can turn it off.
+logger = logging.getLogger("taskcore.embedded")
+
+_announced: set[Path] = set()
 
 
 class TaskStore:
@@ -32,7 +39,8 @@ class TaskStore:
     Args:
         database_url: ``postgresql://…``; without one the settings decide
             (``TASKCORE_DATABASE_URL``, ``DATABASE_URL``), and without those the
-            embedded server is started, which needs ``taskcore[embedded]``.
+            embedded server is started, which needs ``taskcore[embedded]``. A warning in
+            the log then names its folder, once.
         settings: Read from the environment when not given.
 
     Raises:
@@ -74,8 +82,11 @@ class TaskStore:
             raise ConfigurationError(f"the store is {state}")
         self._opened = True
         try:
-            url = self._url or await self._start_embedded()
-            self._database.open(url)
+            if self._url is not None:
+                self._database.open(self._url)
+            else:
+                embedded = await self._start_embedded()
+                self._database.open(embedded.application_url, restart=embedded.restart)
             if connect:
                 await self._database.connect()
         except BaseException:
@@ -132,9 +143,15 @@ class TaskStore:
         """
         await self._database.ready()
 
-    async def _start_embedded(self) -> str:
+    async def _start_embedded(self) -> EmbeddedServer:
         # Imported on use: only this way needs the extra and the migrations.
         from taskcore.embedded import EmbeddedServer  # noqa: PLC0415
 
         self._embedded = await EmbeddedServer(self._settings.home).start()
-        return self._embedded.application_url
+        if self._embedded.home not in _announced:
+            _announced.add(self._embedded.home)
+            logger.warning(
+                "no database URL is set: tasks are kept in the embedded database in %s",
+                printable(str(self._embedded.home)),
+            )
+        return self._embedded

@@ -7,6 +7,7 @@ verify certificates for ``sslmode=require``; hence this module.
 import os
 import re
 import ssl
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -21,7 +22,7 @@ _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "v
 _UNSUPPORTED = frozenset(
     {"hostaddr", "passfile", "replication", "require_auth", "requirepeer", "service"}
     | {"servicefile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslpassword"}
-    | {"ssl_max_protocol_version", "ssl_min_protocol_version", "target_session_attrs"}
+    | {"ssl_max_protocol_version", "ssl_min_protocol_version"}
 )
 # libpq's, without which nothing is weaker. asyncpg has no SCRAM-SHA-256-PLUS, so
 # there is nothing to bind a channel with; the certificate is verified instead.
@@ -39,6 +40,7 @@ _UNPARSED = (
 )
 _USED = frozenset(
     {"host", "port", "user", "password", "dbname", "connect_timeout", "sslmode", "sslrootcert"}
+    | {"target_session_attrs"}
     | _SERVER_SETTINGS
 )
 
@@ -73,17 +75,15 @@ def connect_arguments(url: str) -> dict[str, Any]:
     if any("@" in name for name in query):
         # A question mark in a password begins the query too early.
         raise ConfigurationError(_UNPARSED)
-    if unsupported := _UNSUPPORTED & query.keys():
-        raise ConfigurationError(
-            f"the database URL has an unsupported parameter: {', '.join(sorted(unsupported))}"
-        )
+    _refuse_unsupported(query)
     arguments: dict[str, Any] = {
         # The driver would look there too, after TLS was decided on.
-        "host": query.get("host") or unquote(host or "") or os.environ.get("PGHOST"),
+        "host": query.get("host") or _unquote(host or "") or os.environ.get("PGHOST"),
         "port": _integer(query.get("port"), "port", high=65535)
         or port
         or _integer(os.environ.get("PGPORT"), "port (PGPORT)", high=65535),
         "user": unquote(parts.username) if parts.username else query.get("user"),
+        # An empty one in the query is given too: the driver then looks for none elsewhere.
         "password": unquote(parts.password) if parts.password else query.get("password"),
         "database": unquote(parts.path.lstrip("/")) or query.get("dbname"),
     }
@@ -91,6 +91,11 @@ def connect_arguments(url: str) -> dict[str, Any]:
     if timeout := _integer(query.get("connect_timeout"), "connect_timeout", high=3600):
         arguments["timeout"] = float(timeout)
     arguments["ssl"] = _ssl(query.get("sslmode"), query.get("sslrootcert"), arguments["host"])
+    if arguments["ssl"] is False:
+        # PGSSLNEGOTIATION would contradict it.
+        arguments["direct_tls"] = False
+    # "any" keeps PGTARGETSESSIONATTRS from refusing the server.
+    arguments["target_session_attrs"] = query.get("target_session_attrs")
     arguments["server_settings"] = {
         name: query[name] for name in _SERVER_SETTINGS & query.keys()
     } or None
@@ -99,10 +104,11 @@ def connect_arguments(url: str) -> dict[str, Any]:
 
 def unknown_parameters(url: str) -> str:
     """Name the URL's parameters that `connect_arguments` leaves out; empty: there are none."""
-    names = [name for name, _ in _parameters(_split(url))]
-    unknown = sorted(set(names) - _USED - _NEEDLESS)
+    parameters = _parameters(_split(url))
+    unknown = sorted({name for name, _ in parameters} - _USED - _NEEDLESS)
     # Of a password in the query, a "&" in it makes a name.
-    if unknown and ("password" in names or not all(map(_PLAIN_NAME.fullmatch, unknown))):
+    has_password = any(name == "password" and value for name, value in parameters)
+    if unknown and (has_password or not all(map(_PLAIN_NAME.fullmatch, unknown))):
         return "one or more parameters"
     return ", ".join(unknown)
 
@@ -128,7 +134,7 @@ def with_login(url: str, role: str, password: str) -> str:
     query = [
         (name, value) for name, value in _parameters(parts) if name not in ("user", "password")
     ]
-    encoded = urlencode(query, quote_via=quote)
+    encoded = urlencode(query, quote_via=quote, errors="surrogateescape")
     return parts._replace(netloc=f"{login}@{address}", query=encoded).geturl()
 
 
@@ -138,8 +144,24 @@ def _split(url: str) -> SplitResult:
 
 
 def _parameters(parts: SplitResult) -> list[tuple[str, str]]:
-    # As in libpq, "+" is no space.
-    return parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
+    # As in libpq, "+" is no space. A folder's name may have bytes that are not UTF-8.
+    return parse_qsl(
+        parts.query.replace("+", "%2B"), keep_blank_values=True, errors="surrogateescape"
+    )
+
+
+def _unquote(text: str) -> str:
+    return unquote(text, errors="surrogateescape")
+
+
+def _refuse_unsupported(query: Mapping[str, str]) -> None:
+    unsupported = _UNSUPPORTED & query.keys()
+    if query.get("target_session_attrs", "any") != "any":
+        unsupported |= {"target_session_attrs"}
+    if unsupported:
+        raise ConfigurationError(
+            f"the database URL has an unsupported parameter: {', '.join(sorted(unsupported))}"
+        )
 
 
 def _require_one_host(host: str | None) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from taskcore_cli import doctor, migrate, serve, tasks, transfer, users
+from taskcore_cli import doctor, embedded, migrate, serve, tasks, transfer, users
 from taskcore_cli.commands import Commands
 from taskcore_cli.options import exclusive
 from taskcore_cli.session import Session
@@ -25,6 +25,7 @@ tasks.app.command(name="import")(transfer.import_)
 tasks.app.command()(transfer.export)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="users")
+app.add_typer(embedded.app, name="embedded")
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  (Typer calls it)

@@ -53,11 +53,12 @@ def opened_for_reading(path: Path, *, twice: bool) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def opened_for_writing(path: Path) -> Iterator[Write]:
+def opened_for_writing(path: Path, *, private: bool = False) -> Iterator[Write]:
     """Open a file that is put in its place when it is complete, and not before.
 
     Args:
         path: The file, or ``-``. A device or a pipe is written to as it is.
+        private: Let nobody else read a file that is new.
 
     Raises:
         Failed: It cannot be written; a file that was there is as it was.
@@ -75,6 +76,8 @@ def opened_for_writing(path: Path) -> Iterator[Write]:
         part = target.with_name(f".taskctl-{os.urandom(8).hex()}")
         try:
             with part.open("xb") as file:
+                if private:
+                    part.chmod(0o600)
                 if target.exists():
                     shutil.copymode(target, part)
                 yield file.write

@@ -30,7 +30,11 @@ def print_item(item: "Task | User", *, as_json: bool) -> None:
     if as_json:
         print_json(item.model_dump(mode="json"))
         return
-    fields = {name: _shown(value) for name, value in item}
+    print_fields({name: _shown(value) for name, value in item})
+
+
+def print_fields(fields: dict[str, str]) -> None:
+    """Print named values, a line each; the values are safe to show."""
     if sys.stdout.isatty():
         _print_grid(fields)
         return

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -21,6 +22,10 @@ from taskcore_cli.visible import visible
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from taskcore import Settings
+    from taskcore.embedded import EmbeddedServer
+
+# Seconds.
+_LOOK_EVERY = 1.0
 
 
 class LogLevel(StrEnum):
@@ -108,12 +113,41 @@ def _data(settings: "Settings") -> Iterator[str]:
     from taskcore.url import connect_arguments
 
     if settings.database_url is None:
-        with embedded(settings) as server:
+        with embedded(settings) as server, _watched(server):
             yield f"{server.home} (embedded server)"
         return
     arguments = connect_arguments(settings.database_url.get_secret_value())
     run(_reach(settings))
     yield f"database {arguments.get('database', '-')} on {arguments.get('host', 'this machine')}"
+
+
+@contextmanager
+def _watched(server: "EmbeddedServer") -> Iterator[None]:
+    """End this process, with the reason, when the data folder is removed or replaced."""
+    from taskcore.errors import ConfigurationError
+
+    ended, vanished = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK_EVERY):
+            if server.has_vanished():
+                vanished.set()
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        # However uvicorn has ended.
+        if vanished.is_set():
+            raise ConfigurationError(
+                f"the embedded server's data folder in {server.home} was removed or replaced: "
+                "serving has ended"
+            )
 
 
 async def _reach(settings: "Settings") -> None:
@@ -154,13 +188,18 @@ def _grace(settings: "Settings") -> int:
 
 def _run(**options: Any) -> None:
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
+    # Every worker would say once more where the data is.
+    quiet = {"taskcore.embedded": {"level": "ERROR"}}
+    log_config = LOGGING_CONFIG | {"loggers": LOGGING_CONFIG["loggers"] | quiet}
     try:
         # By name: workers are processes of their own, and this package does not
         # depend on the other.
         uvicorn.run(
             "taskcore_http.app:app_from_environment",
             factory=True,
+            log_config=log_config,
             **options,
         )
     except SystemExit as exc:

@@ -76,6 +76,8 @@ class Session:
         """Open the store through the application's role."""
         from taskcore import TaskStore
 
+        # The embedded database is this program's documented default.
+        logging.getLogger("taskcore.embedded").setLevel(logging.ERROR)
         with _opened(TaskStore(settings=self.settings())) as opened:
             yield opened
 
@@ -90,9 +92,8 @@ class Session:
                 yield opened
             return
         with (
-            _unwarned(),
             embedded(settings) as server,
-            _opened(TaskStore(server.owner_url, settings=settings)) as opened,
+            _opened(TaskStore(server.admin_url, settings=settings)) as opened,
         ):
             yield opened
 

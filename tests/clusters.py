@@ -1,6 +1,7 @@
 """A whole cluster of its own: for what concerns roles, which no database holds."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,13 +31,12 @@ class Cluster:
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server: `fast`, or `immediate`, as a crash does."""
-        program = self.server._programs() / "pg_ctl"
-        result = self.server._command(program, "-D", self.folder, "-m", mode, "-w", "stop")
-        assert result.returncode == 0, result.stderr
+        number = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[mode]
+        assert self.server.shut_down(number=number)
 
     def start(self) -> None:
         """Start it again."""
-        self.server._run()
+        asyncio.run(self.server.restart())
 
     async def empty(self) -> None:
         """Drop every database and every role but the server's own; make Neon's role."""

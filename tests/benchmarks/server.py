@@ -71,11 +71,12 @@ async def _listening(cluster: Cluster) -> Server:
         f"-c listen_addresses=127.0.0.1 -c port={port} -c max_connections=300 "
         f'-c unix_socket_directories="{folder}"'
     )
-    result = cluster.server._command(
-        *(cluster.server._programs() / "pg_ctl", "-D", cluster.folder),
+    programs = cluster.server._programs
+    result = programs.run(
+        *(programs.folder(18, cluster.server.home) / "pg_ctl", "-D", cluster.folder),
         *("-l", cluster.server._log, "-w", "-o", options, "start"),
     )
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, result.stdout
     server = Server(folder, port, "")
     connection = await asyncpg.connect(server.url(OWNER))
     try:

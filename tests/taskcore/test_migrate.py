@@ -557,12 +557,11 @@ async def test_a_dump_restores_tasks_policies_and_isolation(
     async with TaskStore(migrated.url) as store:
         mine = await store.for_user(1).create_many([{"title": f"n. {n}"} for n in range(20)])
         theirs = await store.for_user(2).create("theirs", "secret")
-    programs = each_server._programs()
     dump = tmp_path / "dump.sql"
     host = connect_arguments(migrated.owner_url)["host"]
 
     def run(program: str, *words: object) -> None:
-        command = [programs / program, "-h", host, "-U", "postgres", *words]
+        command = [each_server.program(program), "-h", host, "-U", "postgres", *words]
         subprocess.run(command, check=True, capture_output=True)
 
     await asyncio.to_thread(run, "pg_dump", "-f", dump, migrated.name)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -21,6 +22,7 @@ from taskcore_cli.serve import _grace, _pass_on, _reachable
 from taskcore_cli.session import Session
 from tests.databases import Database
 from tests.ports import free_port
+from tests.taskcore.embedded.homes import postmaster, wait_until_stopped
 from tests.taskcore_cli.conftest import Start
 from tests.taskcore_http.answers import error_of
 from tests.wire import Wire
@@ -219,3 +221,38 @@ def test_a_folder_that_cannot_hold_the_embedded_server_is_one_line(
     (tmp_path / "file").touch()
     errors = failure(start, TASKCORE_HOME=str(tmp_path / "file" / "home"))
     assert "TASKCORE_HOME" in errors
+
+
+def test_the_embedded_server_is_started_again_when_it_was_killed(start: Start, home: Path) -> None:
+    # FR-014: 503 until somebody restarted `serve`.
+    with served(start, ended_by=signal.SIGTERM, TASKCORE_HOME=str(home)) as server:
+        assert answer(server.port, "/users/1/tasks") == []
+        os.kill(postmaster(home), signal.SIGKILL)
+        wait_until_stopped(home)
+        assert answer(server.port, "/users/1/tasks") == []
+    assert server.code == 0
+    assert "Traceback" not in server.errors
+    assert not (home / "postgresql" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_ends_and_says_why_when_the_data_folder_vanishes(
+    start: Start, home: Path, workers: int
+) -> None:
+    process = start(
+        *("serve", "--port", str(free_port()), "--workers", str(workers)), TASKCORE_HOME=str(home)
+    )
+    try:
+        assert process.stderr is not None
+        for _ in range(workers):
+            while "startup complete" not in process.stderr.readline():
+                assert process.poll() is None
+        shutil.rmtree(home / "postgresql")
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].startswith(f"error: the embedded server's data folder in {home}")
+    assert "Traceback" not in errors
+    assert not (home / "postgresql").exists()

@@ -1,0 +1,176 @@
+"""Where the server of a home listens, and how it is recognised."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import struct
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+from urllib.parse import quote
+
+import asyncpg
+
+from taskcore.errors import ConfigurationError
+from taskcore.failures import DRIVER_ERRORS
+from taskcore.url import connect_arguments
+
+_PATIENCE = 5.0
+# https://man7.org/linux/man-pages/man7/unix.7.html, and <sys/un.h> of macOS.
+_LOCAL_PEERPID = 2
+_CREDENTIALS = struct.Struct("3i")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The answer of a server to a connection.
+
+    Attributes:
+        ready: It is the one expected, and takes statements.
+        shutting_down: It waits for its clients before it ends.
+        reason: Why it is not ready.
+    """
+
+    ready: bool = False
+    shutting_down: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server of a home listens; written before each start.
+
+    Attributes:
+        folder: The socket's folder.
+        port: Part of the socket's name.
+        instance: A random name of this run of the server, which it tells on connecting.
+        data: The data folder.
+        inode: The data folder's inode: a copy has another one.
+    """
+
+    SETTING: ClassVar[str] = "taskcore.instance"
+
+    folder: str
+    port: int
+    instance: str
+    data: str
+    inode: int
+
+    @classmethod
+    def new(cls, data: Path, folder: Path, port: int) -> Self:
+        """Make the address of a server that is about to be started."""
+        return cls(str(folder), port, secrets.token_hex(16), str(data), data.stat().st_ino)
+
+    @classmethod
+    def read(cls, file: Path) -> Self | None:
+        """Return the address in a file; None: there is none."""
+        try:
+            return cls(**json.loads(file.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def write(self, file: Path) -> None:
+        """Put the address into a file, whole or not at all."""
+        descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+        with os.fdopen(descriptor, "w") as unfinished:
+            json.dump(asdict(self), unfinished)
+        Path(name).replace(file)
+
+    def is_of_another(self, data: Path) -> bool:
+        """Return whether it was written for another folder, of which this one is a copy."""
+        return self.data != str(data) and self.inode != data.stat().st_ino
+
+    def is_here(self) -> bool:
+        """Return whether the socket's folder is seen from this process."""
+        return Path(self.folder).exists()
+
+    def url(self, user: str, *, role: str | None = None, database: str = "taskcore") -> str:
+        """Return a URL; libpq's environment variables (``PG…``) add nothing to it.
+
+        Args:
+            user: The role that connects.
+            role: The role that it then acts as.
+            database: The database.
+        """
+        host = quote(os.fsencode(self.folder), safe="")
+        # An empty password: none is asked for, and no password file is looked for.
+        query = f"host={host}&port={self.port}&password="
+        query += "&sslmode=disable&target_session_attrs=any"
+        if role is not None:
+            query += f"&options={quote(f'-c role={role}')}"
+        return f"postgresql://{user}@/{database}?{query}"
+
+    async def state(self) -> State:
+        """Ask the server whether it is ready."""
+        try:
+            connection = await self._connect("postgres")
+        except asyncpg.CannotConnectNowError as exc:
+            return State(shutting_down="shutting down" in str(exc), reason=str(exc))
+        except DRIVER_ERRORS as exc:
+            return State(reason=str(exc) or type(exc).__name__)
+        try:
+            instance = await connection.fetchval("SELECT current_setting($1, true)", self.SETTING)
+        except DRIVER_ERRORS as exc:
+            return State(reason=str(exc))
+        finally:
+            await connection.close(timeout=_PATIENCE)
+        if instance != self.instance:
+            return State(reason=f"another server listens in {self.folder}")
+        return State(ready=True)
+
+    async def create_database(self, name: str) -> None:
+        """Create a database unless it is there."""
+        connection = await self._connect("postgres")
+        try:
+            if not await connection.fetchval(
+                "SELECT true FROM pg_catalog.pg_database WHERE datname = $1", name
+            ):
+                # Another process may be doing the same.
+                with contextlib.suppress(
+                    asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError
+                ):
+                    await connection.execute(f'CREATE DATABASE "{name}"')
+        finally:
+            await connection.close(timeout=_PATIENCE)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server.
+
+        The kernel names the process that listens on the socket: no other one is signalled.
+
+        Raises:
+            ConfigurationError: No server listens, or it runs in another container.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                connection.connect(str(Path(self.folder, f".s.PGSQL.{self.port}")))
+            except OSError as exc:
+                raise ConfigurationError(
+                    f"the embedded server does not listen in {self.folder}: {exc.strerror}"
+                ) from exc
+            process = _peer(connection)
+            if process == 0:
+                raise ConfigurationError(
+                    "the embedded server runs in another container: stop it there"
+                )
+            # While the connection is open, its process id is not given to another.
+            os.kill(process, number)
+
+    async def _connect(self, database: str) -> asyncpg.Connection:
+        arguments = connect_arguments(self.url("postgres", database=database))
+        return await asyncpg.connect(**{"timeout": _PATIENCE} | arguments)
+
+
+def _peer(connection: socket.socket) -> int:
+    """Return the id of the process that listens; 0: it is not seen from this namespace."""
+    if sys.platform == "darwin":
+        return connection.getsockopt(0, _LOCAL_PEERPID)
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    process: int
+    process, _, _ = _CREDENTIALS.unpack(data)
+    return process

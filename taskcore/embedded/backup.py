@@ -1,0 +1,153 @@
+"""Backups of the embedded database, by ``pg_dump`` and ``pg_restore``.
+
+A backup is consistent although the server is in use, and can be restored into a newer
+release or a newer PostgreSQL. It holds the tasks of every user.
+https://www.postgresql.org/docs/current/app-pgdump.html
+"""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from typing import IO
+
+import asyncpg
+
+from taskcore.embedded.programs import environment
+from taskcore.embedded.server import DATABASE, EmbeddedServer
+from taskcore.errors import ConfigurationError
+from taskcore.migrate import migrate
+from taskcore.url import connect_arguments
+
+_RESTORING = "taskcore_restoring"
+_CHUNK = 1 << 20
+
+
+async def backup(server: EmbeddedServer, write: Callable[[bytes], object]) -> int:
+    """Write a backup of the whole database, in ``pg_dump``'s custom format.
+
+    Args:
+        server: A started server.
+        write: Takes the parts of the backup, in order.
+
+    Returns:
+        The number of bytes.
+
+    Raises:
+        ConfigurationError: ``pg_dump`` failed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        server.program("pg_dump"),
+        *server.login(),
+        "--format=custom",
+        DATABASE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        errors = asyncio.ensure_future(process.stderr.read())
+        size = 0
+        while part := await process.stdout.read(_CHUNK):
+            write(part)
+            size += len(part)
+        if await process.wait():
+            raise ConfigurationError(f"the backup failed: {_last_line(await errors)}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return size
+
+
+async def restore(server: EmbeddedServer, file: IO[bytes]) -> None:
+    """Replace the empty database of a new home by a backup, wholly or not at all.
+
+    The backup may run SQL of its own as the database's owner: restore only what you trust.
+
+    Args:
+        server: A started server, whose database has no users yet.
+        file: A backup, as `backup` writes it.
+
+    Raises:
+        ConfigurationError: The home has users already or is in use, the file is not a
+            backup of taskcore, or it is newer than this release.
+    """
+    await _refuse_users(server)
+    await _administer(
+        server,
+        f"DROP DATABASE IF EXISTS {_RESTORING}",
+        f"CREATE DATABASE {_RESTORING} TEMPLATE template0",
+    )
+    try:
+        await _fill(server, file)
+        await migrate(server.owner_url.replace(f"/{DATABASE}?", f"/{_RESTORING}?"))
+        try:
+            await _administer(server, f"DROP DATABASE {DATABASE}")
+        except asyncpg.ObjectInUseError as exc:
+            raise ConfigurationError(
+                f"other processes use the embedded database in {server.home}: end them first"
+            ) from exc
+    except BaseException:
+        await _administer(server, f"DROP DATABASE IF EXISTS {_RESTORING} WITH (FORCE)")
+        raise
+    await _administer(server, f"ALTER DATABASE {_RESTORING} RENAME TO {DATABASE}")
+
+
+async def _fill(server: EmbeddedServer, file: IO[bytes]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        server.program("pg_restore"),
+        *server.login(),
+        f"--dbname={_RESTORING}",
+        "--exit-on-error",
+        "--single-transaction",
+        stdin=file,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    try:
+        _, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise ConfigurationError(f"the backup cannot be restored: {_last_line(errors)}")
+    connection = await asyncpg.connect(
+        **connect_arguments(server.owner_url) | {"database": _RESTORING}
+    )
+    try:
+        if await connection.fetchval("SELECT to_regclass('taskcore.alembic_version') IS NULL"):
+            raise ConfigurationError("the backup cannot be restored: it is not one of taskcore")
+    finally:
+        await connection.close()
+
+
+async def _refuse_users(server: EmbeddedServer) -> None:
+    connection = await asyncpg.connect(**connect_arguments(server.owner_url))
+    try:
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM taskcore.users)"):
+            raise ConfigurationError(
+                f"the embedded database in {server.home} has users already: restore into a new "
+                "folder (--home, TASKCORE_HOME)"
+            )
+    finally:
+        await connection.close()
+
+
+async def _administer(server: EmbeddedServer, *statements: str) -> None:
+    arguments = connect_arguments(server.owner_url) | {"database": "postgres"}
+    connection = await asyncpg.connect(**arguments)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no reason was given"

@@ -1,0 +1,128 @@
+"""``taskctl embedded``: the server of this machine, and its backups."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from taskcore_cli.commands import Failed, say
+from taskcore_cli.files import opened_for_reading, opened_for_writing
+from taskcore_cli.interruption import run
+from taskcore_cli.options import Json
+from taskcore_cli.render import print_fields, print_json
+from taskcore_cli.session import embedded, session_of
+from taskcore_cli.visible import visible
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from taskcore.embedded import EmbeddedServer
+
+app = typer.Typer(help="Look after the embedded server.", rich_markup_mode=None)
+
+
+@app.command()
+def status(context: typer.Context, *, json: Json = False) -> None:
+    """Print the state of the embedded server; starts nothing."""
+    found = _server(context).status()
+    if json:
+        print_json(
+            {
+                "home": str(found.home),
+                "running": found.running,
+                "in_use": found.in_use,
+                "version": found.version,
+                "size": found.size,
+            }
+        )
+        return
+    if found.version is None:
+        state = "no data yet"
+    elif found.in_use:
+        state = "running, in use"
+    else:
+        state = "running" if found.running else "stopped"
+    print_fields(
+        {
+            "home": visible(str(found.home)),
+            "state": state,
+            "postgresql": "-" if found.version is None else str(found.version),
+            "size": f"{found.size / 1_000_000:.1f} MB",
+        }
+    )
+
+
+@app.command()
+def stop(context: typer.Context) -> None:
+    """Stop the embedded server, although programs may be using it.
+
+    It stops by itself after its last user. A program that still runs starts it again when it needs
+    it: end the program first.
+    """
+    server = _server(context)
+    in_use = server.status().in_use
+    if not server.shut_down():
+        typer.echo("The embedded server is not running.")
+        return
+    typer.echo("Stopped the embedded server.")
+    if in_use:
+        say("Other programs were using it and will start it again.")
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A file, or - for standard output.", show_default=False
+        ),
+    ],
+) -> None:
+    """Back up the whole embedded database, all users included.
+
+    Works while the server is in use. A copy of its folder is not a backup. The file is put in its
+    place when it is complete, readable by you alone.
+    """
+    from taskcore.embedded import backup as write_backup
+
+    found = _server(context).status()
+    if found.version is None:
+        raise Failed(f"there is no embedded database in {found.home}")
+    with (
+        embedded(session_of(context).settings()) as server,
+        opened_for_writing(file, private=True) as write,
+    ):
+        size = run(write_backup(server, write))
+    if str(file) != "-":
+        typer.echo(f"Backed up {size / 1_000_000:.1f} MB.")
+
+
+@app.command()
+def restore(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A file, or - for standard input.", show_default=False),
+    ],
+) -> None:
+    """Restore a backup into a new home, given by --home or TASKCORE_HOME.
+
+    A home that has users already is refused. The file can run SQL as the database's owner: restore
+    only what you trust.
+    """
+    from taskcore.embedded import restore as restore_backup
+
+    with (
+        opened_for_reading(file, twice=False) as source,
+        embedded(session_of(context).settings()) as server,
+    ):
+        run(restore_backup(server, source))
+        home = server.home
+    typer.echo(f"Restored the backup into {visible(str(home))}.")
+
+
+def _server(context: typer.Context) -> "EmbeddedServer":
+    from taskcore.embedded import EmbeddedServer
+
+    return EmbeddedServer(session_of(context).settings().home)

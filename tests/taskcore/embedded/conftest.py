@@ -1,0 +1,72 @@
+"""Homes that were used before, and other processes."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from taskcore.embedded import EmbeddedServer
+from tests.taskcore.embedded.homes import Start
+
+REPOSITORY = Path(__file__).parents[3]
+
+# Another process: opens the store, creates a task, says so, waits for a line, leaves.
+OTHER = """
+import asyncio, sys
+from pathlib import Path
+from taskcore import Settings, TaskStore
+
+async def main():
+    async with TaskStore(settings=Settings(home=Path(sys.argv[1]))) as store:
+        task = await store.for_user(1).create("from another process")
+        print(task.id, flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def first_home() -> Iterator[Path]:
+    """A folder that was used before, and is at rest."""
+    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        server = EmbeddedServer(Path(name))
+        asyncio.run(server.start())
+        asyncio.run(server.stop())
+        yield Path(name)
+
+
+@pytest.fixture
+def used_home(home: Path, first_home: Path) -> Path:
+    """A copy of it: starting there is a second start."""
+    subprocess.run(["cp", "-a", first_home / "postgresql", home], check=True)
+    return home
+
+
+@pytest.fixture
+def start_other() -> Iterator[Start]:
+    """Start another process on the same folder; return once it has created its task."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(home: Path, *before: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*before, sys.executable, "-c", OTHER, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) > 0
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,100 @@
+"""Backups of the embedded database, and a new home made from one."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from taskcore import ConfigurationError, TaskStore
+from taskcore.embedded import EmbeddedServer, backup, restore
+from taskcore.url import connect_arguments
+
+
+async def backed_up(home: Path) -> io.BytesIO:
+    """Back up three tasks of two users while the server is in use."""
+    async with EmbeddedServer(home) as server, TaskStore(server.application_url) as store:
+        await store.for_user(1).create_many([{"title": "one"}, {"title": "two"}])
+        await store.for_user(2).create("secret")
+        file = io.BytesIO()
+        assert await backup(server, file.write) == len(file.getvalue())
+        await store.for_user(1).create("after the backup")
+    return file
+
+
+@pytest.fixture
+async def new(home: Path) -> AsyncIterator[EmbeddedServer]:
+    async with EmbeddedServer(home / "new") as server:
+        yield server
+
+
+async def test_a_backup_is_restored_into_a_new_home(
+    used_home: Path, new: EmbeddedServer, tmp_path: Path
+) -> None:
+    """SC-003, FR-014: tasks, versions and isolation, as they were."""
+    file = tmp_path / "backup"
+    file.write_bytes((await backed_up(used_home)).getvalue())
+
+    with file.open("rb") as source:
+        await restore(new, source)
+
+    async with TaskStore(new.application_url) as store:
+        assert [task.title for task in (await store.for_user(1).list()).items] == ["two", "one"]
+        assert [task.title for task in (await store.for_user(2).list()).items] == ["secret"]
+        await store.for_user(1).create("Buy groceries")
+    async with TaskStore(new.admin_url) as store:
+        assert [user.id async for user in store.users.iterate()] == [1, 2]
+
+
+async def test_a_home_with_users_is_not_overwritten(
+    used_home: Path, new: EmbeddedServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    file.write_bytes((await backed_up(used_home)).getvalue())
+    async with TaskStore(new.application_url) as store:
+        await store.for_user(1).create("kept")
+        with file.open("rb") as source, pytest.raises(ConfigurationError, match="has users"):
+            await restore(new, source)
+        assert [task.title for task in (await store.for_user(1).list()).items] == ["kept"]
+
+
+async def test_a_home_in_use_is_not_replaced(
+    used_home: Path, new: EmbeddedServer, tmp_path: Path
+) -> None:
+    """Whoever is connected would go on in a database that is gone."""
+    file = tmp_path / "backup"
+    file.write_bytes((await backed_up(used_home)).getvalue())
+    async with TaskStore(new.application_url) as store:
+        with file.open("rb") as source, pytest.raises(ConfigurationError, match="end them first"):
+            await restore(new, source)
+        assert (await store.for_user(1).list()).items == ()
+
+
+@pytest.mark.parametrize("what", ["text", "cut", "foreign"])
+async def test_a_file_that_is_no_backup_of_taskcore_changes_nothing(
+    used_home: Path, new: EmbeddedServer, tmp_path: Path, what: str
+) -> None:
+    file = tmp_path / "backup"
+    if what == "text":
+        file.write_text("Buy groceries\n")
+    elif what == "cut":
+        whole = (await backed_up(used_home)).getvalue()
+        file.write_bytes(whole[: len(whole) * 2 // 3])
+    else:
+        async with EmbeddedServer(used_home) as server:
+            connection = await asyncpg.connect(**connect_arguments(server.owner_url))
+            await connection.execute("DROP SCHEMA taskcore CASCADE; CREATE TABLE other (id int)")
+            await connection.close()
+            with file.open("wb") as written:
+                await backup(server, written.write)
+
+    with file.open("rb") as source, pytest.raises(ConfigurationError, match="cannot be restored"):
+        await restore(new, source)
+
+    async with TaskStore(new.application_url) as store:
+        await store.for_user(1).create("Buy groceries")
+    connection = await asyncpg.connect(**connect_arguments(new.owner_url))
+    names = await connection.fetch("SELECT datname FROM pg_database ORDER BY 1")
+    await connection.close()
+    assert [row["datname"] for row in names] == ["postgres", "taskcore", "template0", "template1"]

@@ -1,0 +1,56 @@
+"""``taskctl embedded``: state, stop, backup and restore."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.taskcore_cli.conftest import Run
+
+
+@pytest.fixture
+def at_home(run: Run, home: Path) -> Run:
+    """Run ``taskctl`` on the home of this test."""
+
+    def invoke(*words: str) -> object:
+        return run("--home", str(home / "data"), *words)
+
+    return invoke
+
+
+def test_status_of_a_new_home_makes_nothing(at_home: Run, home: Path) -> None:
+    result = at_home("embedded", "status")
+    assert "no data yet" in result.stdout
+    assert not (home / "data").exists()
+
+
+def test_a_backup_is_restored_into_a_new_home(run: Run, at_home: Run, home: Path) -> None:
+    at_home("tasks", "add", "Buy groceries", "--user", "42")
+    status = json.loads(at_home("embedded", "status", "--json").stdout)
+    assert (status["running"], status["in_use"], status["version"]) == (False, False, 18)
+
+    result = at_home("embedded", "backup", str(home / "backup"))
+    assert (result.exit_code, result.stderr) == (0, ""), result.stderr
+    assert stat.S_IMODE((home / "backup").stat().st_mode) == 0o600
+
+    new = ("--home", str(home / "new"))
+    result = run(*new, "embedded", "restore", str(home / "backup"))
+    assert (result.exit_code, result.stderr) == (0, ""), result.stderr
+    assert "Buy groceries" in run(*new, "tasks", "list", "--user", "42").stdout
+
+    again = run(*new, "embedded", "restore", str(home / "backup"))
+    assert again.exit_code == 1
+    assert "has users already" in again.stderr
+
+
+def test_a_backup_of_nothing_is_refused(at_home: Run, home: Path) -> None:
+    result = at_home("embedded", "backup", str(home / "backup"))
+    assert result.exit_code == 1
+    assert "there is no embedded database" in result.stderr
+    assert list(home.iterdir()) == []
+
+
+def test_stop_says_that_nothing_runs(at_home: Run) -> None:
+    result = at_home("embedded", "stop")
+    assert (result.exit_code, result.stdout) == (0, "The embedded server is not running.\n")
