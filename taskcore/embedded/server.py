@@ -258,6 +258,8 @@ class EmbeddedServer:
         if self._starting is None or self._starting.done():
             # A future of the executor, not a task, which Ctrl-C would cancel with all others.
             self._starting = asyncio.get_running_loop().run_in_executor(None, self._start)
+            # Its caller may have been cancelled: then nobody is there to be told.
+            self._starting.add_done_callback(lambda one: one.cancelled() or one.exception())
         await asyncio.shield(self._starting)
 
     def _start(self) -> None:
