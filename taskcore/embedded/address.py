@@ -17,7 +17,7 @@ from urllib.parse import quote
 import asyncpg
 
 from taskcore.errors import ConfigurationError
-from taskcore.failures import DRIVER_ERRORS
+from taskcore.failures import DRIVER_ERRORS, while_executing
 from taskcore.url import connect_arguments
 
 _PATIENCE = 5.0
@@ -85,6 +85,16 @@ class Address:
         """Return whether it was written for another folder, of which this one is a copy."""
         return self.data != str(data) and self.inode != data.stat().st_ino
 
+    def remove_left_folder(self, data: Path) -> None:
+        """Remove the socket's folder if a server that was killed has left it."""
+        folder = Path(self.folder)
+        if folder == data or self.data != str(data) or not folder.name.startswith("taskcore-"):
+            return
+        with contextlib.suppress(OSError):
+            for left in folder.glob(".s.PGSQL.*"):
+                left.unlink()
+            folder.rmdir()
+
     def is_here(self) -> bool:
         """Return whether the socket's folder is seen from this process."""
         return Path(self.folder).exists()
@@ -109,34 +119,40 @@ class Address:
         """Ask the server whether it is ready."""
         try:
             connection = await self._connect("postgres")
+            try:
+                instance = await connection.fetchval(
+                    "SELECT current_setting($1, true)", self.SETTING
+                )
+            finally:
+                await connection.close(timeout=_PATIENCE)
         except asyncpg.CannotConnectNowError as exc:
             return State(shutting_down="shutting down" in str(exc), reason=str(exc))
         except DRIVER_ERRORS as exc:
             return State(reason=str(exc) or type(exc).__name__)
-        try:
-            instance = await connection.fetchval("SELECT current_setting($1, true)", self.SETTING)
-        except DRIVER_ERRORS as exc:
-            return State(reason=str(exc))
-        finally:
-            await connection.close(timeout=_PATIENCE)
         if instance != self.instance:
             return State(reason=f"another server listens in {self.folder}")
         return State(ready=True)
 
     async def create_database(self, name: str) -> None:
-        """Create a database unless it is there."""
-        connection = await self._connect("postgres")
+        """Create a database unless it is there.
+
+        Raises:
+            Unavailable: The server has ended.
+        """
         try:
-            if not await connection.fetchval(
-                "SELECT true FROM pg_catalog.pg_database WHERE datname = $1", name
-            ):
-                # Another process may be doing the same.
-                with contextlib.suppress(
-                    asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError
+            connection = await self._connect("postgres")
+            try:
+                if not await connection.fetchval(
+                    "SELECT true FROM pg_catalog.pg_database WHERE datname = $1", name
                 ):
                     await connection.execute(f'CREATE DATABASE "{name}"')
-        finally:
-            await connection.close(timeout=_PATIENCE)
+            finally:
+                await connection.close(timeout=_PATIENCE)
+        except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            # Another process has created it in this moment.
+            return
+        except DRIVER_ERRORS as exc:
+            raise while_executing(exc).error from exc
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the server.
@@ -146,6 +162,26 @@ class Address:
         Raises:
             ConfigurationError: No server listens, or it runs in another container.
         """
+        process = self._listener()
+        if process == 0:
+            raise ConfigurationError("the embedded server runs in another container: stop it there")
+        if sys.platform != "linux":
+            os.kill(process, number)
+            return
+        try:
+            descriptor = os.pidfd_open(process)
+        except ProcessLookupError:
+            return
+        try:
+            # If it still listens the descriptor is its own, and not that of a later process.
+            if self._listener() == process:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(descriptor, number)
+        finally:
+            os.close(descriptor)
+
+    def _listener(self) -> int:
+        """Return the id of the process that listens; 0: it is in another namespace."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:
                 connection.connect(str(Path(self.folder, f".s.PGSQL.{self.port}")))
@@ -153,13 +189,7 @@ class Address:
                 raise ConfigurationError(
                     f"the embedded server does not listen in {self.folder}: {exc.strerror}"
                 ) from exc
-            process = _peer(connection)
-            if process == 0:
-                raise ConfigurationError(
-                    "the embedded server runs in another container: stop it there"
-                )
-            # While the connection is open, its process id is not given to another.
-            os.kill(process, number)
+            return _peer(connection)
 
     async def _connect(self, database: str) -> asyncpg.Connection:
         arguments = connect_arguments(self.url("postgres", database=database))
@@ -167,10 +197,33 @@ class Address:
 
 
 def _peer(connection: socket.socket) -> int:
-    """Return the id of the process that listens; 0: it is not seen from this namespace."""
     if sys.platform == "darwin":
         return connection.getsockopt(0, _LOCAL_PEERPID)
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     process: int
     process, _, _ = _CREDENTIALS.unpack(data)
     return process
+
+
+async def serves(pid_file: Path, data: Path) -> bool:
+    """Return whether the server that a ``postmaster.pid`` names answers, and has this data folder.
+
+    Such a server was started by other means than ours, and holds no lock of ours.
+    https://www.postgresql.org/docs/current/storage-file-layout.html
+    """
+    try:
+        lines = os.fsdecode(pid_file.read_bytes()).splitlines()
+        port, folder = int(lines[3]), lines[4]
+        connection = await asyncpg.connect(
+            **connect_arguments(
+                Address(folder, port, "", "", 0).url("postgres", database="postgres")
+            )
+            | {"timeout": _PATIENCE}
+        )
+        try:
+            found: str = await connection.fetchval("SHOW data_directory")
+        finally:
+            await connection.close(timeout=_PATIENCE)
+        return Path(found).samefile(data)
+    except (IndexError, ValueError, *DRIVER_ERRORS):
+        return False

@@ -7,7 +7,8 @@ https://www.postgresql.org/docs/current/app-pgdump.html
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import IO
 
 import asyncpg
@@ -15,6 +16,7 @@ import asyncpg
 from taskcore.embedded.programs import environment
 from taskcore.embedded.server import DATABASE, EmbeddedServer
 from taskcore.errors import ConfigurationError
+from taskcore.failures import DRIVER_ERRORS, while_executing
 from taskcore.migrate import migrate
 from taskcore.url import connect_arguments
 
@@ -84,12 +86,7 @@ async def restore(server: EmbeddedServer, file: IO[bytes]) -> None:
     try:
         await _fill(server, file)
         await migrate(server.owner_url.replace(f"/{DATABASE}?", f"/{_RESTORING}?"))
-        try:
-            await _administer(server, f"DROP DATABASE {DATABASE}")
-        except asyncpg.ObjectInUseError as exc:
-            raise ConfigurationError(
-                f"other processes use the embedded database in {server.home}: end them first"
-            ) from exc
+        await _administer(server, f"DROP DATABASE {DATABASE}")
     except BaseException:
         await _administer(server, f"DROP DATABASE IF EXISTS {_RESTORING} WITH (FORCE)")
         raise
@@ -116,36 +113,41 @@ async def _fill(server: EmbeddedServer, file: IO[bytes]) -> None:
             await process.wait()
     if process.returncode:
         raise ConfigurationError(f"the backup cannot be restored: {_last_line(errors)}")
-    connection = await asyncpg.connect(
-        **connect_arguments(server.owner_url) | {"database": _RESTORING}
-    )
-    try:
+    async with _connected(server, _RESTORING) as connection:
         if await connection.fetchval("SELECT to_regclass('taskcore.alembic_version') IS NULL"):
             raise ConfigurationError("the backup cannot be restored: it is not one of taskcore")
-    finally:
-        await connection.close()
 
 
 async def _refuse_users(server: EmbeddedServer) -> None:
-    connection = await asyncpg.connect(**connect_arguments(server.owner_url))
-    try:
+    async with _connected(server, DATABASE) as connection:
         if await connection.fetchval("SELECT EXISTS (SELECT FROM taskcore.users)"):
             raise ConfigurationError(
                 f"the embedded database in {server.home} has users already: restore into a new "
                 "folder (--home, TASKCORE_HOME)"
             )
-    finally:
-        await connection.close()
 
 
 async def _administer(server: EmbeddedServer, *statements: str) -> None:
-    arguments = connect_arguments(server.owner_url) | {"database": "postgres"}
-    connection = await asyncpg.connect(**arguments)
-    try:
+    async with _connected(server, "postgres") as connection:
         for statement in statements:
             await connection.execute(statement)
-    finally:
-        await connection.close()
+
+
+@asynccontextmanager
+async def _connected(server: EmbeddedServer, database: str) -> AsyncIterator[asyncpg.Connection]:
+    arguments = connect_arguments(server.owner_url) | {"database": database}
+    try:
+        connection = await asyncpg.connect(**arguments)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=5)
+    except asyncpg.ObjectInUseError as exc:
+        raise ConfigurationError(
+            f"other processes use the embedded database in {server.home}: end them first"
+        ) from exc
+    except DRIVER_ERRORS as exc:
+        raise while_executing(exc).error from exc
 
 
 def _last_line(output: bytes) -> str:

@@ -33,10 +33,10 @@ from types import TracebackType
 from typing import Self
 
 from taskcore.embedded import locks
-from taskcore.embedded.address import Address
+from taskcore.embedded.address import Address, serves
 from taskcore.embedded.daemon import start_keeper
 from taskcore.embedded.programs import Programs
-from taskcore.errors import ConfigurationError
+from taskcore.errors import ConfigurationError, Unavailable
 from taskcore.migrate import migrate
 
 DATABASE = "taskcore"
@@ -275,11 +275,23 @@ class EmbeddedServer:
             asyncio.run(self._run())
 
     async def _run(self) -> None:
-        address = await self._ensure_running()
-        if self._folder is None:
-            await address.create_database(DATABASE)
-            await migrate(self.owner_url)
-            self._folder = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        end = time.monotonic() + _START_TIMEOUT
+        while True:
+            address = await self._ensure_running()
+            if self._folder is not None:
+                return
+            try:
+                await address.create_database(DATABASE)
+                await migrate(self.owner_url)
+            except Unavailable as exc:
+                # Somebody has ended it just now.
+                if time.monotonic() > end:
+                    raise ConfigurationError(
+                        f"the embedded server of {self.home} cannot be used: {exc}"
+                    ) from exc
+                await asyncio.sleep(_PAUSE)
+            else:
+                self._folder = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def _release(self) -> None:
         share, self._share = self._share, None
@@ -353,7 +365,16 @@ class EmbeddedServer:
                 "it was in use"
             )
         version = self._version()
-        self._refuse_torn_copy()
+        before = Address.read(self._address_file)
+        pid_file = self._data / "postmaster.pid"
+        if pid_file.exists():
+            self._refuse_torn_copy(before)
+            if await serves(pid_file, self._data):
+                raise ConfigurationError(
+                    f"a server that was started by other means runs on {self._data}: stop it first"
+                )
+        if before is not None:
+            before.remove_left_folder(self._data)
         # Left by a server that did not end in order. Its process id proves nothing: it may
         # belong to anybody by now, and the free lock shows that no server is left.
         for name in ("postmaster.pid", f".s.PGSQL.{_PORT}", f".s.PGSQL.{_PORT}.lock"):
@@ -389,15 +410,14 @@ class EmbeddedServer:
             )
         return address
 
-    def _refuse_torn_copy(self) -> None:
+    def _refuse_torn_copy(self, before: Address | None) -> None:
         """Refuse data that was copied from under a running server.
 
         Such files do not belong to one moment. Recovery may lose tasks without a word
         (https://www.postgresql.org/docs/current/backup-file.html).
         """
-        pid_file = self._data / "postmaster.pid"
-        address = Address.read(self._address_file)
-        if pid_file.exists() and address is not None and address.is_of_another(self._data):
+        if before is not None and before.is_of_another(self._data):
+            pid_file = self._data / "postmaster.pid"
             raise ConfigurationError(
                 f"{self.home} is a copy that was made while its server ran, so tasks may be "
                 "missing from it: make one with `taskctl embedded backup`. To use this one all "

@@ -197,6 +197,44 @@ async def test_a_foreign_server_on_the_socket_is_not_taken_for_ours(used_home: P
                 assert store._embedded.owner_url != other.owner_url
 
 
+async def test_a_server_that_was_started_by_hand_is_not_joined_by_another(used_home: Path) -> None:
+    """Relative of the copy: it holds no lock of ours, and has the files open."""
+    programs = EmbeddedServer(used_home)._programs
+    pg_ctl = programs.folder(18, used_home) / "pg_ctl"
+    data = used_home / "postgresql"
+    options = f"-c listen_addresses= -c unix_socket_directories={data}"
+    result = await asyncio.to_thread(
+        programs.run, pg_ctl, "-D", data, "-l", data / "log", "-w", "-o", options, "start"
+    )
+    assert result.returncode == 0, result.stdout
+    try:
+        with pytest.raises(ConfigurationError, match="started by other means"):
+            await embedded_store(used_home).open()
+        assert (data / "postmaster.pid").exists()
+    finally:
+        await asyncio.to_thread(programs.run, pg_ctl, "-D", data, "-w", "stop")
+    assert await titles(used_home) == []
+
+
+async def test_folders_of_sockets_do_not_pile_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server and a keeper that are killed remove nothing."""
+    runtime = home / "runtime"
+    runtime.mkdir(mode=0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(runtime))
+    async with embedded_store(home / ("long" * 20) / ("path" * 20)) as store:
+        await store.for_user(1).create("Buy groceries")
+        assert store._embedded is not None
+        for process in (keeper, postmaster):
+            with contextlib.suppress(OSError):
+                os.kill(process(store._embedded.home), signal.SIGKILL)
+        await asyncio.to_thread(wait_until_stopped, store._embedded.home)
+        await store.for_user(1).list()
+        assert len(list(runtime.glob("taskcore-*"))) == 1
+    assert list(runtime.glob("taskcore-*")) == []
+
+
 # It stays until its last user has gone
 
 
@@ -286,6 +324,8 @@ async def test_it_is_started_again_when_it_was_killed(used_home: Path) -> None:
         first = await store.for_user(1).create("first")
         process = postmaster(used_home)
         os.kill(process, signal.SIGKILL)
+        # Its backends notice a moment later.
+        await asyncio.to_thread(wait_until_stopped, used_home)
         assert await store.for_user(1).get(first.id) == first
         second = await store.for_user(1).create("second")
         assert postmaster(used_home) != process
