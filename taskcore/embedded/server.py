@@ -4,25 +4,13 @@ The same SQL, roles and policies as anywhere else, and durable. Every process th
 the same folder shares the server. It listens on a Unix socket in a folder that no other
 user can enter, on no network. ``specs/001-backend-core/research.md``, D20 and D39, says why
 the wheel's own way of starting it is not used, and how its life is bound to its users.
-
-Files of the home:
-
-* ``postgresql/``: the data folder
-* ``postgresql.log``: the server's output
-* ``start.lock``: held by the process that is starting the server
-* ``server.lock``: held by the server and its backends, so exactly as long as one runs
-* ``users.lock``: shared by every process that uses the server
-* ``address.json``: where the server listens (`Address`)
 """
 
 import asyncio
 import contextlib
 import os
-import shlex
-import shutil
 import signal
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -35,15 +23,13 @@ from typing import Self
 from taskcore.embedded import locks
 from taskcore.embedded.address import Address, serves
 from taskcore.embedded.daemon import start_keeper
+from taskcore.embedded.home import PORT, Home
 from taskcore.embedded.programs import Programs
 from taskcore.errors import ConfigurationError, Unavailable
 from taskcore.migrate import migrate
 
 DATABASE = "taskcore"
 _DEFAULT_VERSION = 18
-_PORT = 5432
-# sun_path has 104 bytes on macOS, 108 on Linux, and ends with a zero byte.
-_LONGEST_SOCKET = 103
 # Seconds. Recovery after a crash is part of a start.
 _START_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 120.0
@@ -124,8 +110,7 @@ class EmbeddedServer:
         except (OSError, RuntimeError, ValueError) as exc:
             raise ConfigurationError(f"TASKCORE_HOME cannot be used: {exc}") from exc
         self._programs = Programs(POSTGRES_VERSIONS)
-        self._data = self.home / "postgresql"
-        self._log = self.home / "postgresql.log"
+        self._files = Home(self.home, self._programs)
         self._new_version = version
         self._share: locks.Share | None = None
         # The data folder in use, open: its inode is then not given to another.
@@ -188,14 +173,16 @@ class EmbeddedServer:
             return EmbeddedStatus(
                 home=self.home,
                 running=self.is_running(),
-                in_use=locks.is_shared(self._users_lock) if self._users_lock.exists() else False,
-                version=self._version(),
-                size=_size(self._data),
+                in_use=locks.is_shared(self._files.users_lock)
+                if self._files.users_lock.exists()
+                else False,
+                version=self._files.version(),
+                size=self._files.size(),
             )
 
     def is_running(self) -> bool:
         """Return whether a server runs on the folder, in whichever process or container."""
-        return self._server_lock.exists() and locks.is_held(self._server_lock)
+        return self._files.server_lock.exists() and locks.is_held(self._files.server_lock)
 
     def shut_down(self, *, number: signal.Signals = signal.SIGINT) -> bool:
         """End the server although it may be in use; users start it again when they need it.
@@ -218,14 +205,15 @@ class EmbeddedServer:
             while self.is_running():
                 if time.monotonic() > end:
                     raise ConfigurationError(
-                        f"the embedded server of {self.home} does not end; its log is {self._log}"
+                        f"the embedded server of {self.home} does not end; its log is "
+                        f"{self._files.log}"
                     )
                 time.sleep(_PAUSE)
             return True
 
     def program(self, name: str) -> Path:
         """Return the path of one of the server's client programs, such as ``pg_dump``."""
-        return self._programs.installed(self._version() or self._new_version) / name
+        return self._programs.installed(self._files.version() or self._new_version) / name
 
     def login(self) -> list[str]:
         """Return the options with which a client program connects as the owner."""
@@ -237,21 +225,9 @@ class EmbeddedServer:
         if self._folder is None:
             return False
         try:
-            return not os.path.samestat(os.fstat(self._folder), self._data.stat())
+            return not os.path.samestat(os.fstat(self._folder), self._files.data.stat())
         except OSError:
             return True
-
-    @property
-    def _server_lock(self) -> Path:
-        return self.home / "server.lock"
-
-    @property
-    def _users_lock(self) -> Path:
-        return self.home / "users.lock"
-
-    @property
-    def _address_file(self) -> Path:
-        return self.home / "address.json"
 
     async def _start_in_thread(self) -> None:
         """Start it in a thread, which goes on if the caller is cancelled; one at a time."""
@@ -265,9 +241,9 @@ class EmbeddedServer:
     def _start(self) -> None:
         with self._explained():
             if self._share is None:
-                self._prepare_home()
+                self._files.prepare()
                 try:
-                    self._share = locks.Share(self._users_lock, _LOCK_TIMEOUT)
+                    self._share = locks.Share(self._files.users_lock, _LOCK_TIMEOUT)
                 except TimeoutError as exc:
                     raise ConfigurationError(
                         f"the embedded server of {self.home} is still being stopped"
@@ -291,7 +267,9 @@ class EmbeddedServer:
                     ) from exc
                 await asyncio.sleep(_PAUSE)
             else:
-                self._folder = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._folder = os.open(
+                    self._files.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+                )
 
     def _release(self) -> None:
         share, self._share = self._share, None
@@ -307,9 +285,9 @@ class EmbeddedServer:
             time.sleep(_PAUSE)
 
     def _is_ending(self) -> bool:
-        if not self._users_lock.exists() or locks.is_shared(self._users_lock):
+        if not self._files.users_lock.exists() or locks.is_shared(self._files.users_lock):
             return False
-        return self.is_running() or locks.is_held(self._users_lock)
+        return self.is_running() or locks.is_held(self._files.users_lock)
 
     async def _ensure_running(self) -> Address:
         """Return when the server answers, and where; start it unless it runs."""
@@ -344,13 +322,13 @@ class EmbeddedServer:
             await asyncio.sleep(_PAUSE)
         else:
             raise ConfigurationError(f"the embedded server of {self.home} cannot be used: {reason}")
-        raise ConfigurationError(f"the embedded server did not start; its log is {self._log}")
+        raise ConfigurationError(f"the embedded server did not start; its log is {self._files.log}")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold off every other process that would start the server."""
         try:
-            with locks.exclusive(self.home / "start.lock", _LOCK_TIMEOUT):
+            with locks.exclusive(self._files.start_lock, _LOCK_TIMEOUT):
                 yield
         except TimeoutError as exc:
             raise ConfigurationError(
@@ -359,54 +337,51 @@ class EmbeddedServer:
 
     async def _launch(self) -> None:
         """Start the server. Nobody else does, and none runs on this folder."""
+        files = self._files
         if self.has_vanished():
             raise ConfigurationError(
-                f"the embedded server's data folder {self._data} was removed or replaced while "
+                f"the embedded server's data folder {files.data} was removed or replaced while "
                 "it was in use"
             )
-        version = self._version()
-        before = Address.read(self._address_file)
-        pid_file = self._data / "postmaster.pid"
-        if pid_file.exists():
+        version = files.version()
+        before = Address.read(files.address)
+        if files.pid_file.exists():
             self._refuse_torn_copy(before)
-            if await serves(pid_file, self._data):
+            if await serves(files.pid_file, files.data):
                 raise ConfigurationError(
-                    f"a server that was started by other means runs on {self._data}: stop it first"
+                    f"a server that was started by other means runs on {files.data}: stop it first"
                 )
         if before is not None:
-            before.remove_left_folder(self._data)
-        # Left by a server that did not end in order. Its process id proves nothing: it may
-        # belong to anybody by now, and the free lock shows that no server is left.
-        for name in ("postmaster.pid", f".s.PGSQL.{_PORT}", f".s.PGSQL.{_PORT}.lock"):
-            (self._data / name).unlink(missing_ok=True)
+            before.remove_left_folder(files.data)
+        files.remove_leftovers()
         programs = self._programs.folder(version or self._new_version, self.home)
         if version is None:
-            self._initialise(programs)
-        folder = self._socket_folder()
-        address = Address.new(self._data, folder, _PORT)
-        address.write(self._address_file)
+            files.initialise(programs)
+        folder = files.socket_folder()
+        address = Address.new(files.data, folder, PORT)
+        address.write(files.address)
         quoted = str(folder).replace('"', '""')
         start_keeper(
             command=[
                 os.fspath(programs / "postgres"),
-                *("-D", os.fspath(self._data)),
-                *("-c", "listen_addresses=", "-c", f"port={_PORT}"),
+                *("-D", os.fspath(files.data)),
+                *("-c", "listen_addresses=", "-c", f"port={PORT}"),
                 *("-c", f'unix_socket_directories="{quoted}"'),
                 *("-c", f"{address.SETTING}={address.instance}"),
             ],
             user=self._programs.user,
-            data=self._data,
-            log=self._log,
-            server_lock=self._server_lock,
-            users_lock=self._users_lock,
-            socket_folder=folder if folder != self._data else None,
+            data=files.data,
+            log=files.log,
+            server_lock=files.server_lock,
+            users_lock=files.users_lock,
+            socket_folder=folder if folder != files.data else None,
         )
 
     def _recall_address(self) -> Address:
-        address = Address.read(self._address_file)
+        address = Address.read(self._files.address)
         if address is None:
             raise ConfigurationError(
-                f"{self._address_file} cannot be read, although a server runs on {self.home}"
+                f"{self._files.address} cannot be read, although a server runs on {self.home}"
             )
         return address
 
@@ -416,99 +391,12 @@ class EmbeddedServer:
         Such files do not belong to one moment. Recovery may lose tasks without a word
         (https://www.postgresql.org/docs/current/backup-file.html).
         """
-        if before is not None and before.is_of_another(self._data):
-            pid_file = self._data / "postmaster.pid"
+        if before is not None and before.is_of_another(self._files.data):
             raise ConfigurationError(
                 f"{self.home} is a copy that was made while its server ran, so tasks may be "
                 "missing from it: make one with `taskctl embedded backup`. To use this one all "
-                f"the same, delete {pid_file}"
+                f"the same, delete {self._files.pid_file}"
             )
-
-    def _version(self) -> int | None:
-        """Return the major version of the data; None: there is none yet."""
-        try:
-            return int((self._data / "PG_VERSION").read_text())
-        except FileNotFoundError:
-            return None
-
-    def _prepare_home(self) -> None:
-        try:
-            self._programs.ensure_user()
-            self._make_folders()
-        except OSError as exc:
-            raise ConfigurationError(
-                f"cannot make the folder {self.home}: {exc.strerror}; set TASKCORE_HOME"
-            ) from exc
-        if self._programs.user is None:
-            return
-        for folder in (*reversed(self.home.parents), self.home):
-            if not self._programs.can_enter(folder):
-                raise ConfigurationError(
-                    f"as root the server runs as the user {self._programs.user}, who cannot "
-                    f"enter {folder}: run `chmod o+x {shlex.quote(str(folder))}`, or set "
-                    "TASKCORE_HOME to a folder such as /var/lib/taskcore/data"
-                )
-
-    def _make_folders(self) -> None:
-        """Make the home, and the folders above it if need be, whatever the umask is."""
-        missing = [folder for folder in (self.home, *self.home.parents) if not folder.exists()]
-        for folder in reversed(missing):
-            folder.mkdir(exist_ok=True)
-            if self._programs.user is not None:
-                # The server's user passes through and sees nothing else.
-                shutil.chown(folder, group=self._programs.user)
-                folder.chmod(0o710)
-        if not self.home.is_dir():
-            raise NotADirectoryError(0, "it is not a folder")
-        if missing and self._programs.user is None:
-            self.home.chmod(0o700)
-
-    def _initialise(self, programs: Path) -> None:
-        """Make the data folder; under another name first, so that half of one is never used."""
-        for left in self.home.glob("postgresql.new-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        # A name of its own: the initdb of a process that was killed may still write.
-        unfinished = Path(tempfile.mkdtemp(prefix="postgresql.new-", dir=self.home))
-        self._programs.give(unfinished)
-        # A relative path: initdb hands its own to a shell.
-        result = self._programs.run(
-            *(programs / "initdb", "-D", unfinished.name, "-U", "postgres", "--encoding=UTF8"),
-            *("--no-locale", "--auth-local=trust", "--auth-host=reject", "--data-checksums"),
-            cwd=self.home,
-        )
-        if result.returncode:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise ConfigurationError(
-                f"the embedded server's data folder {self._data} cannot be made: "
-                + " ".join(result.stdout.splitlines()[-3:])
-            )
-        unfinished.rename(self._data)
-
-    def _socket_folder(self) -> Path:
-        """Choose a folder that only the server's user can enter, with a short enough path."""
-        if _fits(self._data):
-            return self._data
-        for place in (*self._runtime_folders(), Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108
-            # mkdtemp makes a name that nobody can know before.
-            if _fits(place / "taskcore-12345678") and self._programs.can_enter(place):
-                with contextlib.suppress(OSError):
-                    folder = Path(tempfile.mkdtemp(prefix="taskcore-", dir=place))
-                    self._programs.give(folder)
-                    return folder
-        raise ConfigurationError(
-            f"{self.home} is too long a name for a socket, and there is no folder for temporary "
-            "files to put it in: set TASKCORE_HOME to a shorter one"
-        )
-
-    def _runtime_folders(self) -> Iterator[Path]:
-        """Yield ``XDG_RUNTIME_DIR`` if it is the current user's own, as its specification demands.
-
-        https://specifications.freedesktop.org/basedir-spec/latest/
-        """
-        folder = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
-        with contextlib.suppress(OSError):
-            if folder.is_absolute() and folder.stat().st_uid == os.geteuid():
-                yield folder
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -518,17 +406,3 @@ class EmbeddedServer:
             raise ConfigurationError(
                 f"the embedded server cannot use {exc.filename or self.home}: {exc.strerror or exc}"
             ) from exc
-
-
-def _fits(folder: Path) -> bool:
-    return len(os.fsencode(folder / f".s.PGSQL.{_PORT}")) < _LONGEST_SOCKET
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            # Files of a running server come and go.
-            with contextlib.suppress(OSError):
-                total += Path(parent, name).lstat().st_size
-    return total
