@@ -8,7 +8,8 @@ from pathlib import Path
 
 import asyncpg
 
-from taskcore import catalog, embedded
+from taskcore import catalog
+from taskcore.embedded import server as embedded
 from taskcore.migrate import apply
 from taskcore.roles import ensure_roles
 from taskcore.url import connect_arguments
@@ -30,7 +31,7 @@ async def _apply_unverified(url: str) -> None:
 async def main() -> None:
     if not TARGET.exists():
         TARGET.write_text("{}\n", "utf-8")
-    embedded.migrate = _apply_unverified  # type: ignore[attr-defined,assignment]
+    embedded.migrate = _apply_unverified  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as home:
         Path(home).chmod(0o755)
         server = await embedded.EmbeddedServer(Path(home)).start()
