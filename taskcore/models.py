@@ -1,12 +1,11 @@
 """What goes in and what comes out: plain frozen Pydantic models, no ORM instances."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Self, TypedDict, cast
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE, MAX_VERSION
+from taskcore.moments import Moment
 
 
 def _text(value: str, limit: int) -> str:
@@ -170,29 +170,20 @@ class TaskUpdate(BaseModel):
         return self
 
 
-def _utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise PydanticCustomError("max", "must be in the years 1 to 9999 in UTC") from None
-
-
-_Moment = Annotated[AwareDatetime, Strict(), AfterValidator(_utc)]
-
-
 class TaskImport(TaskCreate):
-    """A task as it is elsewhere: what an export holds, in another place or another user's name.
+    """A task from an export or another system, stored with its id, version and times.
 
-    All but the title may be missing: a task without ``id`` gets a new one, one
-    without times is created now, one with ``updated_at`` alone was created then.
-    ``user_id`` says whose it was, and is not looked at.
+    Every field but the title may be missing: a task without ``id`` gets a new one, one
+    without times is created now, one with ``updated_at`` alone was created then. Times
+    are aware `datetime` objects or RFC 3339 text with an offset. ``user_id`` says whose
+    the task was, and is ignored.
     """
 
     id: Annotated[_Id, Strict()] | None = None
     completed: _Completed = False
     version: Annotated[int, Strict(), Field(ge=1, le=MAX_VERSION)] = 1
-    created_at: _Moment | None = None
-    updated_at: _Moment | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
     user_id: Any = Field(default=None, exclude=True)
 
     @field_validator("updated_at")

@@ -2,14 +2,13 @@
 
 A line of JSON Lines (https://jsonlines.org) is a task as the REST API shows it. CSV
 (RFC 4180) has the same fields as columns, named in its first line; an empty cell is
-an absent value.
+an absent value. Times are RFC 3339 with an offset.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, BinaryIO, Self, TextIO
 
 import pydantic
@@ -182,14 +181,4 @@ def _task_of(cells: dict[str, str]) -> TaskImport:
     # Spreadsheets write them in capitals.
     if fields.get("completed") in ("true", "false", "TRUE", "FALSE"):
         fields["completed"] = fields["completed"].lower() == "true"
-    for name in ("created_at", "updated_at"):
-        if name in fields:
-            fields[name] = _moment(fields[name])
     return validate(TaskImport, fields, where="line")
-
-
-def _moment(cell: str) -> datetime | str:
-    try:
-        return datetime.fromisoformat(cell)
-    except ValueError:
-        return cell

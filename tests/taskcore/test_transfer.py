@@ -140,7 +140,10 @@ BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"title": "x", "version": None}, "version must not be null"),
     ({"title": "x", "owner": 1}, "owner is not a known field"),
     ({"title": "x", "\x1b[2J\u202e": 1}, "\\x1b[2J\\u202e is not a known field"),
-    ({"title": "x", "created_at": 1}, "created_at must be a time in ISO 8601 with an offset"),
+    (
+        {"title": "x", "created_at": 1},
+        "created_at must be a date-time of RFC 3339 with an offset, such as 2026-01-31T12:00:00Z",
+    ),
 ]
 BAD_TIMES = ["2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "yesterday"]
 
@@ -207,7 +210,7 @@ def test_a_line_that_is_no_object_is_bad(line: str, reason: str) -> None:
 @pytest.mark.parametrize("moment", BAD_TIMES)
 @pytest.mark.parametrize("field", ["created_at", "updated_at"])
 def test_a_time_without_an_offset_or_that_is_none_is_bad(field: str, moment: str) -> None:
-    reason = f"{field} must be a time in ISO 8601 with an offset"
+    reason = f"{field} must be a date-time of RFC 3339 with an offset, such as 2026-01-31T12:00:00Z"
     assert jsonl({"title": "x", field: moment}) == [(1, reason)]
     assert csv(f"title,{field}", f"x,{moment}") == [(2, reason)]
 
