@@ -7,21 +7,31 @@ an absent value. Times are RFC 3339 with an offset.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Self, TextIO
+from typing import Any, BinaryIO
 
 import pydantic
+from pydantic_core import from_json
 
 from taskcore.errors import ValidationError
 from taskcore.limits import MAX_JSON
 from taskcore.models import Task, TaskImport
+from taskcore.rows import Fault, Rows
 from taskcore.validation import explained, validate
 
 COLUMNS = tuple(Task.model_fields)
 """The columns of a CSV file."""
 
 _BOM = b"\xef\xbb\xbf"
+_NOT_TEXT = ("id", "completed", "version", "created_at", "updated_at")
+_BOOLEANS = {"true": True, "false": False}
+# R's missing value.
+_MISSING = "NA"
+# pandas writes a column of integers of which some are missing as 5.0. Anything else
+# stays text, and is refused as such: an exponent has lost digits of an id.
+_WHOLE = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +47,52 @@ class BadLine:
     reason: str
 
 
-def read_jsonl(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
-    """Read JSON Lines in constant memory; empty lines are passed over.
+def read_jsonl(
+    file: BinaryIO, *, columns: Mapping[str, str] | None = None, ignore_unknown: bool = False
+) -> Iterator[TaskImport | BadLine]:
+    """Read JSON Lines in constant memory; empty lines are skipped.
 
-    What begins with a bracket is one JSON array, of which nothing is read.
+    A file that begins with a bracket is one JSON array, and is not read.
+
+    Args:
+        file: Of bytes, in UTF-8.
+        columns: Fields of other names: the name in the file, and the task's.
+        ignore_unknown: Ignore fields that a task does not have, instead of refusing the
+            line.
+
+    Raises:
+        ValidationError: ``columns`` names a field that a task does not have, or one twice.
     """
-    number = 0
-    begun = False
-    while line := file.readline(MAX_JSON + 1):
-        number += 1
-        if number == 1:
-            line = line.removeprefix(_BOM)
-        if not begun and line.lstrip().startswith(b"["):
-            yield BadLine(number, "a JSON array is not JSON Lines: an object on each line")
-            return
-        begun = begun or bool(line.strip())
-        if len(line) > MAX_JSON and not line.endswith(b"\n"):
-            while line and not line.endswith(b"\n"):
-                line = file.readline(MAX_JSON)
-            yield BadLine(number, f"line must have at most {MAX_JSON} bytes")
-        elif line.strip():
-            try:
-                yield TaskImport.model_validate_json(line)
-            except pydantic.ValidationError as exc:
-                reason = str(explained(exc, where="line"))
-                yield BadLine(number, reason if _is_utf8(line) else "line must be UTF-8")
+    names = _Names(columns or {}, ignore_unknown=ignore_unknown)
+    return _objects(file, names)
 
 
-def read_csv(file: BinaryIO) -> Iterator[TaskImport | BadLine]:
-    """Read CSV in UTF-8 with a line of column names, of which only ``title`` must be there."""
-    # What is not UTF-8 becomes surrogates, which no field may have: the line is at fault.
-    text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
-    try:
-        yield from _tasks_of(_Lines(text))
-    finally:
-        # The file is the caller's, who may have closed it.
-        if not file.closed:
-            text.detach()
+def read_csv(
+    file: BinaryIO,
+    *,
+    separator: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    ignore_unknown: bool = False,
+) -> Iterator[TaskImport | BadLine]:
+    """Read CSV in constant memory; its first line names the columns.
+
+    Only ``title`` must be there. Reading ends with the first broken quote.
+
+    Args:
+        file: Of bytes, in UTF-8, or in UTF-16 with a byte order mark.
+        separator: The character between cells. None: comma, semicolon or tab, whichever
+            makes known columns of the first line, or the one of a line ``sep=;`` before it.
+        columns: Columns of other names: the name in the file, and the task's.
+        ignore_unknown: Ignore columns that a task does not have, instead of refusing the
+            file. A first column without a name, where pandas and R number the rows, is
+            always ignored.
+
+    Raises:
+        ValidationError: ``separator`` is not one, or ``columns`` names a field that a task
+            does not have, or one twice.
+    """
+    names = _Names(columns or {}, ignore_unknown=ignore_unknown)
+    return _tasks_of(Rows(file, separator, names.is_known), names)
 
 
 def write_jsonl(tasks: Iterable[Task]) -> bytes:
@@ -97,6 +116,44 @@ def _cells(task: Task) -> tuple[object, ...]:
     return tuple(fields[column] for column in COLUMNS)
 
 
+def _objects(file: BinaryIO, names: "_Names") -> Iterator[TaskImport | BadLine]:
+    number = 0
+    begun = False
+    while line := file.readline(MAX_JSON + 1):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        if not begun and line.lstrip().startswith(b"["):
+            yield BadLine(number, "a JSON array is not JSON Lines: an object on each line")
+            return
+        begun = begun or bool(line.strip())
+        if len(line) > MAX_JSON and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = file.readline(MAX_JSON)
+            yield BadLine(number, f"line must have at most {MAX_JSON} bytes")
+        elif line.strip():
+            try:
+                yield _task_of_json(line, names)
+            except ValidationError as exc:
+                yield BadLine(number, str(exc) if _is_utf8(line) else "line must be UTF-8")
+
+
+def _task_of_json(line: bytes, names: "_Names") -> TaskImport:
+    if names.are_the_task_s and b"NaN" not in line and b"Infinity" not in line:
+        try:
+            return TaskImport.model_validate_json(line)
+        except pydantic.ValidationError as exc:
+            raise explained(exc, where="line") from None
+    try:
+        # Pydantic takes NaN and Infinity unless told not to; JSON has neither.
+        fields = from_json(line, allow_inf_nan=False)
+    except ValueError:
+        raise ValidationError(
+            "line is not well-formed JSON", field="line", constraint="json"
+        ) from None
+    return validate(TaskImport, names.renamed(fields), where="line")
+
+
 def _is_utf8(line: bytes) -> bool:
     try:
         line.decode()
@@ -105,80 +162,126 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-class _Lines:
-    """The lines of a text, for ``csv.reader``: one that is too long is an error.
+class _Names:
+    """The names that a file has for the fields of a task."""
 
-    Attributes:
-        number: Of the last line.
-    """
+    def __init__(self, columns: Mapping[str, str], *, ignore_unknown: bool) -> None:
+        for name in columns.values():
+            if name not in COLUMNS:
+                raise _no_columns(f"{ascii(name)[:100]} is not a field of a task")
+        if len(set(columns.values())) < len(columns):
+            raise _no_columns("two columns cannot be one field")
+        self._columns = columns
+        self._ignore_unknown = ignore_unknown
+        self.are_the_task_s = not columns and not ignore_unknown
 
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
-        self.number = 0
+    def is_known(self, name: str) -> bool:
+        return name in self._columns or name in COLUMNS
 
-    def __iter__(self) -> Self:
-        return self
+    def renamed(self, fields: object) -> object:
+        """Return a JSON object with the task's names."""
+        if not isinstance(fields, dict) or self.are_the_task_s:
+            return fields
+        renamed: dict[str, Any] = {}
+        for name, value in fields.items():
+            if self._ignore_unknown and not self.is_known(name):
+                continue
+            field = self._columns.get(name, name)
+            if field in renamed:
+                raise ValidationError(
+                    f"{field} is named twice", field=field, constraint="named_twice"
+                )
+            renamed[field] = value
+        return renamed
 
-    def __next__(self) -> str:
-        line = self._text.readline(MAX_JSON + 1)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        if len(line) <= MAX_JSON or line.endswith("\n"):
-            return line
-        while line and not line.endswith("\n"):
-            line = self._text.readline(MAX_JSON)
-        raise csv.Error(f"more than {MAX_JSON} characters")
+    def fields_of(self, header: Sequence[str]) -> list[str | None]:
+        """Return the field of each column; None: the column is ignored.
+
+        Raises:
+            ValidationError: A column is unknown, missing or there twice.
+        """
+        if any("\ud800" <= letter <= "\udfff" for name in header for letter in name):
+            raise _no_columns("line must be UTF-8")
+        for name in self._columns:
+            if name not in header:
+                raise _no_columns(f"{ascii(name)[:100]} is not a column of this file")
+        fields = [self._field_of(name, place) for place, name in enumerate(header)]
+        named = [field for field in fields if field]
+        for field in named:
+            if named.count(field) > 1:
+                raise _no_columns(f"{field} is named twice as a column")
+        if "title" not in named:
+            raise _no_columns("title is required as a column")
+        return fields
+
+    def _field_of(self, name: str, place: int) -> str | None:
+        if self.is_known(name):
+            return self._columns.get(name, name)
+        # pandas and R number the rows in a first column without a name.
+        if self._ignore_unknown or not (name or place):
+            return None
+        # Spreadsheets write columns that are empty.
+        if not name:
+            return ""
+        raise _no_columns(
+            f"{ascii(name)[:100]} is not a known column; the first line names the columns"
+        )
 
 
-def _tasks_of(lines: _Lines) -> Iterator[TaskImport | BadLine]:
-    reader = csv.reader(lines, strict=True)
-    columns: Sequence[str] | None = None
-    while True:
-        number = lines.number + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as exc:
-            yield BadLine(number, f"line is not well-formed CSV: {exc}")
-            if columns is None:
+def _no_columns(text: str) -> ValidationError:
+    return ValidationError(text, field="columns", constraint="columns")
+
+
+def _tasks_of(rows: Rows, names: _Names) -> Iterator[TaskImport | BadLine]:
+    fields: list[str | None] | None = None
+    by_r = False
+    for row in rows:
+        if isinstance(row, Fault):
+            yield BadLine(row.number, row.reason)
+            if fields is None:
                 return
-            continue
-        if columns is None:
-            columns = cells
-            if fault := _fault_of_columns(columns):
-                yield BadLine(number, fault)
-                return
-        elif len(cells) > len(columns):
-            yield BadLine(number, f"line has {len(cells)} cells for {len(columns)} columns")
-        elif cells:
+        elif fields is None:
             try:
-                yield _task_of(dict(zip(columns, cells, strict=False)))
+                fields = names.fields_of(row.cells)
+            except ValidationError as exc:
+                yield BadLine(row.number, str(exc))
+                return
+            by_r = all(rows.quoted())
+        elif len(row.cells) > len(fields):
+            yield BadLine(row.number, f"line has {len(row.cells)} cells for {len(fields)} columns")
+        # Spreadsheets write rows that are empty.
+        elif any(row.cells) or len(row.cells) == 1:
+            cells = dict(zip(fields, row.cells, strict=False))
+            # R quotes text, and no missing value.
+            if by_r and cells.get("description") == _MISSING:
+                quoted = dict(zip(fields, rows.quoted(), strict=False))
+                cells["description"] = _MISSING if quoted["description"] else ""
+            try:
+                yield _task_of(cells)
             except ValidationError as exc:
                 # A surrogate is a byte that is not UTF-8.
                 reason = f"{exc.field} must be UTF-8" if exc.constraint == "unicode" else str(exc)
-                yield BadLine(number, reason)
+                yield BadLine(row.number, reason)
 
 
-def _fault_of_columns(columns: Sequence[str]) -> str | None:
-    if any("\ud800" <= letter <= "\udfff" for name in columns for letter in name):
-        return "line must be UTF-8"
-    if unknown := [ascii(name)[:100] for name in columns if name not in COLUMNS]:
-        return f"{unknown[0]} is not a known column; the first line names the columns"
-    if len(set(columns)) < len(columns):
-        return "a column is named twice"
-    return None if "title" in columns else "title is required as a column"
-
-
-def _task_of(cells: dict[str, str]) -> TaskImport:
-    fields: dict[str, Any] = {name: cell for name, cell in cells.items() if cell or name == "title"}
-    for name in ("id", "version"):
-        cell = fields.get(name, "")
-        # What is no number stays text, and is refused as such.
-        if cell.isascii() and cell.isdigit() and len(cell) < 20:  # noqa: PLR2004
-            fields[name] = int(cell)
-    # Spreadsheets write them in capitals.
-    if fields.get("completed") in ("true", "false", "TRUE", "FALSE"):
-        fields["completed"] = fields["completed"].lower() == "true"
+def _task_of(cells: dict[str | None, str]) -> TaskImport:
+    if cells.pop("", None):
+        raise ValidationError(
+            "a column without a name must be empty", field="columns", constraint="columns"
+        )
+    cells.pop(None, None)
+    fields: dict[str | None, Any] = {
+        name: cell for name, cell in cells.items() if cell or name == "title"
+    }
+    for name in _NOT_TEXT:
+        cell = fields.get(name)
+        if cell is None:
+            continue
+        if cell == _MISSING:
+            del fields[name]
+        elif name == "completed":
+            # Python, R and spreadsheets differ in their capitals.
+            fields[name] = _BOOLEANS.get(cell.lower(), cell)
+        elif name in ("id", "version") and _WHOLE.fullmatch(cell):
+            fields[name] = int(cell.partition(".")[0])
     return validate(TaskImport, fields, where="line")

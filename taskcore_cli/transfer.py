@@ -1,15 +1,15 @@
 """``taskctl tasks import`` and ``export``: one user's tasks from a file, or into one."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from taskcore_cli.commands import FAILED, INTERRUPTED, Failed, say
+from taskcore_cli.commands import FAILED, INTERRUPTED, Failed, WrongUsage, say
 from taskcore_cli.files import (
     Write,
     opened_for_reading,
@@ -35,6 +35,7 @@ _SHOWN = 20
 # After so many lines Ctrl-C is looked at, and the bar moves.
 _STRETCH = 500
 _CHUNK = 1000
+_TAB = "\t"
 
 _AGAIN = (
     "what was imported stays, and importing the same file again adds only what is missing "
@@ -79,19 +80,49 @@ def import_(
         bool,
         typer.Option("--new-ids", help="Give every task a new id: later lines are newer tasks."),
     ] = False,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="NAME=FIELD",
+            help="A column's name in the file, and the task's field that it is, such as "
+            "Name=title. May be given several times.",
+        ),
+    ] = None,
+    ignore_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-unknown", help="Ignore columns and fields that a task does not have."
+        ),
+    ] = False,
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            "--separator",
+            metavar="CHARACTER",
+            help="What separates the cells of CSV, or the word tab.",
+            show_default="comma, semicolon or tab, as the first line has it",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Import tasks from a file, with their ids, versions and times.
 
     A line is a task: {"title": "Buy groceries"} is enough. A task whose id is there already is
-    left as it is, so importing twice adds nothing. Bad lines are named and passed over; exits with
-    1 if there are any.
+    left as it is, so importing twice adds nothing. Bad lines are named and skipped; exits with
+    1 if there are any. A broken quote ends the reading of CSV.
     """
+    form = _format_of(file, format_)
+    options: dict[str, Any] = {"columns": _columns(map_), "ignore_unknown": ignore_unknown}
+    if form is Format.csv:
+        options["separator"] = _TAB if separator in ("tab", r"\t") else separator
+    elif separator is not None:
+        raise WrongUsage("--separator is for CSV")
     with (
         _interruptible("nothing was imported") as standing,
         opened_for_reading(file, twice=strict and not dry_run) as source,
     ):
-        reading = _Reading(file, source, _format_of(file, format_))
+        reading = _Reading(file, source, form, options)
         if dry_run or strict:
             with progress(size=size_of(source)) as show:
                 reading.check(show)
@@ -104,7 +135,7 @@ def import_(
                         f"{_count(reading.bad, 'line is', 'lines are')} bad: nothing was imported"
                     )
                 source.seek(0)
-                reading = _Reading(file, source, _format_of(file, format_))
+                reading = _Reading(file, source, form, options)
             standing.state = _AGAIN_NEW if new_ids else _AGAIN
             _store(context, user, reading, source, new_ids=new_ids, as_json=json)
     if reading.bad:
@@ -150,13 +181,18 @@ class _Reading:
 
     Attributes:
         good: Lines that are tasks, so far.
-        bad: Lines that are none.
+        bad: Lines that are not.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, form: Format) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, form: Format, options: Mapping[str, Any]
+    ) -> None:
+        # Loaded on use, as all of taskcore.
+        from taskcore.transfer import read_csv, read_jsonl
+
         self._path = path
         self._file = file
-        self._form = form
+        self._read = (read_csv if form is Format.csv else read_jsonl)(file, **options)
         self.good = 0
         self.bad = 0
 
@@ -182,11 +218,10 @@ class _Reading:
         show(self.good, 0 if size_of(self._file) is None else self._file.tell())
 
     def _lines(self) -> "Iterator[TaskImport | None]":
-        from taskcore.transfer import BadLine, read_csv, read_jsonl
+        from taskcore.transfer import BadLine
 
-        read = read_csv if self._form is Format.csv else read_jsonl
         try:
-            for line in read(self._file):
+            for line in self._read:
                 if isinstance(line, BadLine):
                     self.bad += 1
                     if self.bad <= _SHOWN:
@@ -197,8 +232,12 @@ class _Reading:
                     yield line
         except OSError as exc:
             raise unreadable(self._path, exc) from exc
+        self.tell_rest()
+
+    def tell_rest(self) -> None:
+        """Say how many bad lines were not shown."""
         if self.bad > _SHOWN:
-            say(f"and {self.bad - _SHOWN} more")
+            say(f"and {self.bad - _SHOWN} more bad lines, {self.bad} in all")
 
 
 def _tell_checked(reading: _Reading, *, as_json: bool) -> None:
@@ -228,6 +267,7 @@ def _store(
             with progress(size=size_of(source)) as show:
                 result = opened.run(tasks.import_tasks(reading.tasks(show), new_ids=new_ids))
         except TaskcoreError as exc:
+            reading.tell_rest()
             raise Failed(f"{exc}; {_AGAIN_NEW if new_ids else _AGAIN}") from exc
     if as_json:
         print_json({**result.model_dump(), "bad": reading.bad})
@@ -262,6 +302,19 @@ async def _export(
 
 def _format_of(file: Path, given: Format | None) -> Format:
     return given or (Format.csv if file.suffix.lower() == ".csv" else Format.jsonl)
+
+
+def _columns(given: list[str] | None) -> dict[str, str]:
+    columns = {}
+    for pair in given or ():
+        # A name may have an equals sign in it; a field has none.
+        name, equals, field = pair.rpartition("=")
+        if not equals:
+            raise WrongUsage(f"--map {pair}: not NAME=FIELD, such as Name=title")
+        if name in columns:
+            raise WrongUsage(f"--map {pair}: {name} is given twice")
+        columns[name] = field
+    return columns
 
 
 def _count(number: int, one: str, many: str) -> str:

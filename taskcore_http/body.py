@@ -1,7 +1,7 @@
 """Request bodies: JSON objects of at most 128 KiB."""
 
 import json
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -37,12 +37,17 @@ async def json_body(request: Request, model: type[_Model]) -> _Model:
         )
     try:
         # Not json.loads(bytes): it would guess other encodings (RFC 8259, section 8.1).
-        data = json.loads((await _read(request)).decode())
+        data = json.loads((await _read(request)).decode(), parse_constant=_refuse)
     except (ValueError, RecursionError, ClientDisconnect):
         raise ValidationError(
             "body is not well-formed JSON", field="body", constraint="json"
         ) from None
     return validate(model, data, where="body")
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python takes and JSON does not have (RFC 8259, section 6)."""
+    raise ValueError(constant)
 
 
 def body_schema(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:

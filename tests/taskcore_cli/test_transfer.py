@@ -161,7 +161,86 @@ def test_twenty_bad_lines_are_shown_and_the_others_counted(taskctl: Run, tmp_pat
     assert json.loads(result.stdout) == {"imported": 0, "present": 0, "bad": 25}
     lines = result.stderr.splitlines()
     assert len(lines) == 21
-    assert lines[-2:] == ["line 20: line is not well-formed JSON", "and 5 more"]
+    assert lines[-2:] == [
+        "line 20: line is not well-formed JSON",
+        "and 5 more bad lines, 25 in all",
+    ]
+
+
+def test_columns_are_named_and_unknown_ones_ignored(taskctl: Run, tmp_path: Path) -> None:
+    file = tmp_path / "tasks.csv"
+    file.write_text("Nr;Name;A=B;Done\n1;a;x;TRUE\n2;b;;False\n")
+    refused = taskctl("tasks", "import", str(file))
+    assert (refused.exit_code, refused.stdout) == (1, "Imported 0 tasks; 1 line is bad.\n")
+    assert "is not a known column" in refused.stderr
+    words = ("--map", "Name=title", "--map", "A=B=description", "--map", "Done=completed")
+    refused = taskctl("tasks", "import", str(file), *words)
+    assert "'Nr' is not a known column" in refused.stderr
+    result = taskctl("tasks", "import", str(file), *words, "--ignore-unknown", "--strict")
+    assert (result.exit_code, result.output) == (0, "Imported 2 tasks.\n")
+    assert [
+        (task["title"], task["description"], task["completed"]) for task in listed(taskctl)
+    ] == [
+        ("b", None, False),
+        ("a", "x", True),
+    ]
+
+
+def test_fields_of_json_lines_are_named_and_unknown_ones_ignored(
+    taskctl: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "tasks"
+    file.write_text(json.dumps({"Name": "a", "Notes": [1]}) + "\n")
+    words = ("--map", "Name=title")
+    assert "Notes is not a known field" in taskctl("tasks", "import", str(file), *words).stderr
+    result = taskctl("tasks", "import", str(file), *words, "--ignore-unknown")
+    assert (result.exit_code, result.output) == (0, "Imported 1 task.\n")
+
+
+@pytest.mark.parametrize("word", ["tab", r"\t", "\t"])
+def test_a_separator_is_taken(taskctl: Run, tmp_path: Path, word: str) -> None:
+    file = tmp_path / "tasks.csv"
+    file.write_text("title\tdescription\na,b;c\td\n")
+    result = taskctl("tasks", "import", str(file), "--separator", word)
+    assert result.output == "Imported 1 task.\n"
+    assert listed(taskctl)[0]["title"] == "a,b;c"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--map", "title"), "--map title: not NAME=FIELD, such as Name=title"),
+        (("--map", "Name=titel"), "'titel' is not a field of a task"),
+        (("--map", "a=title", "--map", "b=title"), "two columns cannot be one field"),
+        (("--map", "a=title", "--map", "a=id"), "--map a=id: a is given twice"),
+        (("--separator", ";;"), "separator must be one character, and no quote or line end"),
+        (("--format", "jsonl", "--separator", ";"), "--separator is for CSV"),
+    ],
+)
+def test_an_option_that_cannot_be_is_wrong_usage(
+    taskctl: Run, tmp_path: Path, words: tuple[str, ...], reason: str
+) -> None:
+    file = tmp_path / "tasks.csv"
+    file.write_text("title\nx\n")
+    result = taskctl("tasks", "import", str(file), *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: {reason}\n"
+
+
+def test_a_broken_quote_is_one_line_and_nothing_after_it_is_imported(
+    taskctl: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "tasks.csv"
+    file.write_text(
+        'title,description\na,\nb,"5" screws\n' + "".join(f"c{n},\n" for n in range(99))
+    )
+    result = taskctl("tasks", "import", str(file))
+    assert (result.exit_code, result.stdout) == (1, "Imported 1 task; 1 line is bad.\n")
+    assert result.stderr == (
+        "line 3: line is not well-formed CSV: a quote begins here that ends inside its cell, where "
+        "it must be doubled; nothing from here on was read\n"
+    )
+    assert [task["title"] for task in listed(taskctl)] == ["a"]
 
 
 @pytest.mark.parametrize("from_file", [True, False], ids=["file", "stdin"])
@@ -241,8 +320,9 @@ def test_a_file_that_cannot_be_opened_is_one_line(
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux")
-def test_a_file_that_cannot_be_read_is_one_line(taskctl: Run) -> None:
-    result = taskctl("tasks", "import", "/proc/self/mem")
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_file_that_cannot_be_read_is_one_line(taskctl: Run, form: str) -> None:
+    result = taskctl("tasks", "import", "/proc/self/mem", "--format", form)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "error: /proc/self/mem cannot be read: Input/output error\n"
 
@@ -321,7 +401,7 @@ async def test_a_database_that_goes_away_half_way_is_one_line_that_says_what_to_
     shared: Database, user: int, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     file = tmp_path / "tasks"
-    file.write_text(lines_of(*("x" * 100 for _ in range(60_000))))
+    file.write_text("{\n" * 25 + lines_of(*("x" * 100 for _ in range(60_000))))
     async with Wire(shared.url) as wire, TaskStore(shared.url) as store:
         env = environment | {
             "TASKCORE_DATABASE_URL": wire.url,
@@ -334,12 +414,14 @@ async def test_a_database_that_goes_away_half_way_is_one_line_that_says_what_to_
         await wire.stop()
         output, errors = await process.communicate()
     assert (process.returncode, output) == (1, b"")
-    assert errors.startswith(b"error: ")
+    *_, told, error = errors.splitlines()
+    assert told == b"and 5 more bad lines, 25 in all"
+    assert error.startswith(b"error: ")
     assert errors.endswith(
         b"what was imported stays, and importing the same file again adds only what is missing "
         b"(lines without ids excepted)\n"
     )
-    assert errors.count(b"\n") == 1
+    assert errors.count(b"\n") == 22
     async with TaskStore(shared.url) as store:
         again = await store.for_user(user).import_tasks(
             {"id": number, "title": "x"} for number in range(1, 60_001)

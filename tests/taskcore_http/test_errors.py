@@ -102,6 +102,14 @@ BODIES: dict[str, tuple[bytes, dict[str, Any]]] = {
     "single quotes": (b"{'title': 'x'}", details("body", "json")),
     "trailing comma": (b'{"title": "x",}', details("body", "json")),
     "raw control character": (b'{"title": "a\nb"}', details("body", "json")),
+    # Python's parser takes these, and JSON has none of them.
+    "NaN": (b"NaN", details("body", "json")),
+    "NaN for a title": (b'{"title": NaN}', details("body", "json")),
+    "Infinity in an unknown field": (
+        b'{"title": "x", "y": [{"z": Infinity}]}',
+        details("body", "json"),
+    ),
+    "minus Infinity": (b'{"title": "x", "description": -Infinity}', details("body", "json")),
     "deep nesting": (b"[" * 100_000, details("body", "json")),
     "deep nesting of objects": (b'{"a":' * 20_000, details("body", "json")),
     "deep nesting within a field": (
