@@ -10,7 +10,7 @@ import tenacity
 
 from taskcore.driver import Driver
 from taskcore.errors import OutcomeUnknown, PoolExhausted, StoreNotOpen
-from taskcore.failures import Failure, IdsTaken, Outcome
+from taskcore.failures import Failure, IdsTaken, NotNewest, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -143,7 +143,8 @@ class Database:
             )
             return await again(self._attempt_again, call)
         except Failure as failure:
-            if call.write and call.uncertain:
+            # A lost attempt with that id is refused too, as long as there is a newer task.
+            if call.write and call.uncertain and not isinstance(failure.error, NotNewest):
                 raise OutcomeUnknown(
                     "the database's answer was lost or did not come in time: "
                     "the write took effect wholly or not at all"
@@ -162,7 +163,7 @@ class Database:
             rows = await self._driver.fetch(call.statement, call.args, call.deadline)
         except Failure as failure:
             call.uncertain = call.uncertain or failure.outcome is Outcome.UNKNOWN
-            if not isinstance(failure.error, IdsTaken | PoolExhausted) and (
+            if not isinstance(failure.error, IdsTaken | NotNewest | PoolExhausted) and (
                 failure.outcome is not Outcome.ROLLED_BACK
             ):
                 self._reachable = False

@@ -69,6 +69,20 @@ class IdsTaken(DatabaseError):
         self.ids = ids
 
 
+class NotNewest(DatabaseError):
+    """The user has tasks with ids above those of a write (TC002); nothing was stored.
+
+    Attributes:
+        newest: The highest id.
+        server_ms: The server's clock, in milliseconds since 1970.
+    """
+
+    def __init__(self, newest: int, server_ms: int) -> None:
+        super().__init__("the user has newer tasks")
+        self.newest = newest
+        self.server_ms = server_ms
+
+
 _LOGIN_REFUSED = frozenset({"28000", "28P01", "3D000"})
 _SCHEMA_MISSING = frozenset({"3F000", "42883", "42P01"})
 # 23503: a create lost its user to a deletion.
@@ -126,6 +140,9 @@ def while_executing(exc: BaseException) -> Failure:
         taken = getattr(exc, "detail", None) or ""
         ids = frozenset(int(task_id) for task_id in taken.split(","))
         return Failure(Outcome.REFUSED, IdsTaken(ids))
+    if code == "TC002":
+        newest, server_ms = (getattr(exc, "detail", None) or "").split(",")
+        return Failure(Outcome.REFUSED, NotNewest(int(newest), int(server_ms)))
     if code in _ROLLED_BACK:
         error: TaskcoreError = Unavailable(
             f"other writes came between: the database rolled the statement back ({code})"

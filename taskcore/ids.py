@@ -2,8 +2,11 @@
 
 41 bits are the milliseconds since 2025-01-01T00:00Z, 12 bits count from a random
 start in each millisecond. The state is kept per user: no id tells of another
-user's activity. Two stores may make the same id for one user; the primary key
-finds that out, and the store takes a new one.
+user's activity. The clock may be wrong: the database refuses an id that is not above
+those of all tasks of the user, and the next one is made from what it answers. Tasks
+that the same store has created do not count there, as they may be stored in another
+order than they were sent. Two stores may make the same id for one user; the primary
+key finds that out, and the store takes a new one.
 """
 
 import secrets
@@ -14,12 +17,22 @@ EPOCH_MS = 1_735_689_600_000
 
 COUNTER_BITS = 12
 
+LAST_MS = 2**41 - 1
+"""The last millisecond after `EPOCH_MS` that an id has room for: in September 2094."""
+
 ID_ATTEMPTS = 10
 """How often a write that meets a taken id takes a new one.
 
 Two stores make the same id for one user within a millisecond once in 4,096 times; ten
-in a row is a broken clock or random source.
+in a row is a broken random source.
 """
+
+# Above that many users the state of those who are not ahead of the clock is dropped.
+_REMEMBERED = 10_000
+_COUNTER = 2**COUNTER_BITS - 1
+# Hours before the last millisecond, so that counting on from it has room.
+_LAST_NOW = LAST_MS - 2**24
+_MARK_BITS = 31
 
 
 class IdGenerator:
@@ -31,25 +44,73 @@ class IdGenerator:
     def __init__(self) -> None:
         self._now = 0
         self._last: dict[int, int] = {}
+        self._mark = secrets.randbits(_MARK_BITS)
 
     def next(self, user_id: int) -> int:
-        """Return a new task id for this user."""
-        now = time.time_ns() // 1_000_000 - EPOCH_MS
-        # A clock that steps back must not make ids fall.
-        if now > self._now:
-            self._now = now
-            self._last = {
-                user: last for user, last in self._last.items() if last >> COUNTER_BITS >= now
-            }
-        last = self._last.get(user_id)
-        if last is None:
-            task_id = _first_of(self._now)
-        elif (last + 1) >> COUNTER_BITS == last >> COUNTER_BITS:
+        """Return a new task id for this user, whatever the clock says."""
+        now = self._clock()
+        # Put in again at the end: the users at the front have waited longest.
+        last = self._last.pop(user_id, 0)
+        millisecond = last >> COUNTER_BITS
+        if millisecond < now:
+            task_id = _first_of(now)
+        elif last & _COUNTER < _COUNTER:
             task_id = last + 1
         else:
-            task_id = _first_of((last >> COUNTER_BITS) + 1)
-        self._last[user_id] = task_id
+            # After the last id that there is, the clock has to do.
+            task_id = _first_of(millisecond + 1 if millisecond < LAST_MS else now)
+        self._remember(user_id, task_id)
         return task_id
+
+    def write_id(self) -> int:
+        """Return a random id for a write of ids that `next` has just made.
+
+        Its upper half marks this store: its ids rise without the database's help.
+        """
+        return self._mark << 32 | secrets.randbits(32)
+
+    def rise(self, user_id: int, newest: int, server_ms: int | None = None) -> None:
+        """Make the next ids of this user above an id that they have, if there is one above.
+
+        Args:
+            user_id: Whose.
+            newest: The highest id of a task of theirs.
+            server_ms: The server's milliseconds since 1970: the next ids are not before
+                them either, as our own clock is doubtful.
+        """
+        self._clock()
+        millisecond = newest >> COUNTER_BITS
+        if server_ms is not None and server_ms - EPOCH_MS < LAST_MS:
+            millisecond = max(millisecond, server_ms - EPOCH_MS - 1)
+        last = millisecond << COUNTER_BITS | _COUNTER
+        if millisecond < LAST_MS and last > self._last.get(user_id, 0):
+            self._remember(user_id, last)
+
+    def _clock(self) -> int:
+        """Return the milliseconds since `EPOCH_MS`; 0 if there are no ids of that time.
+
+        The database refuses ids without a time, and answers with its own.
+        """
+        now = time.time_ns() // 1_000_000 - EPOCH_MS
+        if not 0 <= now <= _LAST_NOW:
+            now = 0
+        if now < self._now:
+            # Users who were not ahead of the clock may be so now, and be forgotten.
+            self._mark = secrets.randbits(_MARK_BITS)
+        self._now = now
+        return now
+
+    def _remember(self, user_id: int, last: int) -> None:
+        self._last[user_id] = last
+        if len(self._last) <= _REMEMBERED:
+            return
+        ahead = {
+            user: last for user, last in self._last.items() if last >> COUNTER_BITS >= self._now
+        }
+        kept = list(ahead.items())[-_REMEMBERED // 2 :]
+        if len(kept) < len(ahead):
+            self._mark = secrets.randbits(_MARK_BITS)
+        self._last = dict(kept)
 
 
 def _first_of(millisecond: int) -> int:

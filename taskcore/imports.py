@@ -26,6 +26,8 @@ Tasks = Iterable[Importable] | AsyncIterable[Importable]
 
 _IMPORT = "SELECT id FROM taskcore.task_import_v1($1, $2, $3)"
 
+_NEWEST = "SELECT id FROM taskcore.task_list_v1($1, NULL, 1, NULL)"
+
 # A batch holds at most so many tasks and about so many characters of text.
 _TASKS = 2_000
 _CHARACTERS = 1_000_000
@@ -44,12 +46,15 @@ class Import:
         self._user_id = user_id
         self._imported = 0
         self._present = 0
+        self._risen = False
 
     async def run(self, tasks: Tasks, *, new_ids: bool) -> ImportResult:
         """Store every task, a few batches at a time, in constant memory."""
         storing: deque[asyncio.Task[None]] = deque()
         try:
             async for batch in _batches(tasks):
+                if not self._risen and (new_ids or any(task.id is None for task in batch)):
+                    await self._rise()
                 if len(storing) == _UNDER_WAY:
                     await storing.popleft()
                 storing.append(asyncio.create_task(self._store(batch, new_ids=new_ids)))
@@ -60,6 +65,16 @@ class Import:
                 one.cancel()
             await asyncio.gather(*storing, return_exceptions=True)
         return ImportResult(imported=self._imported, present=self._present)
+
+    async def _rise(self) -> None:
+        """Make new ids above those that the user has, also if the clock is wrong.
+
+        Once for an import: batches under way at once may be stored in any order.
+        """
+        rows = await self._database.fetch(_NEWEST, self._user_id)
+        if rows:
+            self._ids.rise(self._user_id, rows[0]["id"])
+        self._risen = True
 
     async def _store(self, batch: list[TaskImport], *, new_ids: bool) -> None:
         given = set() if new_ids else {task.id for task in batch if task.id is not None}

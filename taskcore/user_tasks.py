@@ -13,7 +13,7 @@ from taskcore.errors import (
     ValidationError,
     VersionConflict,
 )
-from taskcore.failures import IdsTaken
+from taskcore.failures import IdsTaken, NotNewest
 from taskcore.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.imports import Import, Tasks
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE, MAX_VERSION
@@ -29,8 +29,8 @@ from taskcore.models import (
 )
 from taskcore.validation import validate, validate_id, validate_integer
 
-_CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"  # noqa: S608
-_CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3)"  # noqa: S608
+_CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5, $6)"  # noqa: S608
+_CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3, $4)"  # noqa: S608
 _GET = f"SELECT {TASK_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
 _LIST = f"SELECT {TASK_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
 _UPDATE = (
@@ -68,18 +68,26 @@ class UserTasks:
             ValidationError: Names the field and the constraint.
         """
         new = validate(TaskCreate, {"title": title, "description": description}, where="task")
-        write_id = new_write_id()
+        task_id, write_id = self._ids.next(self.user_id), self._ids.write_id()
+        must_be_newest = True
         for _ in range(ID_ATTEMPTS):
-            task_id = self._ids.next(self.user_id)
-            rows, repeated = await self._database.write(
-                _CREATE, self.user_id, task_id, write_id, new.title, new.description
-            )
-            if rows:
-                return tasks_from_rows(rows)[0]
-            if repeated:
-                raise OutcomeUnknown(
-                    "the answer to the create was lost, and another write holds the task now"
+            try:
+                rows, repeated = await self._database.write(
+                    *(_CREATE, self.user_id, task_id, write_id),
+                    *(new.title, new.description, must_be_newest),
                 )
+            except NotNewest as found:
+                self._ids.rise(self.user_id, found.newest, found.server_ms)
+                # Tasks that are newer even so were created since this call began.
+                must_be_newest = False
+            else:
+                if rows:
+                    return tasks_from_rows(rows)[0]
+                if repeated:
+                    raise OutcomeUnknown(
+                        "the answer to the create was lost, and another write holds the task now"
+                    )
+            task_id = self._ids.next(self.user_id)
         raise DatabaseError("no free task id was found")
 
     async def create_many(
@@ -113,8 +121,9 @@ class UserTasks:
             )
         if not new:
             return ()
-        write_id = new_write_id()
         ids = [self._ids.next(self.user_id) for _ in new]
+        write_id = self._ids.write_id()
+        must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             batch = [
                 {"id": task_id, "title": task.title, "description": task.description}
@@ -122,8 +131,13 @@ class UserTasks:
             ]
             try:
                 rows, _ = await self._database.write(
-                    _CREATE_MANY, self.user_id, write_id, json.dumps(batch)
+                    _CREATE_MANY, self.user_id, write_id, json.dumps(batch), must_be_newest
                 )
+            except NotNewest as found:
+                self._ids.rise(self.user_id, found.newest, found.server_ms)
+                ids = [self._ids.next(self.user_id) for _ in ids]
+                must_be_newest = False
+                continue
             except IdsTaken as taken:
                 # New ids are later than all others, so the ids after the first
                 # collision change with it, to keep the order.
@@ -138,10 +152,11 @@ class UserTasks:
     async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
         """Store tasks from elsewhere, with their ids, versions and times.
 
-        In constant memory, up to 2,000 in each statement. An id that this user has a
-        task with already is passed over, so that importing twice adds nothing; of two
-        tasks with one id, either may be stored. If it fails half-way some are stored,
-        and importing again stores the rest (but those without ids twice).
+        In constant memory, up to 2,000 in each statement, and one statement more if there
+        are ids to make. A task whose id the user already has stays as it is, so that
+        importing twice adds nothing; of two tasks with one id, either may be stored. If it
+        fails half-way some are stored, and importing again stores the rest (but those
+        without ids twice).
 
         Args:
             tasks: `TaskImport`, `Task` or mappings of their fields, as an iterable or

@@ -30,8 +30,15 @@ SET LOCAL ROLE taskcore_definer;
 
 -- Create one task, and its user on the first write. No row: the id is taken by
 -- another write. A repeated write (same write_id) returns the stored row.
+-- p_newest: the id must be above those of all tasks of the user, and at least 4096,
+-- as lower ones hold no time. Tasks that the same store has created do not count (the
+-- upper half of their write_id is the same): ids of one store rise. Otherwise nothing
+-- is stored: SQLSTATE TC002, with the newest id and the server's milliseconds since
+-- 1970 in DETAIL. The look comes after the insertion: of two attempts of one write at
+-- once the second waits at the key, so it never gives up an id that the first stores.
 CREATE OR REPLACE FUNCTION taskcore.task_create_v1(
-    p_user_id bigint, p_id bigint, p_write_id bigint, p_title text, p_description text
+    p_user_id bigint, p_id bigint, p_write_id bigint, p_title text, p_description text,
+    p_newest boolean DEFAULT false
 ) RETURNS TABLE (
     id bigint, user_id bigint, title text, description text, completed boolean,
     version integer, created_at timestamptz, updated_at timestamptz
@@ -43,6 +50,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_bound text;
+    v_newest bigint;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
@@ -61,6 +69,17 @@ BEGIN
                    t.version, t.created_at, t.updated_at
             FROM taskcore.tasks AS t
             WHERE t.user_id = p_user_id AND t.id = p_id AND t.write_id = p_write_id;
+    ELSIF p_newest THEN
+        SELECT t.id INTO v_newest
+            FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id > p_id
+              AND t.write_id >> 32 <> p_write_id >> 32
+            ORDER BY t.id DESC LIMIT 1;
+        IF FOUND OR p_id < 4096 THEN
+            RAISE EXCEPTION 'the user has newer tasks' USING ERRCODE = 'TC002',
+                DETAIL = pg_catalog.format('%s,%s', COALESCE(v_newest, 0),
+                    (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint);
+        END IF;
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
@@ -68,12 +87,12 @@ $$;
 
 -- Create a batch, all of it or nothing: p_tasks is an array of objects with
 -- id, title and description. SQLSTATE TC001: other writes hold the ids named,
--- comma-separated, in DETAIL; nothing was stored. A repeated batch returns
--- those of its rows that no other write has changed since. OFFSET 0 keeps a
--- look-up by key for each id: with all of them at once the planner may read every
--- task of the user.
+-- comma-separated, in DETAIL; nothing was stored. p_newest and TC002: as in
+-- task_create_v1, for the lowest id. A repeated batch returns those of its rows that
+-- no other write has changed since. OFFSET 0 keeps a look-up by key for each id: with
+-- all of them at once the planner may read every task of the user.
 CREATE OR REPLACE FUNCTION taskcore.task_create_many_v1(
-    p_user_id bigint, p_write_id bigint, p_tasks jsonb
+    p_user_id bigint, p_write_id bigint, p_tasks jsonb, p_newest boolean DEFAULT false
 ) RETURNS TABLE (
     id bigint, user_id bigint, title text, description text, completed boolean,
     version integer, created_at timestamptz, updated_at timestamptz
@@ -87,6 +106,8 @@ DECLARE
     v_bound text;
     v_ids bigint[];
     v_taken text;
+    v_stored bigint;
+    v_newest bigint;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
@@ -109,6 +130,7 @@ BEGIN
                 AS b(id bigint, title text, description text)
             ORDER BY b.id
         ON CONFLICT (user_id, id) DO NOTHING;
+        GET DIAGNOSTICS v_stored = ROW_COUNT;
         SELECT pg_catalog.string_agg(b.id::text, ',') INTO v_taken
             FROM pg_catalog.unnest(v_ids) AS b(id)
             CROSS JOIN LATERAL (
@@ -118,6 +140,19 @@ BEGIN
             WHERE s.write_id <> p_write_id;
         IF v_taken IS NOT NULL THEN
             RAISE EXCEPTION 'task ids are taken' USING ERRCODE = 'TC001', DETAIL = v_taken;
+        END IF;
+        -- If some are there and not taken, another attempt of this write has stored them.
+        IF p_newest AND v_stored = pg_catalog.cardinality(v_ids) THEN
+            SELECT t.id INTO v_newest
+                FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.id > v_ids[1]
+                  AND t.write_id >> 32 <> p_write_id >> 32
+                ORDER BY t.id DESC LIMIT 1;
+            IF FOUND OR v_ids[1] < 4096 THEN
+                RAISE EXCEPTION 'the user has newer tasks' USING ERRCODE = 'TC002',
+                    DETAIL = pg_catalog.format('%s,%s', COALESCE(v_newest, 0),
+                        (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint);
+            END IF;
         END IF;
     END IF;
     RETURN QUERY
@@ -434,8 +469,8 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION
-    taskcore.task_create_v1(bigint, bigint, bigint, text, text),
-    taskcore.task_create_many_v1(bigint, bigint, jsonb),
+    taskcore.task_create_v1(bigint, bigint, bigint, text, text, boolean),
+    taskcore.task_create_many_v1(bigint, bigint, jsonb, boolean),
     taskcore.task_import_v1(bigint, bigint, jsonb),
     taskcore.task_get_v1(bigint, bigint),
     taskcore.task_list_v1(bigint, bigint, integer, boolean),
@@ -446,8 +481,8 @@ REVOKE ALL ON FUNCTION
 FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION
-    taskcore.task_create_v1(bigint, bigint, bigint, text, text),
-    taskcore.task_create_many_v1(bigint, bigint, jsonb),
+    taskcore.task_create_v1(bigint, bigint, bigint, text, text, boolean),
+    taskcore.task_create_many_v1(bigint, bigint, jsonb, boolean),
     taskcore.task_import_v1(bigint, bigint, jsonb),
     taskcore.task_get_v1(bigint, bigint),
     taskcore.task_list_v1(bigint, bigint, integer, boolean),

@@ -47,8 +47,8 @@ class DatabaseMutant:
 
 
 SIGNATURES = {
-    "task_create_v1": "bigint, bigint, bigint, text, text",
-    "task_create_many_v1": "bigint, bigint, jsonb",
+    "task_create_v1": "bigint, bigint, bigint, text, text, boolean",
+    "task_create_many_v1": "bigint, bigint, jsonb, boolean",
     "task_import_v1": "bigint, bigint, jsonb",
     "task_get_v1": "bigint, bigint",
     "task_list_v1": "bigint, bigint, integer, boolean",

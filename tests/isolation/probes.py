@@ -229,6 +229,34 @@ async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
         assert f" {MY_DONE} " in taken
 
 
+async def a_new_task_is_compared_with_its_users_tasks_only(place: Place) -> None:
+    """Whose own tasks are newer is told; others' newer tasks are not in the way."""
+
+    def batch(*tasks: int) -> str:
+        return json.dumps([{"id": task, "title": "x"} for task in tasks])
+
+    async with rolled_back(place.owner):
+        for user, newest in ((LOW, 20_000), (ME, 10_000), (HIGH, 20_000)):
+            await place.owner.execute(
+                "INSERT INTO taskcore.tasks (user_id, id, write_id, title)"
+                f" VALUES ({user}, {newest}, 1, 'newest')"
+            )
+        async with nothing_of_the_others_changes(place):
+            new = await place.ids("task_create_v1", ME, 10_001, 1 << 32, "x", None, True)
+            assert new == [(10_001, ME)]
+            late = await place.call("task_create_v1", ME, 9_000, 2 << 32, "x", None, True)
+            assert isinstance(late, str)
+            assert late.startswith("TC002")
+            assert " 10001," in late
+        async with nothing_of_the_others_changes(place):
+            new = await place.ids("task_create_many_v1", ME, 3 << 32, batch(10_002, 10_003), True)
+            assert new == [(10_002, ME), (10_003, ME)]
+            late = await place.call("task_create_many_v1", ME, 4 << 32, batch(9_001, 10_004), True)
+            assert isinstance(late, str)
+            assert late.startswith("TC002")
+            assert " 10003," in late
+
+
 async def an_import_is_stored_for_its_user_only(place: Place) -> None:
     def batch(*tasks: int) -> str:
         return json.dumps(
@@ -487,6 +515,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_task_is_deleted_by_its_user_only,
     an_id_of_anothers_task_is_as_free_as_any,
     a_batch_is_stored_for_its_user_only,
+    a_new_task_is_compared_with_its_users_tasks_only,
     an_import_is_stored_for_its_user_only,
     an_administrator_sees_and_erases_the_user_named_only,
     a_user_who_is_none_is_refused,

@@ -35,8 +35,8 @@ _TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")
 
 # Of every function, how many queries it has that read or change rows.
 QUERIES = {
-    "task_create_v1": 1,
-    "task_create_many_v1": 3,
+    "task_create_v1": 2,
+    "task_create_many_v1": 4,
     "task_import_v1": 1,
     "task_get_v1": 1,
     "task_list_v1": 3,

@@ -3,9 +3,11 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taskcore import DatabaseError, TaskStore
-from taskcore.ids import COUNTER_BITS, EPOCH_MS, IdGenerator, new_write_id
+from taskcore.ids import _REMEMBERED, COUNTER_BITS, EPOCH_MS, LAST_MS, IdGenerator, new_write_id
 from taskcore.limits import MAX_ID
 
 
@@ -32,7 +34,7 @@ def test_an_id_is_an_integer_that_javascript_can_carry() -> None:
 
 
 def test_ids_last_until_the_41_bits_are_used_up(clock: Clock) -> None:
-    clock.millisecond = 2**41 - 1
+    clock.millisecond = 2**41 - 2**24 - 1
     assert IdGenerator().next(1).bit_length() == 53
 
 
@@ -61,9 +63,9 @@ def test_a_full_millisecond_flows_over_into_the_next() -> None:
 def test_after_an_overflow_the_count_starts_at_random_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    ids = IdGenerator()
     starts = iter([2**COUNTER_BITS - 1, 77])
     monkeypatch.setattr("secrets.randbits", lambda _bits: next(starts))
-    ids = IdGenerator()
 
     assert ids.next(1) == (1000 << COUNTER_BITS) + 2**COUNTER_BITS - 1
     assert ids.next(1) == (1001 << COUNTER_BITS) + 77
@@ -102,9 +104,9 @@ def test_ids_tell_nothing_of_another_user() -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_two_users_start_independently(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = IdGenerator()
     starts = iter([5, 4000])
     monkeypatch.setattr("secrets.randbits", lambda _bits: next(starts))
-    ids = IdGenerator()
 
     assert ids.next(1) & (2**COUNTER_BITS - 1) == 5
     assert ids.next(2) & (2**COUNTER_BITS - 1) == 4000
@@ -120,22 +122,16 @@ def test_ids_rise_when_the_clock_steps_back(clock: Clock) -> None:
     assert made == sorted(set(made))
 
 
-def test_a_new_user_after_a_step_back_is_no_earlier(clock: Clock) -> None:
+@pytest.mark.parametrize("users", [_REMEMBERED + 1, 3 * _REMEMBERED])
+@pytest.mark.parametrize("step", [1, 0])
+def test_what_is_known_of_users_is_bounded(clock: Clock, users: int, step: int) -> None:
+    """Also with a clock that stands still, before which every user is ahead."""
     ids = IdGenerator()
-    ids.next(1)
-    clock.millisecond -= 500
-
-    assert ids.next(2) >> COUNTER_BITS == 1000
-
-
-def test_what_was_known_of_a_user_is_dropped_after_its_millisecond(clock: Clock) -> None:
-    ids = IdGenerator()
-    for user in range(1, 1001):
+    for user in range(1, users + 1):
+        clock.millisecond += step
         ids.next(user)
-    clock.millisecond += 1
-    ids.next(1)
 
-    assert set(ids._last) == {1}
+    assert len(ids._last) <= _REMEMBERED
 
 
 def test_a_user_ahead_of_the_clock_is_not_forgotten(clock: Clock) -> None:
@@ -145,6 +141,92 @@ def test_a_user_ahead_of_the_clock_is_not_forgotten(clock: Clock) -> None:
     made.append(ids.next(1))
 
     assert made == sorted(set(made))
+
+
+CLOCKS = {
+    "1969": -(10**13),
+    "1970": -EPOCH_MS,
+    "the end of 2024": -1,
+    "the start of 2025": 0,
+    "one millisecond later": 1,
+    "2026": 2**35,
+    "the last millisecond of all ids": LAST_MS,
+    "one millisecond later than all ids": LAST_MS + 1,
+    "the last of time_ns": 2**63 // 1_000_000 - EPOCH_MS,
+}
+
+
+@pytest.mark.parametrize("at", CLOCKS.values(), ids=CLOCKS)
+def test_ids_are_valid_and_rise_whatever_the_clock_says(clock: Clock, at: int) -> None:
+    """FR-002; bwmarrin/snowflake#20."""
+    clock.millisecond = at
+    made = [task_id for ids in [IdGenerator()] for task_id in (ids.next(1) for _ in range(9000))]
+
+    assert all(1 <= task_id <= MAX_ID for task_id in made)
+    assert len(set(made)) == len(made)
+    assert made == sorted(made)
+
+
+@given(
+    steps=st.lists(
+        st.sampled_from(list(CLOCKS.values())) | st.integers(-EPOCH_MS, 2 * LAST_MS), min_size=1
+    )
+)
+def test_ids_rise_over_any_sequence_of_clocks(steps: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock(0)
+        patch.setattr(time, "time_ns", clock.time_ns)
+        ids = IdGenerator()
+        made = []
+        for clock.millisecond in steps:
+            made += [ids.next(1), ids.next(1)]
+    assert all(1 <= task_id <= MAX_ID for task_id in made)
+    assert len(set(made)) == len(made)
+    assert made == sorted(made)
+
+
+@given(
+    newest=st.integers(1, MAX_ID),
+    now=st.sampled_from(list(CLOCKS.values())),
+    server=st.none() | st.sampled_from(list(CLOCKS.values())),
+)
+def test_ids_rise_above_what_the_user_has_if_there_is_one_above(
+    newest: int, now: int, server: int | None
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", Clock(now).time_ns)
+        ids = IdGenerator()
+        before = ids.next(1)
+        ids.rise(1, newest, None if server is None else server + EPOCH_MS)
+        made = [ids.next(1) for _ in range(10)]
+
+    assert all(1 <= task_id <= MAX_ID for task_id in made)
+    assert len({before, *made}) == 11
+    if newest >> COUNTER_BITS < LAST_MS and before >> COUNTER_BITS < LAST_MS:
+        assert newest < made[0]
+        assert made == sorted({before, *made})[1:]
+
+
+def test_a_clock_that_steps_back_ends_the_reliance_on_what_was_made_before(clock: Clock) -> None:
+    """What was known of other users may be forgotten: the database is to compare."""
+    ids = IdGenerator()
+    ids.next(1)
+    mark = ids.write_id() >> 32
+    clock.millisecond += 1
+    ids.next(1)
+    assert ids.write_id() >> 32 == mark
+    clock.millisecond -= 2
+    ids.next(2)
+    assert ids.write_id() >> 32 != mark
+
+
+def test_write_ids_of_a_store_are_random_and_fit_a_bigint() -> None:
+    ids = IdGenerator()
+    made = {ids.write_id() for _ in range(1000)}
+
+    assert len(made) == 1000
+    assert len({write_id >> 32 for write_id in made}) == 1
+    assert all(0 <= write_id < 2**63 for write_id in made)
 
 
 def test_write_ids_are_random_and_fit_a_bigint() -> None:

@@ -23,6 +23,7 @@ from taskcore import (
 )
 from taskcore.embedded import EmbeddedServer
 from taskcore.ids import IdGenerator
+from taskcore.imports import Import
 from taskcore.limits import MAX_ID, MAX_VERSION
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute
@@ -360,8 +361,13 @@ async def wire(database: Database) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def lossy(wire: Wire) -> AsyncIterator[TaskStore]:
-    """A store behind the wire, on one connection; the next answer is that to the call."""
+async def lossy(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TaskStore]:
+    """A store behind the wire, on one connection; the next answer is that to the import."""
+
+    async def nothing(_import: Import) -> None:
+        pass
+
+    monkeypatch.setattr(Import, "_rise", nothing)
     async with TaskStore(wire.url, settings=SETTINGS) as store:
         await store.for_user(2).import_tasks([{"title": "x"}])
         await store.for_user(2).list()

@@ -43,6 +43,11 @@ CALLS = {
     "user_list_v1": ("20, 21", 21),
     "user_get_v1": ("50", 1002),
     "task_create_v1": ("50, 2000, 7, 'x', NULL", 4),
+    "task_create_v1 ": ("50, 5000, 8589934592, 'x', NULL, true", 5),
+    "task_create_many_v1 ": (
+        f"50, 8589934592, {BATCH.replace('2001', '6001').replace('5,', '6002,')}, true",
+        20,
+    ),
     "task_create_many_v1": (f"50, 8, {BATCH.replace('5,', '2002,')}", 16),
     "task_import_v1": (f"50, 9, {BATCH}", 10),
     "task_update_v1": ("50, 9, 10, NULL, 'y', false, NULL, true", 4),
