@@ -3,6 +3,12 @@
 MAX_TITLE = 500
 """Longest title, in characters (code points), after stripping."""
 
+BLANK = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""The characters that ``str.strip`` removes, as ranges for a regular expression.
+
+PostgreSQL's own classes of characters depend on the database's locale.
+"""
+
 MAX_DESCRIPTION = 5_000
 """Longest description, in characters (code points)."""
 
@@ -28,4 +34,10 @@ The longest description takes 5,000 x 12 of them when every character is escaped
 """
 
 MAX_VERSION = 2**31 - 1
-"""Largest version: a PostgreSQL ``integer``."""
+"""Largest version, a PostgreSQL ``integer``: the next change makes it 1 again."""
+
+FIRST_MOMENT = "0001-01-01 00:00:00+00"
+"""The first moment of a Python ``datetime`` in UTC; PostgreSQL has earlier ones."""
+
+AFTER_LAST_MOMENT = "10000-01-01 00:00:00+00"
+"""The first moment after those of a Python ``datetime`` in UTC."""

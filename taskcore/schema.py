@@ -22,7 +22,14 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
+from taskcore.limits import (
+    AFTER_LAST_MOMENT,
+    BLANK,
+    FIRST_MOMENT,
+    MAX_DESCRIPTION,
+    MAX_ID,
+    MAX_TITLE,
+)
 
 SCHEMA = "taskcore"
 """Everything lives in this schema: Neon grants new tables of ``public`` to others."""
@@ -53,13 +60,18 @@ class TaskRow(SQLModel, table=True):
     __tablename__ = "tasks"
     __table_args__ = (
         CheckConstraint(f"id BETWEEN 1 AND {MAX_ID}", name="tasks_id_range"),
-        CheckConstraint(f"char_length(title) BETWEEN 1 AND {MAX_TITLE}", name="tasks_title_length"),
-        CheckConstraint(r"title ~ '\S'", name="tasks_title_not_blank"),
+        CheckConstraint(f"char_length(title) <= {MAX_TITLE}", name="tasks_title_length"),
+        CheckConstraint(f"title ~ '[^{BLANK}]'", name="tasks_title_not_blank"),
         CheckConstraint(
             f"char_length(description) BETWEEN 1 AND {MAX_DESCRIPTION}",
             name="tasks_description_length",
         ),
         CheckConstraint("version >= 1", name="tasks_version_positive"),
+        CheckConstraint(
+            f"created_at >= timestamptz '{FIRST_MOMENT}' AND updated_at >= created_at"
+            f" AND updated_at < timestamptz '{AFTER_LAST_MOMENT}'",
+            name="tasks_times",
+        ),
         Index("tasks_open", "user_id", "id", postgresql_where=text("NOT completed")),
     )
 

@@ -301,7 +301,8 @@ $$;
 -- description is written if p_set_description. No row: no such task of this
 -- user. conflict: p_if_version is given and is not the row's; the row is
 -- returned as it stands. A change that changes nothing writes nothing; a
--- repeated write (same write_id) returns the stored row.
+-- repeated write (same write_id) returns the stored row. After the last version,
+-- which an import may bring, comes 1.
 CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
     p_user_id bigint, p_id bigint, p_write_id bigint, p_if_version integer,
     p_title text, p_set_description boolean, p_description text, p_completed boolean
@@ -334,7 +335,7 @@ BEGIN
                 description = CASE WHEN p_set_description THEN p_description
                                    ELSE t.description END,
                 completed = COALESCE(p_completed, t.completed),
-                version = t.version + 1,
+                version = CASE WHEN t.version < 2147483647 THEN t.version + 1 ELSE 1 END,
                 write_id = p_write_id,
                 updated_at = GREATEST(pg_catalog.clock_timestamp(), t.updated_at)
             WHERE t.user_id = p_user_id AND t.id = p_id

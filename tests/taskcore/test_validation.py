@@ -1,14 +1,25 @@
 """What is refused before anything is sent, and the database's own repetition of the limits."""
 
+import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
 from taskcore import TaskStore, ValidationError
-from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_PAGE, MAX_TITLE, MAX_VERSION
+from taskcore.limits import (
+    AFTER_LAST_MOMENT,
+    BLANK,
+    FIRST_MOMENT,
+    MAX_DESCRIPTION,
+    MAX_ID,
+    MAX_PAGE,
+    MAX_TITLE,
+    MAX_VERSION,
+)
 from taskcore.models import TaskCreate
 from taskcore.url import connect_arguments
 from taskcore.user_tasks import UserTasks
@@ -17,6 +28,10 @@ from tests.databases import Database
 
 EMOJI = "\U0001f600"
 WHITE_SPACE = "".join(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace())
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 @pytest.fixture
@@ -287,13 +302,19 @@ async def _refusal(database: Database, table: str, **columns: object) -> str | N
         ("tasks", {"id": MAX_ID + 1}, "tasks_id_range"),
         ("tasks", {"title": EMOJI * MAX_TITLE}, None),
         ("tasks", {"title": "x" * (MAX_TITLE + 1)}, "tasks_title_length"),
-        ("tasks", {"title": ""}, "tasks_title_length"),
+        ("tasks", {"title": ""}, "tasks_title_not_blank"),
         ("tasks", {"title": "  "}, "tasks_title_not_blank"),
         ("tasks", {"description": EMOJI * MAX_DESCRIPTION}, None),
         ("tasks", {"description": "x" * (MAX_DESCRIPTION + 1)}, "tasks_description_length"),
         ("tasks", {"description": ""}, "tasks_description_length"),
         ("tasks", {"version": 0}, "tasks_version_positive"),
         ("tasks", {"version": MAX_VERSION}, None),
+        ("tasks", {"title": WHITE_SPACE}, "tasks_title_not_blank"),
+        ("tasks", {"created_at": FIRST + MICROSECOND, "updated_at": LAST - MICROSECOND}, None),
+        ("tasks", {"updated_at": FIRST + MICROSECOND}, "tasks_times"),
+        # asyncpg sends these as minus infinity and infinity.
+        ("tasks", {"created_at": FIRST}, "tasks_times"),
+        ("tasks", {"updated_at": LAST}, "tasks_times"),
     ],
 )
 async def test_the_database_repeats_every_limit(
@@ -318,8 +339,23 @@ async def test_the_limits_in_the_catalogs_are_the_library_s(database: Database) 
         f"(char_length(description) <= {MAX_DESCRIPTION})"
         in definitions["tasks_description_length"]
     )
+    assert f"'{FIRST_MOMENT}'" in definitions["tasks_times"]
+    assert f"'{AFTER_LAST_MOMENT}'" in definitions["tasks_times"]
+    assert f"'[^{BLANK}]'" in definitions["tasks_title_not_blank"]
     for name in ("users_id_range", "tasks_id_range"):
         assert f"(id <= '{MAX_ID}'::bigint)" in definitions[name]
+
+
+def test_the_white_space_that_the_database_knows_is_python_s() -> None:
+    """FR-004."""
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert "".join(re.findall(f"[{BLANK}]", everything)) == WHITE_SPACE
+
+
+def test_the_moments_that_the_database_has_are_python_s() -> None:
+    assert datetime.fromisoformat(FIRST_MOMENT) == FIRST
+    year, rest = AFTER_LAST_MOMENT.split("-", 1)
+    assert (int(year), rest) == (LAST.year + 1, "01-01 00:00:00+00")
 
 
 async def test_a_batch_is_read_no_further_than_its_limit(store: TaskStore) -> None:

@@ -62,12 +62,20 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.CheckConstraint("id BETWEEN 1 AND 9007199254740991", name="tasks_id_range"),
-        sa.CheckConstraint("char_length(title) BETWEEN 1 AND 500", name="tasks_title_length"),
-        sa.CheckConstraint(r"title ~ '\S'", name="tasks_title_not_blank"),
+        sa.CheckConstraint("char_length(title) <= 500", name="tasks_title_length"),
+        sa.CheckConstraint(
+            "title ~ '[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'",
+            name="tasks_title_not_blank",
+        ),
         sa.CheckConstraint(
             "char_length(description) BETWEEN 1 AND 5000", name="tasks_description_length"
         ),
         sa.CheckConstraint("version >= 1", name="tasks_version_positive"),
+        sa.CheckConstraint(
+            "created_at >= timestamptz '0001-01-01 00:00:00+00' AND updated_at >= created_at"
+            " AND updated_at < timestamptz '10000-01-01 00:00:00+00'",
+            name="tasks_times",
+        ),
         schema="taskcore",
     )
     op.create_index(
