@@ -2,11 +2,12 @@
 
 import math
 import os
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 # Seconds.
 _LOOK_EVERY = 1.0
+
+_MANY = 65_536
+"""Open files, of which each connection is one."""
 
 
 class LogLevel(StrEnum):
@@ -186,6 +190,16 @@ def _grace(settings: "Settings") -> int:
     return math.ceil(settings.operation_timeout + 1)
 
 
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files, often 1,024, as far as the hard one allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = _MANY if hard == resource.RLIM_INFINITY else min(_MANY, hard)
+    if soft != resource.RLIM_INFINITY and soft < many:
+        # macOS has a limit of its own below the hard one.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (many, hard))
+
+
 def _run(**options: Any) -> None:
     import uvicorn
     from uvicorn.config import LOGGING_CONFIG
@@ -193,6 +207,7 @@ def _run(**options: Any) -> None:
     # Every worker would say once more where the data is.
     quiet = {"taskcore.embedded": {"level": "ERROR"}}
     log_config = LOGGING_CONFIG | {"loggers": LOGGING_CONFIG["loggers"] | quiet}
+    _allow_many_connections()
     try:
         # By name: workers are processes of their own, and this package does not
         # depend on the other.
@@ -200,6 +215,8 @@ def _run(**options: Any) -> None:
             "taskcore_http.app:app_from_environment",
             factory=True,
             log_config=log_config,
+            http="taskcore_http.protocol:HttpProtocol",
+            ws="none",
             **options,
         )
     except SystemExit as exc:

@@ -4,19 +4,21 @@ import asyncio
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from taskcore import Settings
+from taskcore import Settings, TaskStore
+from taskcore.limits import MAX_DESCRIPTION
 from taskcore.settings import load_settings
 from taskcore_cli.serve import _grace, _pass_on, _reachable
 from taskcore_cli.session import Session
@@ -162,6 +164,53 @@ def test_a_client_that_never_finishes_does_not_keep_it(
         assert answer(server.port, "/users/1/tasks") == []
     silent.close()
     assert server.code == 0
+
+
+def test_clients_that_keep_it_waiting_do_not_hold_up_its_end(
+    start: Start, shared: Database, environment: dict[str, str]
+) -> None:
+    """A hundred that have not finished, and one that does not read, against a grace of 21 s."""
+    head = b"POST /users/1/tasks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    user = int(environment["TASKCTL_USER"])
+    asyncio.run(fill(shared, user))
+    with (
+        ExitStack() as clients,
+        served(start, ended_by=signal.SIGINT, within=15, **environment) as server,
+    ):
+        for number in range(100):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            client.sendall((b"", head, head + b"Content-Length: 9\r\n\r\n{")[number % 3])
+        stalled = clients.enter_context(socket.socket())
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect(("127.0.0.1", server.port))
+        stalled.sendall(f"GET /users/{user}/tasks HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert answer(server.port, "/users/1/tasks") == []
+        stalled.recv(1000)
+    assert server.code == 0
+    assert "Traceback" not in server.errors
+    assert "rror" not in server.errors
+
+
+async def fill(database: Database, user: int) -> None:
+    async with TaskStore(database.url) as store:
+        task = {"title": "x", "description": "x" * MAX_DESCRIPTION}
+        await store.for_user(user).create_many([task] * 4000)
+
+
+def test_idle_connections_leave_room_for_others(start: Start, environment: dict[str, str]) -> None:
+    """More than the soft limit of open files that it was started with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+        try:
+            server = stack.enter_context(served(start, ended_by=signal.SIGINT, **environment))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(200):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        assert answer(server.port, "/users/1/tasks") == []
+    assert server.code == 0
+    assert "rror" not in server.errors
 
 
 def test_an_url_in_small_letters_does_not_take_the_place_of_the_embedded_server(

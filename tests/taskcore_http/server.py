@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 import uvicorn
@@ -37,9 +38,9 @@ def listener() -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[Server]:
-    """Serve until the end of the block, then stop cleanly."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[Server]:
+    """Serve until the end of the block, then stop cleanly; options are uvicorn's."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, **options))
     socket = listener()
     running = asyncio.create_task(server.serve([socket]))
     try:
