@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -190,6 +191,21 @@ def _grace(settings: "Settings") -> int:
     return math.ceil(settings.operation_timeout + 1)
 
 
+def _log_config() -> dict[str, Any]:
+    """Return uvicorn's own, with filters for its errors, and without our own announcement."""
+    from uvicorn.config import LOGGING_CONFIG
+
+    config: dict[str, Any] = deepcopy(LOGGING_CONFIG)
+    config["filters"] = {
+        "cut_off": {"()": "taskcore_http.log.CutOff"},
+        "repeats": {"()": "taskcore_http.log.Repeats"},
+    }
+    config["loggers"]["uvicorn.error"]["filters"] = [*config["filters"]]
+    # Every worker would say once more where the data is.
+    config["loggers"]["taskcore.embedded"] = {"level": "ERROR"}
+    return config
+
+
 def _allow_many_connections() -> None:
     """Raise the soft limit of open files, often 1,024, as far as the hard one allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -202,11 +218,7 @@ def _allow_many_connections() -> None:
 
 def _run(**options: Any) -> None:
     import uvicorn
-    from uvicorn.config import LOGGING_CONFIG
 
-    # Every worker would say once more where the data is.
-    quiet = {"taskcore.embedded": {"level": "ERROR"}}
-    log_config = LOGGING_CONFIG | {"loggers": LOGGING_CONFIG["loggers"] | quiet}
     _allow_many_connections()
     try:
         # By name: workers are processes of their own, and this package does not
@@ -214,9 +226,9 @@ def _run(**options: Any) -> None:
         uvicorn.run(
             "taskcore_http.app:app_from_environment",
             factory=True,
-            log_config=log_config,
             http="taskcore_http.protocol:HttpProtocol",
             ws="none",
+            log_config=_log_config(),
             **options,
         )
     except SystemExit as exc:

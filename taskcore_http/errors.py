@@ -17,8 +17,12 @@ from starlette.responses import JSONResponse, Response
 
 from taskcore import NotFound, OutcomeUnknown, Unavailable, ValidationError
 from taskcore.validation import explained_error
+from taskcore_http.log import Repeats
 
 logger = logging.getLogger("taskcore.http")
+# Thousands of requests may meet one fault: a full disk filled the rest of it with tracebacks.
+repeats = Repeats()
+logger.addFilter(repeats)
 
 Code = Literal[
     "VALIDATION_ERROR",

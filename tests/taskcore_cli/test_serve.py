@@ -14,16 +14,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import asyncpg
 import httpx2
 import pytest
 
 from taskcore import Settings, TaskStore
 from taskcore.limits import MAX_DESCRIPTION
 from taskcore.settings import load_settings
+from taskcore.url import connect_arguments
 from taskcore_cli.serve import _grace, _pass_on, _reachable
 from taskcore_cli.session import Session
 from tests.databases import Database
 from tests.ports import free_port
+from tests.sessions import until_blocked
 from tests.taskcore.embedded.homes import postmaster, wait_until_stopped
 from tests.taskcore_cli.conftest import Start
 from tests.taskcore_http.answers import error_of
@@ -211,6 +214,34 @@ def test_idle_connections_leave_room_for_others(start: Start, environment: dict[
         assert answer(server.port, "/users/1/tasks") == []
     assert server.code == 0
     assert "rror" not in server.errors
+
+
+async def test_a_second_ctrl_c_ends_it_at_once_without_a_traceback(
+    start: Start, shared: Database, environment: dict[str, str]
+) -> None:
+    """Even while a request waits for the database."""
+    port = free_port()
+    process = start("serve", "--port", str(port), **environment)
+    assert process.stderr is not None
+    owner = await asyncpg.connect(**connect_arguments(shared.owner_url))
+    try:
+        await asyncio.to_thread(wait_for, port)
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE taskcore.tasks")
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(b"GET /users/1/tasks HTTP/1.1\r\nHost: x\r\n\r\n")
+                await until_blocked(owner)
+                process.send_signal(signal.SIGINT)
+                while "force quit" not in (line := process.stderr.readline()):
+                    assert line
+                process.send_signal(signal.SIGINT)
+                _, rest = await asyncio.to_thread(process.communicate, timeout=10)
+    finally:
+        await owner.close()
+        process.kill()
+        process.communicate()
+    assert "Traceback" not in rest
+    assert process.returncode == 0
 
 
 def test_an_url_in_small_letters_does_not_take_the_place_of_the_embedded_server(

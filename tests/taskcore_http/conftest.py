@@ -10,10 +10,16 @@ import pytest
 from taskcore import Settings, TaskStore
 from taskcore.embedded import EmbeddedServer
 from taskcore_http import create_app
+from taskcore_http.errors import repeats
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute, numbers
 from tests.taskcore_http.client import client_of
 from tests.taskcore_http.server import Server, serving
+
+
+@pytest.fixture(autouse=True)
+def _every_fault_is_new() -> None:
+    repeats.forget()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,77 @@
+"""Logging filters: a fault is told once a minute, and an end by force is no fault."""
+
+import asyncio
+import logging
+import threading
+import time
+
+INTERVAL_SECONDS = 60.0
+"""How often the same fault is logged."""
+
+_MAX_FAULTS = 100
+
+
+class Repeats(logging.Filter):
+    """Let one record of a fault through each minute, with the number withheld since.
+
+    Two records are of one fault when the text before formatting is the same, and the
+    exception, if there is one, has the same type and cause and comes from the same line.
+    Only warnings and errors are counted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._seen: dict[object, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be logged."""
+        if record.levelno < logging.WARNING:
+            return True
+        fault, now = (record.levelno, record.msg, *_exception(record)), time.monotonic()
+        with self._lock:
+            logged, withheld = self._seen.get(fault, (-INTERVAL_SECONDS, 0))
+            if now - logged < INTERVAL_SECONDS:
+                self._seen[fault] = logged, withheld + 1
+                return False
+            self._seen.pop(fault, None)
+            if len(self._seen) >= _MAX_FAULTS:
+                # The one that was logged longest ago.
+                del self._seen[next(iter(self._seen))]
+            self._seen[fault] = now, 0
+        if withheld:
+            record.msg = f"{record.msg} (and {withheld} times since it was last logged)"
+        return True
+
+    def forget(self) -> None:
+        """Log every fault anew."""
+        with self._lock:
+            self._seen.clear()
+
+
+class CutOff(logging.Filter):
+    """Turn uvicorn's traceback of a task that it has cancelled itself into a line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True: the record is changed, not withheld."""
+        raised = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+        # Starlette sends the traceback of a lifespan as text.
+        if raised or str(record.msg).rstrip().endswith("CancelledError"):
+            record.msg, record.exc_info = "Cut off what was under way", None
+        return True
+
+
+def _exception(record: logging.LogRecord) -> tuple[object, ...]:
+    """Return what tells the record's exception from others."""
+    given = record.args if isinstance(record.args, tuple) else ()
+    found = [value for value in given if isinstance(value, BaseException)]
+    if record.exc_info and record.exc_info[1]:
+        found.append(record.exc_info[1])
+    if not found:
+        return ()
+    exc = found[0]
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = trace and (trace.tb_frame.f_code, trace.tb_lineno)
+    return type(exc), type(exc.__cause__), place
