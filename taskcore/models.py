@@ -37,10 +37,12 @@ def _text(value: str, limit: int) -> str:
 
 
 def _title(value: str) -> str:
-    value = value.strip()
-    if not value:
+    stripped = value.strip()
+    if not stripped:
         raise PydanticCustomError("non_empty", "must not be empty or blank")
-    return _text(value, MAX_TITLE)
+    # As it was sent: OpenAPI's maxLength says the same, and clients check it.
+    _text(value, MAX_TITLE)
+    return stripped
 
 
 def _description(value: str) -> str | None:
@@ -54,17 +56,19 @@ def _changes_schema(schema: dict[str, Any]) -> None:
         member.pop("default", None)
 
 
+# What str.strip() removes, spelt out: each language's \s is another set.
+_WHITE_SPACE = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
 _Title = Annotated[
     str,
     Strict(),
     AfterValidator(_title),
     Field(
-        description="Stripped of surrounding white space, then not empty.",
+        description="White space around it is removed; something must be left.",
         json_schema_extra={
             "minLength": 1,
             "maxLength": MAX_TITLE,
-            # What is left after str.strip(), which knows more than ECMA's \s; no NUL.
-            "pattern": r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$",
+            "pattern": rf"^[^\x00]*[^\x00{_WHITE_SPACE}][^\x00]*$",
         },
     ),
 ]

@@ -61,7 +61,7 @@ class UserTasks:
         """Create a task, and the user with their first one.
 
         Args:
-            title: 1 to 500 characters after stripping white space.
+            title: 1 to 500 characters. White space around it is removed.
             description: At most 5,000 characters; empty means none.
 
         Raises:

@@ -137,10 +137,15 @@ async def test_the_longest_texts_fit(store: TaskStore) -> None:
             assert (task.title, task.description) == (title, description)
 
 
-async def test_a_title_is_measured_after_it_is_stripped(store: TaskStore) -> None:
-    """FR-004; edge case."""
-    task = await store.for_user(1).create(WHITE_SPACE + "x" * MAX_TITLE + WHITE_SPACE)
-    assert task.title == "x" * MAX_TITLE
+async def test_a_title_is_stripped_and_measured_as_it_was_sent(store: TaskStore) -> None:
+    """FR-004; edge case: the contract's maxLength is the rule."""
+    tasks = store.for_user(1)
+    longest = WHITE_SPACE + "x" * (MAX_TITLE - 2 * len(WHITE_SPACE)) + WHITE_SPACE
+    assert (await tasks.create(longest)).title == longest.strip()
+    for title in (f"{longest} ", f" {longest}", f" {'x' * MAX_TITLE}"):
+        with pytest.raises(ValidationError) as error:
+            await tasks.create(title)
+        assert error.value.details == details("title", "max_length", max=MAX_TITLE)
 
 
 async def test_unknown_fields_are_refused(unopened: UserTasks) -> None:

@@ -43,6 +43,10 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"title": "x" * (MAX_TITLE + 1)},
         details("title", "max_length", max=MAX_TITLE),
     ),
+    "long title that would fit without its white space": (
+        {"title": " " + "x" * MAX_TITLE},
+        details("title", "max_length", max=MAX_TITLE),
+    ),
     "null title": ({"title": None}, details("title", "not_null")),
     "integer title": ({"title": 1}, details("title", "type")),
     "boolean title": ({"title": True}, details("title", "type")),

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from taskcore import TaskStore
+from taskcore import TaskCreate, TaskStore, TaskUpdate
 from taskcore_http import create_app
 from tests.taskcore_http.client import client_of
 
@@ -199,3 +199,31 @@ async def test_the_document_and_its_pages_are_served(
 
 def test_the_document_says_that_the_caller_is_trusted(document: dict[str, Any]) -> None:
     assert "trusted" in document["info"]["description"]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+def test_the_document_and_the_server_take_the_same_titles(
+    document: dict[str, Any], method: str
+) -> None:
+    """FR-004: a client that checks its input is neither more nor less strict."""
+    path = "/users/{user_id}/tasks" + ("" if method == "post" else "/{task_id}")
+    body = document["paths"][path][method]["requestBody"]["content"]["application/json"]
+    model = TaskCreate if method == "post" else TaskUpdate
+    contract = validator(document, body["schema"])
+    # Every character but the surrogates, which JSON cannot carry alone.
+    characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
+    titles = [*characters, "\N{GRINNING FACE}" * 500, "\N{GRINNING FACE}" * 501]
+    titles += [" " * room + "x" * 499 + "\n" * (1 - room) for room in (0, 1)]
+    titles += [" " + "x" * 500, "x" * 500 + "\n", "", " " * 500, " " * 501, "a\0b", "\n\nx\n\n"]
+
+    def is_taken(title: str) -> bool:
+        try:
+            model.model_validate({"title": title})
+        except ValueError:
+            return False
+        return True
+
+    differing = [
+        title for title in titles if contract.is_valid({"title": title}) is not is_taken(title)
+    ]
+    assert differing == []
