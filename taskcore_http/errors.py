@@ -105,13 +105,19 @@ def error_response(
     return JSONResponse({"error": error}, status_code=status, headers=headers)
 
 
-def closed_if_unread(request: HTTPConnection, response: Response) -> Response:
-    """Close the connection behind an error, where the request's body may not be one.
+_UNSURE = frozenset((b"expect", b"upgrade"))
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
-    Who asked whether to send it may send the next request instead (RFC 9110, section
-    10.1.1); and httptools takes what follows an upgrade for the next request.
+
+def closed_if_unread(request: HTTPConnection, response: Response) -> Response:
+    """Close the connection behind an answer, where the request's body may not be one.
+
+    A client that asked whether to send it may send the next request instead (RFC 9110,
+    section 10.1.1). uvicorn with httptools takes what follows an upgrade for the next
+    request, except with the classes of `taskcore_http.protocol`, which hide the field.
     """
-    if "expect" in request.headers or "upgrade" in request.headers:
+    names = {name for name, _value in request.scope["headers"]}
+    if not names.isdisjoint(_UNSURE) and not names.isdisjoint(_FRAMING):
         response.headers["Connection"] = "close"
     return response
 

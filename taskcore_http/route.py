@@ -18,6 +18,8 @@ METHODS = {
 """What each path serves (RFC 9110, section 10.2.1: Allow names the resource's methods)."""
 
 
+_WRITES = {"POST", "PUT", "PATCH"}
+
 Handler = Callable[[Request], Awaitable[Response]]
 """What makes an answer of a request."""
 
@@ -86,13 +88,15 @@ class DirectRoute(TaskRoute):
 async def answered(handler: Handler, request: Request) -> Response:
     """Return the handler's answer, or the one that its exception stands for."""
     try:
-        return await handler(request)
+        response = await handler(request)
     except (TaskcoreError, RequestRefused, RequestValidationError) as exc:
         return closed_if_unread(request, response_for(exc))
     except Exception as exc:
         if _host_handles(exc, request):
             raise
         return closed_if_unread(request, response_for(exc))
+    # A write that succeeded has read its body to the end.
+    return response if request.method in _WRITES else closed_if_unread(request, response)
 
 
 def _host_handles(exc: Exception, request: Request) -> bool:

@@ -549,6 +549,30 @@ async def test_a_body_behind_an_upgrade_is_not_run_as_requests(served: Server) -
         assert answered.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize("field", ["Upgrade: h2c\r\nConnection: Upgrade", "Expect: 100-continue"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_body_that_no_route_reads_is_not_run_as_requests_either(
+    served: Server, store: TaskStore, task: str, field: str, method: str
+) -> None:
+    """Behind a success too, on uvicorn's own protocol class."""
+    body = f"DELETE {task} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 5
+    (other,) = await store.for_user(123).create_many([{"title": "x"}])
+    path = TASKS if method == "GET" else f"{TASKS}/{other.id}"
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\n{field}\r\nContent-Length: {len(body)}\r\n\r\n"
+    reader, writer = await served.connect()
+    writer.write(head.encode())
+    answered = await reader.readuntil(b"\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        writer.write(body)
+        await writer.drain()
+        answered += await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+
+    assert answered.startswith(b"HTTP/1.1 200 ")
+    assert answered.count(b"HTTP/1.1 ") == 1
+    assert len((await store.for_user(123).list()).items) == (2 if method == "GET" else 1)
+
+
 async def test_a_compressed_body_is_told_that_it_must_not_be(client: Client) -> None:
     """FR-015; RFC 9110, section 15.5.16."""
     body = gzip.compress(b'{"title": "x"}')

@@ -364,7 +364,8 @@ async def test_an_identity_that_yields_something_else_is_told_so_in_the_log(
 
     app = create_app(store=store, identity=identity)  # type: ignore[arg-type]
     async with client_of(app) as client:
-        answer = await client.get("/users/123/tasks", headers={"Expect": "100-continue"})
+        expecting = {"Expect": "100-continue"}
+        answer = await client.request("GET", "/users/123/tasks", headers=expecting, content=b"x")
 
     assert answer.status_code == 500
     assert answer.headers["connection"] == "close"
