@@ -7,6 +7,8 @@ from importlib import resources
 
 import asyncpg
 
+from taskcore import pinned
+
 Catalog = Mapping[str, str]
 """Objects, such as ``policy tasks.tasks_own``, and their definitions."""
 
@@ -37,8 +39,8 @@ async def rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
 async def read(connection: asyncpg.Connection) -> Catalog:
     """Return the catalog as it is; every role may read it. Takes no lock that blocks."""
     async with rolled_back(connection):
-        # Definitions name what is not on the search path with its schema.
-        await connection.execute("SET LOCAL search_path = pg_catalog")
+        # The definitions are PostgreSQL's own print of them, which settings change.
+        await connection.execute(pinned.meaning(connection))
         rows = await connection.fetch(sql("catalog"))
     return {row["object"]: row["definition"] for row in rows}
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from taskcore import examinations
+from taskcore import examinations, pinned
 from taskcore.catalog import rolled_back
 from taskcore.check import Check, failure
 from taskcore.errors import Unavailable
@@ -65,10 +65,7 @@ async def _examined(patient: Patient, name: str, examine: _Examination) -> list[
     connection = patient.connection
     try:
         async with rolled_back(connection):
-            await connection.execute(
-                "SET LOCAL search_path = pg_catalog, pg_temp; "
-                "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '5s'"
-            )
+            await connection.execute(pinned.examination(connection, seconds=5))
             found = await examine(patient)
     except Exception as exc:
         if connection.is_closed():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import tenacity
 
-from taskcore import catalog, roles
+from taskcore import catalog, pinned, roles
 from taskcore.errors import ConfigurationError, PermissionDenied, TaskcoreError, Unavailable
 from taskcore.failures import DRIVER_ERRORS, Outcome, while_connecting
 from taskcore.url import connect_arguments, direct_url, with_login
@@ -106,7 +106,8 @@ async def migrate(
             PostgreSQL, not UTF8, or has grants that cannot be mended.
         Unavailable: It cannot be reached, or stayed locked.
     """
-    async with _connection(direct_url(url)) as connection:
+    given_url, url = url, direct_url(url)
+    async with _connection(url) as connection:
         await _refuse_unsuitable(connection)
         # Read before the roles are mended: that is a change too.
         found = await catalog.read(connection)
@@ -117,20 +118,23 @@ async def migrate(
                 f"the database has revision {before.revision}, newer than this release "
                 f"({HEAD}): upgrade taskcore"
             )
-        if not before.current:
-            await apply(direct_url(url))
-            after = await _status(connection)
-            if not after.current:
-                raise ConfigurationError(
-                    "the database still differs from this release; mend by hand:\n"
-                    + "\n".join(after.differences)
-                )
-        if rotate_password and password is None:
+    if not before.current:
+        # Not on the connection above, which would be idle for as long.
+        async with _translated():
+            await apply(url)
+        after = await read_status(url)
+        if not after.current:
+            raise ConfigurationError(
+                "the database still differs from this release; mend by hand:\n"
+                + "\n".join(after.differences)
+            )
+    if rotate_password and password is None:
+        async with _connection(url) as connection:
             password = await roles.rotate_password(connection)
     return Migration(
         before=before,
         application_url=password
-        and with_login(application_host_url or url, roles.APPLICATION_ROLE, password),
+        and with_login(application_host_url or given_url, roles.APPLICATION_ROLE, password),
     )
 
 
@@ -159,6 +163,7 @@ async def _apply(url: str) -> None:
         # The first statement through SQLAlchemy begins the transaction that the
         # scripts, sent by the simple protocol, then run in.
         await connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
+        await driver.execute(pinned.creation(driver))
         await driver.execute(f"SELECT pg_catalog.pg_advisory_xact_lock({_ADVISORY_LOCK})")
         await driver.execute("SET LOCAL lock_timeout = '10s'")
         if (await _status(driver)).current:
@@ -229,13 +234,20 @@ async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     except DRIVER_ERRORS as exc:
         raise while_connecting(exc).error from exc
     try:
-        yield connection
+        async with _translated():
+            yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
     except Exception as exc:
         if (error := _migration_error(exc)) is exc:
             raise
         raise error from exc
-    finally:
-        await connection.close()
 
 
 def _migration_error(exc: Exception) -> Exception:

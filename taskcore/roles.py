@@ -9,6 +9,8 @@ import secrets
 import asyncpg
 import tenacity
 
+from taskcore import pinned
+
 ROLES = {
     "taskcore_owner": "NOLOGIN",
     "taskcore_definer": "NOLOGIN",
@@ -90,20 +92,20 @@ async def _create(connection: asyncpg.Connection, password: str) -> bool:
             # The application's is the last one: whoever creates it knows its password.
             # Neon wants the password itself, not its hash.
             secret = f" PASSWORD '{password}'" if role == APPLICATION_ROLE else ""
-            await connection.execute(f"CREATE ROLE {role} {login}{secret}")
+            await _execute(connection, f"CREATE ROLE {role} {login}{secret}")
             continue
         wrong = [word for name, word in _ATTRIBUTES.items() if present[role][name]]
         if present[role]["rolcanlogin"] != (login == "LOGIN"):
             wrong.append(login)
         if wrong:
-            await connection.execute(f"ALTER ROLE {role} {' '.join(wrong)}")
+            await _execute(connection, f"ALTER ROLE {role} {' '.join(wrong)}")
     return APPLICATION_ROLE not in present
 
 
 async def rotate_password(connection: asyncpg.Connection) -> str:
     """Give ``taskcore_app`` a new password and return it; connections that stand stay."""
     password = secrets.token_urlsafe(24)
-    await connection.execute(f"ALTER ROLE {APPLICATION_ROLE} PASSWORD '{password}'")
+    await _execute(connection, f"ALTER ROLE {APPLICATION_ROLE} PASSWORD '{password}'")
     return password
 
 
@@ -120,12 +122,17 @@ async def _limit(connection: asyncpg.Connection) -> None:
     present = {setting.partition("=")[0] for setting in settings}
     for name, value in _TIMEOUTS.items():
         if name not in present:
-            await connection.execute(f"ALTER ROLE {APPLICATION_ROLE} SET {name} = '{value}'")
+            await _execute(connection, f"ALTER ROLE {APPLICATION_ROLE} SET {name} = '{value}'")
 
 
 async def _grant(connection: asyncpg.Connection) -> None:
     for role, (needed, options) in _MEMBERSHIPS.items():
         if not await connection.fetchval(
-            "SELECT pg_catalog.pg_has_role(current_user, $1::name, $2)", role, needed
+            "SELECT pg_catalog.pg_has_role(session_user, $1::name, $2)", role, needed
         ):
-            await connection.execute(f"GRANT {role} TO CURRENT_USER WITH {options}")
+            await _execute(connection, f"GRANT {role} TO CURRENT_USER WITH {options}")
+
+
+async def _execute(connection: asyncpg.Connection, statement: str) -> None:
+    """Run one statement, in a transaction of its own in which the settings are pinned."""
+    await connection.execute(pinned.creation(connection) + statement)

@@ -45,6 +45,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_create_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
@@ -99,6 +100,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_create_many_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
@@ -178,6 +180,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_import_v1(
 ) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
@@ -227,6 +230,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_get_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -259,6 +263,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_list_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET plan_cache_mode = force_generic_plan
@@ -312,6 +317,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
@@ -380,6 +386,7 @@ CREATE OR REPLACE FUNCTION taskcore.task_delete_v1(
 ) RETURNS TABLE (version integer, conflict boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -424,6 +431,7 @@ CREATE OR REPLACE FUNCTION taskcore.user_get_v1(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -454,6 +462,7 @@ CREATE OR REPLACE FUNCTION taskcore.user_delete_v1(
 ) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 DECLARE
@@ -504,6 +513,7 @@ CREATE OR REPLACE FUNCTION taskcore.user_list_v1(
 ) RETURNS TABLE (id bigint, created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 SET enable_seqscan = off
 AS $$
 BEGIN

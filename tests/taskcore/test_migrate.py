@@ -251,7 +251,7 @@ async def test_a_race_after_the_application_role_was_made_does_not_lose_its_pass
         connection: asyncpg.Connection, query: str, *args: Any, **options: Any
     ) -> str:
         seen.append(query)
-        if len(seen) > 1 and seen[-2].startswith("CREATE ROLE taskcore_app"):
+        if len(seen) > 1 and "CREATE ROLE taskcore_app" in seen[-2]:
             raise asyncpg.InternalServerError("tuple concurrently updated")
         return await execute_really(connection, query, *args, **options)
 
