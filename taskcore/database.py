@@ -10,7 +10,7 @@ import tenacity
 
 from taskcore.driver import Driver
 from taskcore.errors import OutcomeUnknown, PoolExhausted, StoreNotOpen
-from taskcore.failures import Failure, IdsTaken, NotNewest, Outcome
+from taskcore.failures import Failure, IdsTaken, NotNewest, Outcome, ReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 # What may pass: every write of the library is idempotent, so even a lost answer.
 _PASSING = frozenset(Outcome) - {Outcome.REFUSED}
 
-_VERSION = "SELECT taskcore.schema_version_v1()"
+_READY = (
+    "SELECT taskcore.schema_version_v1() AS version, "
+    "pg_catalog.current_setting('transaction_read_only') AS read_only"
+)
 
 
 class Database:
@@ -31,6 +34,7 @@ class Database:
         self._settings = settings
         self._driver = Driver(settings)
         self._reachable: bool | None = None
+        self._writable: bool | None = None
         self._closing = False
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -42,7 +46,7 @@ class Database:
             url: The database.
             restart: As in `Driver.open`.
         """
-        self._reachable, self._closing = None, False
+        self._reachable, self._writable, self._closing = None, None, False
         # An event belongs to the event loop that has waited for it.
         self._idle = asyncio.Event()
         if not self._under_way:
@@ -82,6 +86,7 @@ class Database:
         """
         call = _Call(statement, args, write=True)
         rows = await self._run(call)
+        self._writable = True
         return rows, call.repeated
 
     async def connect(self) -> None:
@@ -91,17 +96,27 @@ class Database:
             Unavailable: No server answers (which is not waited for), or not in time.
             TaskcoreError: See ``taskcore.errors``.
         """
-        await self._run(_Call(_VERSION), retry={Outcome.NOT_YET})
+        self._heed(await self._run(_Call(_READY), retry={Outcome.NOT_YET}))
 
     async def ready(self) -> None:
-        """Raise unless the last operation reached the database.
+        """Raise unless the last operation reached the database, which takes writes.
 
-        Asks the database only before the first success and after a failure: a
-        readiness probe must not keep a suspended compute awake.
+        Asks the database only before the first success, after a failure, and while it
+        takes no writes: a readiness probe must not keep a suspended compute awake.
         """
         self._require_open()
-        if not self._reachable:
-            await self._run(_Call(_VERSION), retry=frozenset())
+        if self._reachable and self._writable:
+            return
+        if self._writable is False:
+            # A session that was opened read-only remains so.
+            self._driver.distrust()
+        self._heed(await self._run(_Call(_READY), retry=frozenset()))
+        if not self._writable:
+            raise ReadOnly
+
+    def _heed(self, rows: list[Any]) -> None:
+        """Remember whether the database says that it takes writes."""
+        self._writable = rows[0]["read_only"] != "on"
 
     async def _run(self, call: _Call, retry: Collection[Outcome] = _PASSING) -> list[Any]:
         """Send a statement until it is done, until it is refused, or until time is over."""
@@ -163,12 +178,16 @@ class Database:
             rows = await self._driver.fetch(call.statement, call.args, call.deadline)
         except Failure as failure:
             call.uncertain = call.uncertain or failure.outcome is Outcome.UNKNOWN
-            if not isinstance(failure.error, IdsTaken | NotNewest | PoolExhausted) and (
+            if isinstance(failure.error, ReadOnly):
+                self._writable = False
+            elif not isinstance(failure.error, IdsTaken | NotNewest | PoolExhausted) and (
                 failure.outcome is not Outcome.ROLLED_BACK
             ):
                 self._reachable = False
             raise
         self._reachable = True
+        if self._writable is None:
+            self._writable = self._driver.took_writes
         return rows
 
 

@@ -21,6 +21,7 @@ from taskcore.failures import (
     DRIVER_ERRORS,
     Failure,
     Outcome,
+    ReadOnly,
     while_connecting,
     while_executing,
 )
@@ -38,11 +39,15 @@ Restart = Callable[[], Awaitable[str]]
 SCHEMA_VERSION = 1
 """The ``taskcore.schema_version_v1()`` this release needs; it accepts newer ones."""
 
+# Seconds; a connection that is younger knows what the database is like now.
+_YOUNG = 1.0
+
 # Seconds for a live server to take note of a cancelling, and of a farewell.
 _ACKNOWLEDGED = 1.0
 
 _FIRST = (
-    "SELECT taskcore.schema_version_v1() AS version, r.rolsuper OR r.rolbypassrls AS bypasses_rls "
+    "SELECT taskcore.schema_version_v1() AS version, r.rolsuper OR r.rolbypassrls AS bypasses_rls, "
+    "pg_catalog.current_setting('transaction_read_only') AS read_only "
     "FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user"
 )
 
@@ -52,6 +57,9 @@ class Driver:
 
     It keeps no session state, so every statement works on whichever server
     connection a transaction-mode pooler gives.
+
+    Attributes:
+        took_writes: Whether the first connection took writes; None: there was none yet.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,6 +68,7 @@ class Driver:
         self._restart: Restart | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checked = False
+        self.took_writes: bool | None = None
         self._settling: set[asyncio.Task[None]] = set()
 
     def open(self, url: str, *, restart: Restart | None = None) -> None:
@@ -152,6 +161,8 @@ class Driver:
             raise
         except DRIVER_ERRORS as exc:
             failure = while_executing(exc)
+            if failure.outcome is Outcome.READ_ONLY:
+                failure = self._read_only(pool, connection)
             if failure.lost:
                 pool.discard(connection)
             else:
@@ -166,6 +177,22 @@ class Driver:
             raise
         pool.release(connection)
         return rows
+
+    def distrust(self) -> None:
+        """Retire every connection: idle ones now, busy ones when they come back."""
+        if self._pool is not None:
+            self._pool.distrust()
+
+    def _read_only(self, pool: Pool, connection: Connection) -> Failure:
+        """Decide whether a write that was refused may succeed on a new connection.
+
+        After a failover old connections may take no writes although new ones do. If a
+        new one does not either, it is the database, and reads go on using it.
+        """
+        if connection.born + _YOUNG > asyncio.get_running_loop().time():
+            return Failure(Outcome.REFUSED, ReadOnly())
+        pool.distrust()
+        return Failure(Outcome.READ_ONLY, ReadOnly())
 
     def _settle(self, pool: Pool, connection: Connection) -> asyncio.Task[None]:
         """Have a cancelled statement come to its end, and its connection closed."""
@@ -212,6 +239,7 @@ class Driver:
         self._checked = True
 
     def _check(self, row: asyncpg.Record) -> None:
+        self.took_writes = row["read_only"] == "off"
         if row["version"] < SCHEMA_VERSION:
             raise SchemaOutdated(
                 f"the database has schema version {row['version']}, this release needs "

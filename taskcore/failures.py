@@ -39,6 +39,7 @@ class Outcome(Enum):
     NOT_YET = "nothing was sent: a server answers, and is not ready"
     ROLLED_BACK = "the database undid it, and would take it again"
     UNKNOWN = "the answer was lost: it took effect wholly or not at all"
+    READ_ONLY = "the database undid it: this connection takes no writes, a new one may"
     REFUSED = "the database undid it, and would refuse it again"
 
 
@@ -58,7 +59,7 @@ class Failure(Exception):
     @property
     def lost(self) -> bool:
         """Whether the connection is of no more use."""
-        return self.outcome in (Outcome.NOT_YET, Outcome.UNKNOWN)
+        return self.outcome in (Outcome.NOT_YET, Outcome.UNKNOWN, Outcome.READ_ONLY)
 
 
 class IdsTaken(DatabaseError):
@@ -81,6 +82,16 @@ class NotNewest(DatabaseError):
         super().__init__("the user has newer tasks")
         self.newest = newest
         self.server_ms = server_ms
+
+
+class ReadOnly(Unavailable):
+    """The database takes no writes: a standby, or default_transaction_read_only (25006)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database takes no writes: it is a standby, or default_transaction_read_only "
+            "is on for it or for the role"
+        )
 
 
 _LOGIN_REFUSED = frozenset({"28000", "28P01", "3D000"})
@@ -148,6 +159,8 @@ def while_executing(exc: BaseException) -> Failure:
             f"other writes came between: the database rolled the statement back ({code})"
         )
         return Failure(Outcome.ROLLED_BACK, error)
+    if code == "25006":
+        return Failure(Outcome.READ_ONLY, ReadOnly())
     if code == "42501":
         error = PermissionDenied(f"the database role is not allowed to do this: {exc}")
         return Failure(Outcome.REFUSED, error)

@@ -265,6 +265,11 @@ def _migration_error(exc: Exception) -> Exception:
             f"{cause}: this needs the migrating role, the owner of the database with "
             "CREATEROLE that migrated it the first time, or a superuser"
         )
+    if code == "25006":
+        return Unavailable(
+            "the database takes no writes: migrate the primary, or end what made it read-only "
+            "(ALTER DATABASE … RESET default_transaction_read_only, or of the role)"
+        )
     if code == "55P03":
         return Unavailable("another session holds a lock on the tables: try again later")
     if code and not code.startswith(("08", "57P")):

@@ -76,3 +76,54 @@ def running_cluster(home: Path, version: int) -> Iterator[Cluster]:
         yield Cluster(server)
     finally:
         asyncio.run(server.stop())
+
+
+class Standby:
+    """A hot standby that follows a cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._folder = cluster.server.home / "standby"
+        self._folder.mkdir(mode=0o700)
+        cluster.server._give(self._folder)
+
+    def url(self, database: str, role: str = "postgres") -> str:
+        old, new = (quote(str(path), safe="") for path in (self._cluster.folder, self._folder))
+        url = self._cluster.url(database, role)
+        assert f"host={old}&" in url
+        return url.replace(f"host={old}&", f"host={new}&")
+
+    def start(self) -> None:
+        socket = connect_arguments(self._cluster.url("postgres"))["host"]
+        self._run(
+            *("pg_basebackup", "-h", socket, "-U", "postgres", "-D", self._folder),
+            *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+        )
+        # The backup holds that of the primary's socket, which is in its data folder.
+        (self._folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+        options = f"-c listen_addresses= -c unix_socket_directories={self._folder}"
+        self._pg_ctl("-l", self._folder / "log", "-o", options, "start")
+
+    def promote(self) -> None:
+        self._pg_ctl("promote")
+
+    def stop(self) -> None:
+        self._pg_ctl("-m", "immediate", "stop")
+
+    def _pg_ctl(self, *words: object) -> None:
+        self._run("pg_ctl", "-D", self._folder, "-w", *words)
+
+    def _run(self, program: str, *words: object) -> None:
+        server = self._cluster.server
+        result = server._command(server._programs() / program, *words)
+        assert result.returncode == 0, result.stderr
+
+
+@contextmanager
+def running_standby(cluster: Cluster) -> Iterator[Standby]:
+    standby = Standby(cluster)
+    standby.start()
+    try:
+        yield standby
+    finally:
+        standby.stop()
