@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from taskcore.driver import Driver
-from taskcore.errors import OutcomeUnknown, PoolExhausted, StoreNotOpen
+from taskcore.errors import (
+    ConfigurationError,
+    OutcomeUnknown,
+    PoolExhausted,
+    StoreNotOpen,
+    Unavailable,
+)
 from taskcore.failures import Failure, IdsTaken, NotNewest, Outcome, ReadOnly
 
 if TYPE_CHECKING:
@@ -72,7 +78,7 @@ class Database:
         Raises:
             TaskcoreError: See ``taskcore.errors``.
         """
-        return await self._run(_Call(statement, args))
+        return await self._operate(_Call(statement, args))
 
     async def write(self, statement: str, *args: object) -> tuple[list[Any], bool]:
         """Run an idempotent write; return its rows, and whether it may have run before.
@@ -85,7 +91,7 @@ class Database:
             TaskcoreError: See ``taskcore.errors``.
         """
         call = _Call(statement, args, write=True)
-        rows = await self._run(call)
+        rows = await self._operate(call)
         self._writable = True
         return rows, call.repeated
 
@@ -117,6 +123,16 @@ class Database:
     def _heed(self, rows: list[Any]) -> None:
         """Remember whether the database says that it takes writes."""
         self._writable = rows[0]["read_only"] != "on"
+
+    async def _operate(self, call: _Call) -> list[Any]:
+        """Send a statement of a store that is open: its configuration was right, or may be soon.
+
+        A password, a certificate or the server's rules may change while the store is open.
+        """
+        try:
+            return await self._run(call)
+        except ConfigurationError as exc:
+            raise Unavailable(str(exc)) from exc.__cause__
 
     async def _run(self, call: _Call, retry: Collection[Outcome] = _PASSING) -> list[Any]:
         """Send a statement until it is done, until it is refused, or until time is over."""
@@ -157,14 +173,16 @@ class Database:
                 reraise=True,
             )
             return await again(self._attempt_again, call)
-        except Failure as failure:
+        except Failure as last:
+            # That time is over says less than an earlier attempt may.
+            told = call.told or last
             # A lost attempt with that id is refused too, as long as there is a newer task.
-            if call.write and call.uncertain and not isinstance(failure.error, NotNewest):
+            if call.write and call.uncertain and not isinstance(last.error, NotNewest):
                 raise OutcomeUnknown(
                     "the database's answer was lost or did not come in time: "
                     "the write took effect wholly or not at all"
-                ) from failure.__cause__
-            raise failure.error from failure.__cause__
+                ) from told.__cause__
+            raise told.error from told.__cause__
 
     def _may_pass(self, failure: Failure, retry: Collection[Outcome]) -> bool:
         return failure.outcome in retry and not self._closing
@@ -177,6 +195,8 @@ class Database:
         try:
             rows = await self._driver.fetch(call.statement, call.args, call.deadline)
         except Failure as failure:
+            if call.told is None or not isinstance(failure.__cause__, TimeoutError):
+                call.told = failure
             call.uncertain = call.uncertain or failure.outcome is Outcome.UNKNOWN
             if isinstance(failure.error, ReadOnly):
                 self._writable = False
@@ -197,10 +217,11 @@ class _Call:
     Attributes:
         uncertain: An attempt was lost that may have taken effect.
         repeated: That was so before the last attempt.
+        told: The last failure that has another reason than that time is over.
         deadline: When its time is over, on the event loop's clock.
     """
 
-    __slots__ = ("args", "deadline", "repeated", "statement", "uncertain", "write")
+    __slots__ = ("args", "deadline", "repeated", "statement", "told", "uncertain", "write")
 
     def __init__(
         self, statement: str, args: tuple[object, ...] = (), *, write: bool = False
@@ -210,6 +231,7 @@ class _Call:
         self.write = write
         self.uncertain = False
         self.repeated = False
+        self.told: Failure | None = None
         self.deadline = 0.0
 
     def remaining(self) -> float:

@@ -149,7 +149,7 @@ class Driver:
         if timeout <= 0:
             pool.release(connection)
             error = Unavailable("the database did not answer in time")
-            raise Failure(Outcome.NOT_YET, error)
+            raise Failure(Outcome.NOT_YET, error) from TimeoutError()
         try:
             rows = await connection.fetch(statement, *args, timeout=timeout)
         except (TimeoutError, asyncio.CancelledError) as exc:

@@ -6,7 +6,7 @@
     - TaskNotFound
     - UserNotFound
   + VersionConflict                      the row has moved on; nothing was changed
-  + Unavailable                          the database cannot be reached; nothing was changed
+  + Unavailable                          the database cannot be reached or used; nothing was changed
     - PoolExhausted
   + OutcomeUnknown                       the answer to a write was lost
   + PermissionDenied                     the database role may not do this
@@ -82,7 +82,11 @@ class VersionConflict(TaskcoreError):
 
 
 class Unavailable(TaskcoreError):
-    """The database cannot be reached or is starting; nothing was changed. Try again later."""
+    """The database cannot be reached or used at the moment; nothing was changed.
+
+    It is starting, takes no writes, has no room, or refuses the login. The text says
+    which, and what an administrator can do. Try again later.
+    """
 
 
 class PoolExhausted(Unavailable):

@@ -94,17 +94,45 @@ class ReadOnly(Unavailable):
         )
 
 
+# Wrong password or no rule for this login, no such role, no such database.
 _LOGIN_REFUSED = frozenset({"28000", "28P01", "3D000"})
+_CONNECTION_REFUSED = _LOGIN_REFUSED | {
+    "42501",  # CONNECT was revoked
+    "55000",  # ALLOW_CONNECTIONS is false
+    "58P01",  # local_preload_libraries names a library that is not there
+    "42704",  # the URL's options name a setting that is not there,
+    "22023",  # or a value that it cannot have
+}
 _SCHEMA_MISSING = frozenset({"3F000", "42883", "42P01"})
-# 23503: a create lost its user to a deletion.
-_ROLLED_BACK = frozenset({"40001", "40P01", "55P03", "23503"})
+_CAME_BETWEEN = "other writes came between: the database rolled the statement back"
+_ROLLED_BACK = {
+    "23503": _CAME_BETWEEN,  # a create lost its user to a deletion
+    "40001": _CAME_BETWEEN,
+    "40P01": _CAME_BETWEEN,
+    "55P03": _CAME_BETWEEN,
+    "53200": "the database's server is out of memory",
+}
+# The statement was undone, and no caller is to blame; an administrator has to act.
+_OUT_OF_ORDER = {
+    "25P04": "the database cancelled the statement (transaction_timeout)",
+    "53000": "the database's server is short of a resource",
+    "53100": "the database's disk is full: free space on it, or enlarge it",
+    "53400": "the database's server has reached a limit of its configuration",
+    "54000": "the database's server has reached a limit: see its log",
+    "57014": "the database cancelled the statement (statement_timeout)",
+    "58000": "the database's server reports a system error: see its log",
+    "58030": "the database's disk reports an error: see the server's log",
+    "58P01": "a file of the database's server is missing: see its log",
+}
+_CORRUPTED = frozenset({"XX001", "XX002"})
 # Starting up, too many connections.
 _NOT_YET = frozenset({"57P03", "53300"})
-_SHUT_DOWN = frozenset({"57P01", "57P02", "57P05"})
+_SHUT_DOWN = frozenset({"57P01", "57P02", "57P04", "57P05", "40003"})
 _LOGIN_REFUSED_TEXTS = (
     "authentication failed",
     "no such user",
     "no such database",
+    "unsupported startup parameter",
 )
 _NOT_YET_TEXTS = (
     # Neon's proxy: https://github.com/neondatabase/neon, proxy/src
@@ -121,13 +149,12 @@ _NOT_YET_TEXTS = (
 def while_connecting(exc: BaseException) -> Failure:
     """Translate an error before a statement was sent."""
     code = getattr(exc, "sqlstate", None) or ""
-    if code in _LOGIN_REFUSED or _says(exc, code, _LOGIN_REFUSED_TEXTS):
-        error: TaskcoreError = ConfigurationError(f"the database refused the login: {exc}")
-        return Failure(Outcome.REFUSED, error)
+    if code in _CONNECTION_REFUSED or _says(exc, code, _LOGIN_REFUSED_TEXTS):
+        return _login_refused(exc)
     if code in _NOT_YET or _says(exc, code, _NOT_YET_TEXTS):
-        return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {exc}"))
+        return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {_line(exc)}"))
     if isinstance(exc, ssl.SSLCertVerificationError):
-        error = ConfigurationError(
+        error: TaskcoreError = ConfigurationError(
             f"the database's certificate is not trusted: {exc.verify_message}; "
             "name its authority with sslrootcert=FILE in the database URL"
         )
@@ -140,13 +167,26 @@ def while_connecting(exc: BaseException) -> Failure:
     if isinstance(exc, TimeoutError):
         error = Unavailable("the database did not answer in time")
     else:
-        error = Unavailable(f"the database cannot be reached: {str(exc) or type(exc).__name__}")
+        error = Unavailable(f"the database cannot be reached: {_line(exc)}")
     return Failure(Outcome.UNREACHABLE, error)
 
 
 def while_executing(exc: BaseException) -> Failure:
     """Translate an error while a statement was sent, or after."""
+    said = exc.__cause__
+    if isinstance(exc, asyncpg.ConnectionDoesNotExistError) and isinstance(
+        said, asyncpg.PostgresError
+    ):
+        # The server or a pooler gave a reason before it closed the connection.
+        failure = while_executing(said)
+        if not isinstance(failure.error, DatabaseError):
+            return failure
     code: str = getattr(exc, "sqlstate", None) or ""
+    return _reported(exc, code) or _lost(exc, code) or _refused(code)
+
+
+def _reported(exc: BaseException, code: str) -> Failure | None:
+    """Translate what has a cause that is known; the statement was undone."""
     if code == "TC001":
         taken = getattr(exc, "detail", None) or ""
         ids = frozenset(int(task_id) for task_id in taken.split(","))
@@ -155,20 +195,27 @@ def while_executing(exc: BaseException) -> Failure:
         newest, server_ms = (getattr(exc, "detail", None) or "").split(",")
         return Failure(Outcome.REFUSED, NotNewest(int(newest), int(server_ms)))
     if code in _ROLLED_BACK:
-        error: TaskcoreError = Unavailable(
-            f"other writes came between: the database rolled the statement back ({code})"
-        )
-        return Failure(Outcome.ROLLED_BACK, error)
+        return Failure(Outcome.ROLLED_BACK, Unavailable(f"{_ROLLED_BACK[code]} ({code})"))
     if code == "25006":
         return Failure(Outcome.READ_ONLY, ReadOnly())
+    # A pooler logs in to the server when a statement needs it.
+    if code in _LOGIN_REFUSED or _says(exc, code, _LOGIN_REFUSED_TEXTS):
+        return _login_refused(exc)
     if code == "42501":
-        error = PermissionDenied(f"the database role is not allowed to do this: {exc}")
-        return Failure(Outcome.REFUSED, error)
+        denied = PermissionDenied(f"the database role is not allowed to do this: {_line(exc)}")
+        return Failure(Outcome.REFUSED, denied)
     if code in _SCHEMA_MISSING:
-        error = SchemaOutdated(
+        outdated = SchemaOutdated(
             "the database has no taskcore schema, or an older one: run `taskctl migrate`"
         )
-        return Failure(Outcome.REFUSED, error)
+        return Failure(Outcome.REFUSED, outdated)
+    if code in _OUT_OF_ORDER:
+        return Failure(Outcome.REFUSED, Unavailable(f"{_OUT_OF_ORDER[code]} ({code})"))
+    return None
+
+
+def _lost(exc: BaseException, code: str) -> Failure | None:
+    """Translate what says nothing of the statement: it was not sent, or its answer was lost."""
     # asyncpg's own errors, without a SQLSTATE, come before it sends anything; but for
     # that of an answer it does not understand.
     unsent = (
@@ -177,16 +224,42 @@ def while_executing(exc: BaseException) -> Failure:
         and not code
     )
     if unsent or code in _NOT_YET or _says(exc, code, _NOT_YET_TEXTS):
-        return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {exc}"))
+        return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {_line(exc)}"))
     if not code or code in _SHUT_DOWN or code.startswith("08"):
         text = "the connection to the database was lost"
         if isinstance(exc, TimeoutError):
             text = "the database did not answer in time"
         return Failure(Outcome.UNKNOWN, Unavailable(text))
-    if code == "57014":
-        error = Unavailable("the database cancelled the statement (statement_timeout)")
+    return None
+
+
+def _refused(code: str) -> Failure:
+    """Translate what should not occur."""
+    text = f"the database refused the statement ({code})"
+    if code in _CORRUPTED:
+        text = (
+            f"the database reports corrupted data ({code}): examine its server, and restore a "
+            "backup if need be"
+        )
+    return Failure(Outcome.REFUSED, DatabaseError(text))
+
+
+def _login_refused(exc: BaseException) -> Failure:
+    """Translate a login that the server or the pooler refuses; it would refuse the next one."""
+    if getattr(exc, "sqlstate", None) == "58P01":
+        error = ConfigurationError(
+            f"the database ends every session at once: {_line(exc)}; RESET local_preload_libraries "
+            "of the database and the role"
+        )
         return Failure(Outcome.REFUSED, error)
-    return Failure(Outcome.REFUSED, DatabaseError(f"the database refused the statement ({code})"))
+    return Failure(
+        Outcome.REFUSED, ConfigurationError(f"the database refused the login: {_line(exc)}")
+    )
+
+
+def _line(exc: BaseException) -> str:
+    """Return what an error says, its DETAIL and HINT too, in one line."""
+    return " ".join(str(exc).split()) or type(exc).__name__
 
 
 def _says(exc: BaseException, code: str, texts: tuple[str, ...]) -> bool:

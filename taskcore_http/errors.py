@@ -15,7 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
-from taskcore import NotFound, OutcomeUnknown, Unavailable, ValidationError
+from taskcore import (
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    SchemaOutdated,
+    Unavailable,
+    ValidationError,
+)
 from taskcore.validation import explained_error
 from taskcore_http.log import Repeats
 
@@ -140,7 +147,8 @@ def response_for(exc: Exception) -> Response:
             return error_response(404, str(exc))
         case RequestRefused():
             return error_response(exc.status, str(exc), headers=exc.headers)
-        case Unavailable():
+        case Unavailable() | SchemaOutdated() | PermissionDenied():
+            # The last two while an administrator changes the database under the application.
             logger.warning("503: %s", exc)
             return error_response(
                 503,

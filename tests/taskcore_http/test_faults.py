@@ -70,10 +70,8 @@ async def test_a_fault_of_ours_shows_nothing_internal_and_is_logged(
         assert str(record.exc_info[1]) == INTERNALS
 
 
-async def test_an_outdated_database_is_a_fault_of_ours(
-    fresh_database: Database,
-) -> None:
-    """FR-015, FR-016: what the database says stays in the log."""
+async def test_an_outdated_database_is_unavailable(fresh_database: Database) -> None:
+    """FR-015, FR-016: until somebody migrates it; what the database says stays in the log."""
     async with (
         TaskStore(fresh_database.url) as store,
         client_of(create_app(store=store)) as client,
@@ -82,7 +80,7 @@ async def test_an_outdated_database_is_a_fault_of_ours(
 
         for method, path, body in requests(f"{TASKS}/1"):
             response = await client.request(method, path, json=body)
-            assert error_of(response, 500)["message"] == "internal error"
+            assert "schema" not in error_of(response, 503)["message"]
 
 
 async def test_an_unreachable_database_is_unavailable(away: TaskStore) -> None:
@@ -175,3 +173,53 @@ async def test_a_failed_write_leaves_no_partial_state(fresh_database: Database) 
     assert await owner.fetchval("SELECT count(*) FROM taskcore.tasks") == 0
     assert await owner.fetchval("SELECT count(*) FROM taskcore.users") == 0
     await owner.close()
+
+
+CHANGES = {
+    "the role may not connect": "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC",
+    "the database has another name": "ALTER DATABASE {name} RENAME TO {name}_elsewhere",
+    "the database takes no connections": "ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+    "the database takes no writes": "ALTER DATABASE {name} SET default_transaction_read_only = on",
+    "the schema is gone": "DROP SCHEMA taskcore CASCADE",
+    "a function is gone": "DROP FUNCTION taskcore.task_create_v1",
+    "the role may not execute": (
+        "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA taskcore FROM taskcore_app"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_what_an_administrator_changes_meanwhile_is_503_and_one_line_in_the_log(
+    fresh_database: Database, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """FR-015: nothing was changed, and it may come right."""
+    change, database = CHANGES[name].format(name=fresh_database.name), fresh_database
+    async with TaskStore(database.url) as store, client_of(create_app(store=store)) as client:
+        created = await client.post(TASKS, json={"title": "before"})
+        assert created.status_code == 201
+        in_database = " DATABASE " not in change
+        url = database.owner_url if in_database else database.server.owner_url
+        await execute(
+            url,
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "  # noqa: S608
+            f"WHERE datname = '{database.name}' AND pid <> pg_backend_pid()",
+            change,
+        )
+        await asyncio.sleep(0.05)
+        caplog.clear()
+        answer = await client.post(TASKS, json={"title": "refused"})
+
+        error_of(answer, 503)
+        assert answer.headers["retry-after"]
+        (record,) = [record for record in caplog.records if record.name == "taskcore.http"]
+        assert record.levelno == logging.WARNING
+        assert record.exc_info is None
+        assert "\n" not in record.getMessage()
+        ready = await client.get("/health/ready")
+        if name not in ("a function is gone", "the role may not execute"):
+            error_of(ready, 503)
+    if "RENAME" in change:
+        await execute(
+            database.server.owner_url,
+            f"ALTER DATABASE {database.name}_elsewhere RENAME TO {database.name}",
+        )

@@ -127,7 +127,7 @@ async def test_a_database_without_the_schema_is_not_ready(fresh_database: Databa
         client_of(create_app(store=store)) as client,
     ):
         await execute(fresh_database.owner_url, "DROP SCHEMA taskcore CASCADE")
-        error_of(await client.get(TASKS), 500)
+        error_of(await client.get(TASKS), 503)
 
         response = await client.get("/health/ready")
 
