@@ -7,7 +7,7 @@ from importlib import resources
 
 import asyncpg
 
-from taskcore import pinned
+from taskcore import pinned, role_settings
 
 Catalog = Mapping[str, str]
 """Objects, such as ``policy tasks.tasks_own``, and their definitions."""
@@ -42,7 +42,8 @@ async def read(connection: asyncpg.Connection) -> Catalog:
         # The definitions are PostgreSQL's own print of them, which settings change.
         await connection.execute(pinned.meaning(connection))
         rows = await connection.fetch(sql("catalog"))
-    return {row["object"]: row["definition"] for row in rows}
+        settings = await role_settings.read(connection)
+    return {row["object"]: row["definition"] for row in rows} | role_settings.described(settings)
 
 
 def differences(actual: Catalog) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ _EXAMINATIONS: dict[str, _Examination] = {
     "default privileges": examinations.default_privileges,
     "schema release": examinations.release,
     "objects": examinations.objects,
+    "settings": examinations.settings,
     "canary": examinations.canary,
 }
 _TIMEOUTS = {"timeout": 15.0, "command_timeout": 30.0}

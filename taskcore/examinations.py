@@ -37,9 +37,30 @@ _KINDS = {
     "function": ("functions", "the functions bind the user and name it again in every query"),
     "privileges": ("owners and grants", "an owner or a grant too many is a way past the functions"),
     "role": ("roles", "a role's attributes and memberships decide whether policies hold it"),
+    "setting": (
+        "role settings",
+        (
+            "the application's role can set these for itself; an administrator's belong to the "
+            "database (ALTER DATABASE ... SET)"
+        ),
+    ),
     "": ("tables", "constraints and triggers see rows that policies hide"),
 }
 
+
+# Settings that matter: their healthy values, and what another one means.
+_HEALTHY = {
+    "default_transaction_isolation": (
+        {"read committed"},
+        "writes that meet are rolled back and sent again",
+    ),
+    "default_transaction_read_only": ({"off"}, "every write is refused"),
+    "session_replication_role": ({"origin"}, "foreign keys are not checked"),
+    "synchronous_commit": (
+        {"on", "local", "remote_write", "remote_apply"},
+        "a write that was acknowledged can be lost when the server crashes",
+    ),
+}
 
 _REVOKE = (
     "with these rights no policy is in the way: REVOKE them, or give the application the "
@@ -225,11 +246,33 @@ async def objects(patient: Patient) -> list[Check]:
         kind = difference.partition(" ")[0]
         found[kind if kind in _KINDS else ""].append(difference)
     return [
-        failure(name, found[kind], f"{meaning}: {_MIGRATE}")
+        # A setting of the role decides how it works, not what it reaches.
+        (warning if kind == "setting" else failure)(name, found[kind], f"{meaning}: {_MIGRATE}")
         if found[kind]
         else ok(name, "as this release ships them")
         for kind, (name, meaning) in _KINDS.items()
     ]
+
+
+async def settings(patient: Patient) -> Check:
+    """Look at what the session was given by settings of the database, the role or the server."""
+    # The session's own values are pinned; these are what it would be reset to.
+    rows = await patient.connection.fetch(
+        "SELECT name, reset_val FROM pg_settings WHERE name = ANY ($1::text[])", list(_HEALTHY)
+    )
+    found = [
+        f"{name} is {value}: {_HEALTHY[name][1]}"
+        for name, value in sorted(map(tuple, rows))
+        if value not in _HEALTHY[name][0]
+    ]
+    if found:
+        return warning(
+            "settings",
+            found,
+            "if this is not meant to be: ALTER DATABASE ... RESET, or of the role "
+            "(\\drds in psql shows both)",
+        )
+    return ok("settings", "none that loses, refuses or delays writes")
 
 
 async def canary(patient: Patient) -> Check:

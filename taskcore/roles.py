@@ -9,7 +9,7 @@ import secrets
 import asyncpg
 import tenacity
 
-from taskcore import pinned
+from taskcore import pinned, role_settings
 
 ROLES = {
     "taskcore_owner": "NOLOGIN",
@@ -20,7 +20,7 @@ ROLES = {
 }
 """What each may do is in ``specs/001-backend-core/data-model.md``."""
 
-APPLICATION_ROLE = "taskcore_app"
+APPLICATION_ROLE = role_settings.ROLE
 
 _ATTRIBUTES = {
     "rolsuper": "NOSUPERUSER",
@@ -29,16 +29,6 @@ _ATTRIBUTES = {
     "rolcreatedb": "NOCREATEDB",
     "rolreplication": "NOREPLICATION",
 }
-
-_TIMEOUTS = {
-    "statement_timeout": "30s",
-    "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "60s",
-}
-"""Of ``taskcore_app``; on the role, as Neon's pooler drops start-up parameters.
-
-Waiting for a lock ends before ``command_timeout``, so that it is known to be undone.
-"""
 
 # What the migrating role needs of the others; a superuser has it all.
 _MEMBERSHIPS = {
@@ -74,7 +64,7 @@ async def ensure_roles(connection: asyncpg.Connection) -> str | None:
         with attempt:
             # A later statement of the same attempt may fail and be tried again.
             created = await _create(connection, password) or created
-            await _limit(connection)
+            await _mend_settings(connection)
             await _grant(connection)
     return password if created else None
 
@@ -109,20 +99,13 @@ async def rotate_password(connection: asyncpg.Connection) -> str:
     return password
 
 
-async def _limit(connection: asyncpg.Connection) -> None:
-    """Set the timeouts that nobody has set otherwise."""
-    settings: list[str] = (
-        await connection.fetchval(
-            "SELECT setconfig FROM pg_catalog.pg_db_role_setting "
-            "WHERE setrole = $1::regrole AND setdatabase = 0",
-            APPLICATION_ROLE,
-        )
-        or []
+async def _mend_settings(connection: asyncpg.Connection) -> None:
+    """Take back what the application's role has set for itself, and set its timeouts."""
+    database = await connection.fetchval(
+        "SELECT pg_catalog.quote_ident(pg_catalog.current_database())"
     )
-    present = {setting.partition("=")[0] for setting in settings}
-    for name, value in _TIMEOUTS.items():
-        if name not in present:
-            await _execute(connection, f"ALTER ROLE {APPLICATION_ROLE} SET {name} = '{value}'")
+    for statement in role_settings.mending(await role_settings.read(connection), database):
+        await _execute(connection, statement)
 
 
 async def _grant(connection: asyncpg.Connection) -> None:

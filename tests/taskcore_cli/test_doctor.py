@@ -29,7 +29,7 @@ def test_a_broken_database_ends_with_1_and_says_what_to_do(run: Run, database: D
     assert "failure  policies            policy tasks.tasks_own: is 'missing'" in result.stdout
     assert "-> " in result.stdout
     assert "taskctl migrate" in result.stdout
-    assert result.stderr == "2 of 15 checks failed.\n"
+    assert result.stderr == "2 of 17 checks failed.\n"
 
 
 def test_json_is_an_array_and_nothing_else(run: Run, database: Database) -> None:
