@@ -152,7 +152,7 @@ def while_connecting(exc: BaseException) -> Failure:
     if code in _CONNECTION_REFUSED or _says(exc, code, _LOGIN_REFUSED_TEXTS):
         return _login_refused(exc)
     if code in _NOT_YET or _says(exc, code, _NOT_YET_TEXTS):
-        return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {_line(exc)}"))
+        return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {one_line(exc)}"))
     if isinstance(exc, ssl.SSLCertVerificationError):
         error: TaskcoreError = ConfigurationError(
             f"the database's certificate is not trusted: {exc.verify_message}; "
@@ -167,7 +167,7 @@ def while_connecting(exc: BaseException) -> Failure:
     if isinstance(exc, TimeoutError):
         error = Unavailable("the database did not answer in time")
     else:
-        error = Unavailable(f"the database cannot be reached: {_line(exc)}")
+        error = Unavailable(f"the database cannot be reached: {one_line(exc)}")
     return Failure(Outcome.UNREACHABLE, error)
 
 
@@ -202,7 +202,7 @@ def _reported(exc: BaseException, code: str) -> Failure | None:
     if code in _LOGIN_REFUSED or _says(exc, code, _LOGIN_REFUSED_TEXTS):
         return _login_refused(exc)
     if code == "42501":
-        denied = PermissionDenied(f"the database role is not allowed to do this: {_line(exc)}")
+        denied = PermissionDenied(f"the database role is not allowed to do this: {one_line(exc)}")
         return Failure(Outcome.REFUSED, denied)
     if code in _SCHEMA_MISSING:
         outdated = SchemaOutdated(
@@ -224,7 +224,8 @@ def _lost(exc: BaseException, code: str) -> Failure | None:
         and not code
     )
     if unsent or code in _NOT_YET or _says(exc, code, _NOT_YET_TEXTS):
-        return Failure(Outcome.NOT_YET, Unavailable(f"the database is not ready: {_line(exc)}"))
+        error = Unavailable(f"the database is not ready: {one_line(exc)}")
+        return Failure(Outcome.NOT_YET, error)
     if not code or code in _SHUT_DOWN or code.startswith("08"):
         text = "the connection to the database was lost"
         if isinstance(exc, TimeoutError):
@@ -248,16 +249,16 @@ def _login_refused(exc: BaseException) -> Failure:
     """Translate a login that the server or the pooler refuses; it would refuse the next one."""
     if getattr(exc, "sqlstate", None) == "58P01":
         error = ConfigurationError(
-            f"the database ends every session at once: {_line(exc)}; RESET local_preload_libraries "
-            "of the database and the role"
+            f"the database ends every session at once: {one_line(exc)}; "
+            "RESET local_preload_libraries of the database and the role"
         )
         return Failure(Outcome.REFUSED, error)
     return Failure(
-        Outcome.REFUSED, ConfigurationError(f"the database refused the login: {_line(exc)}")
+        Outcome.REFUSED, ConfigurationError(f"the database refused the login: {one_line(exc)}")
     )
 
 
-def _line(exc: BaseException) -> str:
+def one_line(exc: BaseException) -> str:
     """Return what an error says, its DETAIL and HINT too, in one line."""
     return " ".join(str(exc).split()) or type(exc).__name__
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -18,7 +18,13 @@ import tenacity
 
 from taskcore import catalog, pinned, roles
 from taskcore.errors import ConfigurationError, PermissionDenied, TaskcoreError, Unavailable
-from taskcore.failures import DRIVER_ERRORS, Outcome, while_connecting
+from taskcore.failures import (
+    DRIVER_ERRORS,
+    Outcome,
+    one_line,
+    while_connecting,
+    while_executing,
+)
 from taskcore.url import connect_arguments, direct_url, with_login
 
 if TYPE_CHECKING:
@@ -237,7 +243,9 @@ async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
         async with _translated():
             yield connection
     finally:
-        await connection.close()
+        # The server may have closed it already.
+        with suppress(*DRIVER_ERRORS):
+            await connection.close()
 
 
 @asynccontextmanager
@@ -250,19 +258,29 @@ async def _translated() -> AsyncIterator[None]:
         raise error from exc
 
 
+_TIME_LIMITS = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57014": "statement_timeout",
+    "57P05": "idle_session_timeout",
+}
+"""Pinned within transactions; one of a few milliseconds ends a session before that."""
+
+
 def _migration_error(exc: Exception) -> Exception:
     """Translate a failure of a migration; its transaction was rolled back."""
     # SQLAlchemy wraps the driver's exception.
     cause = getattr(exc, "orig", None)
     cause = getattr(cause, "__cause__", None) or exc
+    if isinstance(cause.__cause__, asyncpg.PostgresError):
+        # The server gave a reason before it closed the connection.
+        cause = cause.__cause__
     code = getattr(cause, "sqlstate", None) or ""
-    if isinstance(exc, TaskcoreError) or not isinstance(
-        cause, asyncpg.PostgresError | asyncpg.InterfaceError | OSError
-    ):
+    if isinstance(exc, TaskcoreError) or not isinstance(cause, DRIVER_ERRORS):
         return exc
     if code == "42501":
         return PermissionDenied(
-            f"{cause}: this needs the migrating role, the owner of the database with "
+            f"{one_line(cause)}: this needs the migrating role, the owner of the database with "
             "CREATEROLE that migrated it the first time, or a superuser"
         )
     if code == "25006":
@@ -272,6 +290,18 @@ def _migration_error(exc: Exception) -> Exception:
         )
     if code == "55P03":
         return Unavailable("another session holds a lock on the tables: try again later")
+    if code in _TIME_LIMITS:
+        name = _TIME_LIMITS[code]
+        return ConfigurationError(
+            f"{name} ended the migration ({code}): RESET it for the database and the role, "
+            "or give it more time"
+        )
+    if code.startswith(("53", "54000", "58")):
+        return while_executing(cause).error
     if code and not code.startswith(("08", "57P")):
-        return ConfigurationError(f"the database refused the migration: {cause} ({code})")
-    return Unavailable("the connection to the database was lost: nothing was changed")
+        return ConfigurationError(f"the database refused the migration: {one_line(cause)} ({code})")
+    return Unavailable(
+        "the connection to the database was lost: nothing was changed; if it is lost each time, "
+        "RESET transaction_timeout, idle_in_transaction_session_timeout and "
+        "idle_session_timeout of the database and the role"
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from taskcore import TaskNotFound, TaskStore, catalog
+from taskcore import ConfigurationError, TaskNotFound, TaskStore, Unavailable, catalog
 from taskcore.doctor import diagnose
 from taskcore.migrate import migrate, read_status
 from taskcore.url import connect_arguments
@@ -259,3 +259,30 @@ def test_the_shipped_sql_reads_the_same_whatever_a_backslash_means() -> None:
         assert "\\" not in catalog.sql(name)
     for definition in catalog.expected().values():
         assert "\\" not in definition
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "statement_timeout",
+        "transaction_timeout",
+        "idle_in_transaction_session_timeout",
+        "idle_session_timeout",
+    ],
+)
+async def test_a_time_limit_that_ends_every_migration_is_named(cluster: Cluster, name: str) -> None:
+    """A millisecond, which is over before it can be pinned."""
+    if name == "transaction_timeout" and cluster.server._new_version < 17:
+        name = "statement_timeout"
+    with pytest.raises((ConfigurationError, Unavailable), match=name) as error:
+        await _migrate_again_and_again(cluster, f"ALTER DATABASE unusual SET {name} = 1")
+    assert "RESET" in str(error.value)
+
+
+async def _migrate_again_and_again(cluster: Cluster, change: str) -> None:
+    """Migrate from nothing, several times: now and then a millisecond is enough."""
+    for _ in range(50):
+        await cluster.empty()
+        await cluster.create_database("unusual", NEON)
+        await execute(cluster.url("postgres", NEON), change)
+        await migrate(cluster.url("unusual", NEON))
