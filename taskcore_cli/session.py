@@ -77,8 +77,10 @@ class Session:
         from taskcore import TaskStore
 
         # The embedded database is this program's documented default.
-        logging.getLogger("taskcore.embedded").setLevel(logging.ERROR)
-        with _opened(TaskStore(settings=self.settings())) as opened:
+        with (
+            _unwarned("taskcore.embedded"),
+            _opened(TaskStore(settings=self.settings())) as opened,
+        ):
             yield opened
 
     @contextmanager
@@ -88,7 +90,8 @@ class Session:
 
         settings = self.settings()
         if settings.database_url is not None:
-            with _unwarned(), _opened(TaskStore(settings=settings)) as opened:
+            # A role that bypasses row-level security is the one asked for.
+            with _unwarned("taskcore"), _opened(TaskStore(settings=settings)) as opened:
                 yield opened
             return
         with (
@@ -106,9 +109,9 @@ def session_of(context: typer.Context) -> Session:
 
 
 @contextmanager
-def _unwarned() -> Iterator[None]:
-    """Say nothing of a role that bypasses row-level security: it is the one asked for."""
-    library = logging.getLogger("taskcore")
+def _unwarned(logger: str) -> Iterator[None]:
+    """Keep the warnings of one of the library's loggers off the terminal."""
+    library = logging.getLogger(logger)
     level = library.level
     library.setLevel(logging.ERROR)
     try:

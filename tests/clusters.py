@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -36,7 +37,9 @@ class Cluster:
 
     def start(self) -> None:
         """Start it again."""
-        asyncio.run(self.server.restart())
+        # In a thread: an event loop may be running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(self.server._start).result()
 
     async def empty(self) -> None:
         """Drop every database and every role but the server's own; make Neon's role."""
@@ -85,7 +88,7 @@ class Standby:
         self._cluster = cluster
         self._folder = cluster.server.home / "standby"
         self._folder.mkdir(mode=0o700)
-        cluster.server._give(self._folder)
+        cluster.server._programs.give(self._folder)
 
     def url(self, database: str, role: str = "postgres") -> str:
         old, new = (quote(str(path), safe="") for path in (self._cluster.folder, self._folder))
@@ -115,8 +118,9 @@ class Standby:
 
     def _run(self, program: str, *words: object) -> None:
         server = self._cluster.server
-        result = server._command(server._programs() / program, *words)
-        assert result.returncode == 0, result.stderr
+        folder = server._programs.folder(18, server.home)
+        result = server._programs.run(folder / program, *words)
+        assert result.returncode == 0, result.stdout
 
 
 @contextmanager

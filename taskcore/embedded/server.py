@@ -27,6 +27,7 @@ from taskcore.embedded.home import PORT, Home
 from taskcore.embedded.programs import Programs
 from taskcore.errors import ConfigurationError, Unavailable
 from taskcore.migrate import migrate
+from taskcore.settings import load_settings
 
 DATABASE = "taskcore"
 _DEFAULT_VERSION = 18
@@ -69,8 +70,8 @@ class EmbeddedServer:
                 user = await store.users.get(42)
 
     Args:
-        home: Folder for the data, on a file system with ``flock``. None:
-            ``/var/lib/taskcore`` as root, else the platform's folder for user data. As
+        home: Folder for the data, on a file system with ``flock``. None: ``TASKCORE_HOME``,
+            or ``/var/lib/taskcore`` as root, else the platform's folder for user data. As
             root the server runs as the system user ``taskcore``, which is created if need
             be and must be able to enter the folder: PostgreSQL refuses to run as root.
         version: PostgreSQL's major version for a new folder.
@@ -106,7 +107,7 @@ class EmbeddedServer:
         default = Path("/var/lib/taskcore") if os.geteuid() == 0 else user_data_path("taskcore")
         try:
             # Resolved: one folder must not have two names.
-            self.home = (home or default).expanduser().resolve()
+            self.home = (home or load_settings().home or default).expanduser().resolve()
         except (OSError, RuntimeError, ValueError) as exc:
             raise ConfigurationError(f"TASKCORE_HOME cannot be used: {exc}") from exc
         self._programs = Programs(POSTGRES_VERSIONS)
@@ -253,12 +254,11 @@ class EmbeddedServer:
     async def _run(self) -> None:
         end = time.monotonic() + _START_TIMEOUT
         while True:
-            address = await self._ensure_running()
+            await self._ensure_running()
             if self._folder is not None:
                 return
             try:
-                await address.create_database(DATABASE)
-                await migrate(self.owner_url)
+                await self._prepare_database()
             except Unavailable as exc:
                 # Somebody has ended it just now.
                 if time.monotonic() > end:
@@ -270,6 +270,10 @@ class EmbeddedServer:
                 self._folder = os.open(
                     self._files.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
                 )
+
+    async def _prepare_database(self) -> None:
+        await self._recall_address().create_database(DATABASE)
+        await migrate(self.owner_url)
 
     def _release(self) -> None:
         share, self._share = self._share, None
@@ -289,8 +293,8 @@ class EmbeddedServer:
             return False
         return self.is_running() or locks.is_held(self._files.users_lock)
 
-    async def _ensure_running(self) -> Address:
-        """Return when the server answers, and where; start it unless it runs."""
+    async def _ensure_running(self) -> None:
+        """Return when the server answers; start it unless it runs."""
         end = time.monotonic() + _START_TIMEOUT
         launches = 0
         reason = "it does not answer"
@@ -307,7 +311,7 @@ class EmbeddedServer:
                 self.application_url = address.url("taskcore_app")
                 self.admin_url = address.url("postgres", role="taskcore_admin")
                 self.owner_url = address.url("postgres")
-                return address
+                return
             reason = state.reason
             if not address.is_here():
                 raise ConfigurationError(

@@ -195,13 +195,6 @@ REFUSED = (
     ),
     # What binds and guards the session.
     Refused(
-        "row_security off",
-        "42501",
-        "the functions then fail: a query that policies would filter is refused",
-        ("SET LOCAL row_security = off", "SELECT * FROM taskcore.task_list_v1(123, NULL, 9, NULL)"),
-        by_row_security=True,
-    ),
-    Refused(
         "triggers and foreign keys off",
         "42501",
         "session_replication_role is a superuser's",
@@ -374,6 +367,12 @@ HARMLESS = (
         "a setting bound to another user for the session",
         "each function binds its own user, and no table can be reached",
         ("SET taskcore.user_id = '456'", _LIST),
+        (),
+    ),
+    Harmless(
+        "row_security off",
+        "the functions turn it on for themselves",
+        ("SET LOCAL row_security = off", _LIST),
         (),
     ),
     Harmless(

@@ -35,7 +35,7 @@ FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 CHARACTERS = st.sampled_from([*WHITE_SPACE, *DOUBTFUL, "x", "é", "😀", '"', ",", ";", "\\", "'"])
 TEXTS = st.text(CHARACTERS | st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
-TITLES = TEXTS | st.sampled_from(["😀" * MAX_TITLE, " " * 600 + "x" + "\u3000" * 600])
+TITLES = TEXTS | st.sampled_from(["😀" * MAX_TITLE, " " * 249 + "x" + "\u3000" * 250])
 DESCRIPTIONS = st.none() | TEXTS | st.sampled_from(["😀" * MAX_DESCRIPTION, '\x1f"' * 2500])
 IDS = st.sampled_from([1, 2, 4095, 4096, MAX_ID - 1, MAX_ID]) | st.integers(1, MAX_ID)
 VERSIONS = st.sampled_from([1, 2, MAX_VERSION - 1, MAX_VERSION])

@@ -70,7 +70,8 @@ async def test_a_write_goes_on_where_only_the_old_connections_are_read_only(
             case "import":
                 await tasks.import_tasks([{"title": "after"}])
 
-        assert len(attempts) == 2
+        # An import reads the newest id first.
+        assert len(attempts) == (3 if name == "import" else 2)
         await store.ready()
 
 
