@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import tempfile
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from taskcore.catalog import Catalog
 from taskcore.embedded import EmbeddedServer
 from taskcore.url import connect_arguments
 from tests.databases import Database, emptied, execute, numbers, read_catalog
+from tests.folders import server_folder
 from tests.isolation import walls
 from tests.neon.pgbouncer import running_pgbouncer
 
@@ -31,8 +32,8 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: the tests wait as much as they compute."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors: the tests wait as much as they compute."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,16 +112,40 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder for an embedded server: as root it runs as another user, who must reach it."""
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with server_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def first_home() -> Iterator[Path]:
+    """A folder that was used before, is at rest, and has no users."""
+    with server_folder() as folder:
+        server = EmbeddedServer(folder)
+        asyncio.run(server.start())
+        asyncio.run(server.stop())
+        yield folder
+
+
+@pytest.fixture
+def used_home(home: Path, first_home: Path) -> Path:
+    """A copy of it: starting there is a second start."""
+    subprocess.run(["cp", "-a", first_home / "postgresql", home], check=True)
+    return home
+
+
+@pytest.fixture
+def used_long_home(home: Path, first_home: Path) -> Path:
+    """A copy whose path is too long for a socket."""
+    long = home / ("long" * 20) / ("path" * 20)
+    long.mkdir(parents=True)
+    subprocess.run(["cp", "-a", first_home / "postgresql", long], check=True)
+    return long
 
 
 def _running_server(version: int, options: pytest.Config) -> Iterator[EmbeddedServer]:
     without: walls.Wall | None = options.getoption("--without")
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        server = EmbeddedServer(Path(name), version=version)
+    with server_folder() as folder:
+        server = EmbeddedServer(folder, version=version)
         asyncio.run(server.start())
         # The tests of durability start servers of their own.
         asyncio.run(

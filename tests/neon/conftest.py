@@ -1,7 +1,6 @@
 """The bench: a server that can be stopped, Neon's proxy and a pooler in front of it."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import trustme
 
 from tests.clusters import Cluster, running_cluster
 from tests.databases import execute
+from tests.folders import server_folder
 from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
 from tests.neon.proxy import Neon
 
@@ -29,10 +29,8 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def _running(version: int) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        with running_cluster(Path(name), version) as cluster:
-            yield cluster
+    with server_folder() as name, running_cluster(name, version) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

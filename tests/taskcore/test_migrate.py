@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from taskcore.url import connect_arguments
 from tests.clusters import NEON, Cluster, running_cluster
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute
+from tests.folders import server_folder
 
 pytestmark = pytest.mark.inspects
 
@@ -52,10 +52,8 @@ def migrated(each_server: EmbeddedServer, make_database: MakeDatabase) -> Databa
 
 @pytest.fixture(scope="module", params=[18, 16])
 def whole_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        with running_cluster(Path(name), request.param) as cluster:
-            yield cluster
+    with server_folder() as name, running_cluster(name, request.param) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """A login that is refused while a store is open: Unavailable until it is accepted again."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,6 +11,7 @@ from taskcore import ConfigurationError, Settings, TaskStore, Unavailable
 from taskcore.roles import ROLES
 from taskcore.url import connect_arguments, with_login
 from tests.clusters import Cluster, running_cluster
+from tests.folders import server_folder
 from tests.neon.pgbouncer import running_pgbouncer
 
 PASSWORD = "first-of-all"  # noqa: S105
@@ -21,12 +20,10 @@ PASSWORD = "first-of-all"  # noqa: S105
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A cluster that asks the application for its password."""
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        with running_cluster(Path(name), 18) as cluster:
-            rules = cluster.folder / "pg_hba.conf"
-            rules.write_text(f"local all taskcore_app scram-sha-256\n{rules.read_text()}")
-            yield cluster
+    with server_folder() as name, running_cluster(name, 18) as cluster:
+        rules = cluster.folder / "pg_hba.conf"
+        rules.write_text(f"local all taskcore_app scram-sha-256\n{rules.read_text()}")
+        yield cluster
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """What the application's role has set for itself is found and taken back."""
 
 import asyncio
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +10,16 @@ from taskcore.doctor import diagnose
 from taskcore.migrate import migrate, read_status
 from tests.clusters import NEON, Cluster, running_cluster
 from tests.databases import execute
+from tests.folders import server_folder
 
 pytestmark = pytest.mark.inspects
 
 
 @pytest.fixture(scope="module")
 def whole_cluster() -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        with running_cluster(Path(name), 18) as cluster:
-            asyncio.run(cluster.empty())
-            yield cluster
+    with server_folder() as name, running_cluster(name, 18) as cluster:
+        asyncio.run(cluster.empty())
+        yield cluster
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ The settings are those that PostgreSQL itself lists: every one that needs no sup
 """
 
 import asyncio
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -18,6 +16,7 @@ from taskcore.migrate import migrate, read_status
 from taskcore.url import connect_arguments
 from tests.clusters import NEON, Cluster, running_cluster
 from tests.databases import execute
+from tests.folders import server_folder
 
 pytestmark = pytest.mark.inspects
 
@@ -102,18 +101,16 @@ async def all_unusual_values(cluster: Cluster) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module", params=[18, 16])
 def whole_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        with running_cluster(Path(name), request.param) as cluster:
-            asyncio.run(
-                execute(
-                    cluster.url("postgres"),
-                    "SET allow_in_place_tablespaces = on",
-                    "CREATE TABLESPACE elsewhere LOCATION ''",
-                    "GRANT CREATE ON TABLESPACE elsewhere TO PUBLIC",
-                )
+    with server_folder() as name, running_cluster(name, request.param) as cluster:
+        asyncio.run(
+            execute(
+                cluster.url("postgres"),
+                "SET allow_in_place_tablespaces = on",
+                "CREATE TABLESPACE elsewhere LOCATION ''",
+                "GRANT CREATE ON TABLESPACE elsewhere TO PUBLIC",
             )
-            yield cluster
+        )
+        yield cluster
 
 
 @pytest.fixture

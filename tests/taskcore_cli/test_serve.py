@@ -107,18 +107,18 @@ def test_options_and_the_file_reach_the_application(
 
 
 def test_the_embedded_server_serves_several_workers_and_stops_with_them(
-    start: Start, home: Path
+    start: Start, used_home: Path
 ) -> None:
     # FR-014: it is the parent that holds the server, so it outlives a worker.
     with served(
-        start, "--workers", "2", ended_by=signal.SIGTERM, TASKCORE_HOME=str(home)
+        start, "--workers", "2", ended_by=signal.SIGTERM, TASKCORE_HOME=str(used_home)
     ) as server:
         assert answer(server.port, "/users/1/tasks") == []
-        assert (home / "postgresql" / "postmaster.pid").exists()
+        assert (used_home / "postgresql" / "postmaster.pid").exists()
     assert server.code == 0
-    assert f"Data: {home} (embedded server)" in server.errors
+    assert f"Data: {used_home} (embedded server)" in server.errors
     assert not re.search("Traceback|rror:", server.errors)
-    assert not (home / "postgresql" / "postmaster.pid").exists()
+    assert not (used_home / "postgresql" / "postmaster.pid").exists()
 
 
 async def test_what_waits_for_the_database_is_answered_before_it_ends(
@@ -303,36 +303,41 @@ def test_a_folder_that_cannot_hold_the_embedded_server_is_one_line(
     assert "TASKCORE_HOME" in errors
 
 
-def test_the_embedded_server_is_started_again_when_it_was_killed(start: Start, home: Path) -> None:
+def test_the_embedded_server_is_started_again_when_it_was_killed(
+    start: Start, used_home: Path
+) -> None:
     # FR-014: 503 until somebody restarted `serve`.
-    with served(start, ended_by=signal.SIGTERM, TASKCORE_HOME=str(home)) as server:
+    with served(start, ended_by=signal.SIGTERM, TASKCORE_HOME=str(used_home)) as server:
         assert answer(server.port, "/users/1/tasks") == []
-        os.kill(postmaster(home), signal.SIGKILL)
-        wait_until_stopped(home)
+        os.kill(postmaster(used_home), signal.SIGKILL)
+        wait_until_stopped(used_home)
         assert answer(server.port, "/users/1/tasks") == []
     assert server.code == 0
     assert "Traceback" not in server.errors
-    assert not (home / "postgresql" / "postmaster.pid").exists()
+    assert not (used_home / "postgresql" / "postmaster.pid").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_it_ends_and_says_why_when_the_data_folder_vanishes(
-    start: Start, home: Path, workers: int
+    start: Start, used_home: Path, workers: int
 ) -> None:
     process = start(
-        *("serve", "--port", str(free_port()), "--workers", str(workers)), TASKCORE_HOME=str(home)
+        *("serve", "--port", str(free_port()), "--workers", str(workers)),
+        TASKCORE_HOME=str(used_home),
     )
     try:
         assert process.stderr is not None
         for _ in range(workers):
             while "startup complete" not in process.stderr.readline():
                 assert process.poll() is None
-        shutil.rmtree(home / "postgresql")
+        shutil.rmtree(used_home / "postgresql")
         _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()
     assert process.returncode == 1
-    assert errors.splitlines()[-1].startswith(f"error: the embedded server's data folder in {home}")
+    assert errors.splitlines()[-1].startswith(
+        f"error: the embedded server's data folder in {used_home}"
+    )
     assert "Traceback" not in errors
-    assert not (home / "postgresql").exists()
+    assert not (used_home / "postgresql").exists()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import product
 from shutil import which
 
@@ -38,7 +39,12 @@ async def answers(server: Server, *parts: bytes) -> list[tuple[int, bytes]]:
         writer.write(part)
         await writer.drain()
         await asyncio.sleep(0.01)
-    received = await asyncio.wait_for(reader.read(), 10)
+    received = b""
+    async with asyncio.timeout(10):
+        # A server that closes with bytes left to read resets the connection.
+        with suppress(ConnectionResetError):
+            while part := await reader.read(2**16):
+                received += part
     writer.close()
     found = []
     while received:

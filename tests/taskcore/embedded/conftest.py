@@ -1,15 +1,12 @@
-"""Homes that were used before, and other processes."""
+"""Other processes that use a home."""
 
-import asyncio
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from taskcore.embedded import EmbeddedServer
 from tests.taskcore.embedded.homes import Start
 
 REPOSITORY = Path(__file__).parents[3]
@@ -28,24 +25,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture(scope="module")
-def first_home() -> Iterator[Path]:
-    """A folder that was used before, and is at rest."""
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        server = EmbeddedServer(Path(name))
-        asyncio.run(server.start())
-        asyncio.run(server.stop())
-        yield Path(name)
-
-
-@pytest.fixture
-def used_home(home: Path, first_home: Path) -> Path:
-    """A copy of it: starting there is a second start."""
-    subprocess.run(["cp", "-a", first_home / "postgresql", home], check=True)
-    return home
 
 
 @pytest.fixture

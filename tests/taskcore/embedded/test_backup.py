@@ -24,8 +24,9 @@ async def backed_up(home: Path) -> io.BytesIO:
 
 
 @pytest.fixture
-async def new(home: Path) -> AsyncIterator[EmbeddedServer]:
-    async with EmbeddedServer(home / "new") as server:
+async def new(used_long_home: Path) -> AsyncIterator[EmbeddedServer]:
+    """A home without users."""
+    async with EmbeddedServer(used_long_home) as server:
         yield server
 
 

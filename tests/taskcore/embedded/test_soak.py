@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import pytest
 from taskcore import ConfigurationError, TaskcoreError, TaskStore
 from taskcore.embedded import EmbeddedServer
 from taskcore.url import connect_arguments
+from tests.folders import server_folder
 from tests.taskcore.embedded.homes import embedded_store, keeper, postmaster, wait_until_stopped
 
 REPOSITORY = Path(__file__).parents[3]
@@ -220,9 +220,8 @@ def test_nothing_acknowledged_is_lost_in_200_random_steps() -> None:
     """SC-003, FR-014, FR-017."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")  # noqa: T201  (shown if it fails)
-    with tempfile.TemporaryDirectory(prefix="taskcore-test-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        home, notes = Path(name) / "home", Path(name) / "notes"
+    with server_folder() as name:
+        home, notes = name / "home", name / "notes"
         notes.mkdir()
         soak = Soak(home, notes, seed)
         try:
