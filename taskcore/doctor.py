@@ -35,12 +35,13 @@ _EXAMINATIONS: dict[str, _Examination] = {
 _TIMEOUTS = {"timeout": 15.0, "command_timeout": 30.0}
 
 
-async def diagnose(url: str) -> list[Check]:
+async def diagnose(url: str, *, embedded: bool = False) -> list[Check]:
     """Examine a database, in a fixed order; changes nothing.
 
     Args:
         url: What the application will connect with. Any other role's URL is judged
             as if the application used it.
+        embedded: It is the embedded server's, whose version only its package can change.
 
     Raises:
         Unavailable: The database cannot be reached, or no longer.
@@ -51,7 +52,7 @@ async def diagnose(url: str) -> list[Check]:
         connection = await asyncpg.connect(**arguments)
     except DRIVER_ERRORS as exc:
         raise while_connecting(exc).error from exc
-    patient = Patient(connection, arguments)
+    patient = Patient(connection, arguments, embedded=embedded)
     try:
         return [
             check

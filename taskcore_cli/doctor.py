@@ -30,8 +30,9 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
     """
     from taskcore.doctor import diagnose
 
-    with _url(session_of(context).settings()) as url:
-        checks = run(diagnose(url))
+    settings = session_of(context).settings()
+    with _url(settings) as url:
+        checks = run(diagnose(url, embedded=settings.database_url is None))
     if json:
         print_json(
             [

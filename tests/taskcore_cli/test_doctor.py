@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_json_is_an_array_and_nothing_else(run: Run, database: Database) -> None
 def test_a_warning_alone_is_no_failure(
     run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def diagnosed(_url: str) -> list[Check]:
+    async def diagnosed(_url: str, **_options: object) -> list[Check]:
         return [Check("server", "warning", "old", "upgrade")]
 
     monkeypatch.setattr(taskcore.doctor, "diagnose", diagnosed)
@@ -65,7 +66,7 @@ def test_a_warning_alone_is_no_failure(
 def test_names_are_shown_and_never_obeyed(
     run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def diagnosed(_url: str) -> list[Check]:
+    async def diagnosed(_url: str, **_options: object) -> list[Check]:
         return [Check("roles", "failure", "eve\x1b[2J\rok can log in\nmore", "drop \x07it")]
 
     monkeypatch.setattr(taskcore.doctor, "diagnose", diagnosed)
@@ -96,3 +97,11 @@ def test_without_a_url_the_embedded_server_is_examined_as_the_application(
 
     assert result.exit_code == 0, result.stderr
     assert "taskcore_app" in json.loads(result.stdout)[2]["finding"]
+
+
+def test_the_embedded_server_is_well(run: Run, used_home: Path) -> None:
+    """Its user cannot install another minor version."""
+    result = run("--home", str(used_home), "doctor", "--json")
+
+    assert result.exit_code == 0
+    assert {check["status"] for check in json.loads(result.stdout)} == {"ok"}
