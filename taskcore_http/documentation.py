@@ -46,10 +46,10 @@ _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
     ),
     500: ("The fault is ours.", {"code": "INTERNAL_ERROR", "message": "internal error"}),
     503: (
-        "The database cannot be reached.",
+        "The database cannot be used now.",
         {
             "code": "UNAVAILABLE",
-            "message": "the database cannot be reached; nothing was changed",
+            "message": "the database cannot be used now; nothing was changed",
         },
     ),
 }

@@ -152,7 +152,7 @@ def response_for(exc: Exception) -> Response:
             logger.warning("503: %s", exc)
             return error_response(
                 503,
-                "the database cannot be reached; nothing was changed",
+                "the database cannot be used now; nothing was changed",
                 headers={"Retry-After": RETRY_AFTER},
             )
         case OutcomeUnknown():
