@@ -2,6 +2,11 @@
 
 import gc
 import logging
+import multiprocessing
+import multiprocessing.process
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -94,12 +99,20 @@ def app_from_environment() -> FastAPI:
 
     The process is taken to serve it and do nothing else: what has been loaded so far is
     taken out of garbage collection, whose pauses are the slowest answers otherwise
-    (https://docs.python.org/3/library/gc.html#gc.freeze).
+    (https://docs.python.org/3/library/gc.html#gc.freeze). A worker ends with its parent,
+    also one that was killed: it would keep the port and the database to itself.
     """
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     app = create_app()
     gc.collect()
     gc.freeze()
     return app
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _http_error(request: Request, exc: Exception) -> Response:

@@ -341,3 +341,25 @@ def test_it_ends_and_says_why_when_the_data_folder_vanishes(
     )
     assert "Traceback" not in errors
     assert not (used_home / "postgresql").exists()
+
+
+def test_workers_end_with_a_parent_that_was_killed(
+    start: Start, shared: Database, environment: dict[str, str]
+) -> None:
+    # They kept the port, and the embedded server running.
+    port = free_port()
+    process = start("serve", "--port", str(port), "--workers", "2", **environment)
+    try:
+        assert process.stderr is not None
+        for _ in range(2):
+            while "startup complete" not in process.stderr.readline():
+                assert process.poll() is None
+        process.kill()
+        # Its standard error is closed when the last worker has ended.
+        process.communicate(timeout=DEADLINE)
+    finally:
+        process.kill()
+        process.communicate()
+    with pytest.raises(OSError):  # noqa: PT011  (nobody listens)
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+    del shared
