@@ -224,7 +224,7 @@ class _Names:
         if not name:
             return ""
         raise _no_columns(
-            f"{ascii(name)[:100]} is not a known column; the first line names the columns"
+            f"{ascii(name)[:100]} is not a known column: see --map and --ignore-unknown"
         )
 
 

@@ -56,7 +56,7 @@ _Format = Annotated[
     typer.Option(
         "--format",
         help="JSON Lines or CSV.",
-        show_default="csv if FILE ends in .csv, else jsonl",
+        show_default="csv if FILE ends in .csv or .tsv, else jsonl",
     ),
 ]
 
@@ -301,7 +301,7 @@ async def _export(
 
 
 def _format_of(file: Path, given: Format | None) -> Format:
-    return given or (Format.csv if file.suffix.lower() == ".csv" else Format.jsonl)
+    return given or (Format.csv if file.suffix.lower() in (".csv", ".tsv") else Format.jsonl)
 
 
 def _columns(given: list[str] | None) -> dict[str, str]:
