@@ -36,6 +36,13 @@ def _print_version(value: bool) -> None:  # noqa: FBT001  (Typer calls it)
         raise typer.Exit
 
 
+def _folder(value: str) -> Path:
+    """Refuse an empty name, which would be the current folder: a variable was not set."""
+    if not value:
+        raise typer.BadParameter("it must not be empty")
+    return Path(value)
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -53,6 +60,7 @@ def options(
         Path | None,
         typer.Option(
             metavar="FOLDER",
+            parser=_folder,
             help="Use the embedded server, with its data in this folder. "
             "Environment: TASKCORE_HOME.",
         ),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from taskcore_cli.commands import Failed, say
+from taskcore_cli.commands import Failed, WrongUsage, say
 from taskcore_cli.files import opened_for_reading, opened_for_writing
 from taskcore_cli.interruption import run
 from taskcore_cli.options import Json
@@ -16,7 +16,10 @@ from taskcore_cli.visible import visible
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
+    from taskcore import Settings
     from taskcore.embedded import EmbeddedServer
+
+_MEGABYTE = 1_000_000
 
 app = typer.Typer(help="Look after the embedded server.", rich_markup_mode=None)
 
@@ -47,7 +50,7 @@ def status(context: typer.Context, *, json: Json = False) -> None:
             "home": visible(str(found.home)),
             "state": state,
             "postgresql": "-" if found.version is None else str(found.version),
-            "size": f"{found.size / 1_000_000:.1f} MB",
+            "size": _bytes(found.size),
         }
     )
 
@@ -90,12 +93,14 @@ def backup(
     if found.version is None:
         raise Failed(f"there is no embedded database in {found.home}")
     with (
-        embedded(session_of(context).settings()) as server,
+        embedded(_settings(context)) as server,
         opened_for_writing(file, private=True) as write,
     ):
         size = run(write_backup(server, write))
     if str(file) != "-":
-        typer.echo(f"Backed up {size / 1_000_000:.1f} MB.")
+        typer.echo(
+            f"Backed up the embedded database in {visible(str(found.home))}: {_bytes(size)}."
+        )
 
 
 @app.command()
@@ -106,7 +111,7 @@ def restore(
         typer.Argument(metavar="FILE", help="A file, or - for standard input.", show_default=False),
     ],
 ) -> None:
-    """Restore a backup into a new home, given by --home or TASKCORE_HOME.
+    """Restore a backup into a new home: taskctl --home FOLDER embedded restore FILE.
 
     A home that has users already is refused. The file can run SQL as the database's owner: restore
     only what you trust.
@@ -115,14 +120,29 @@ def restore(
 
     with (
         opened_for_reading(file, twice=False) as source,
-        embedded(session_of(context).settings()) as server,
+        embedded(_settings(context)) as server,
     ):
         run(restore_backup(server, source))
         home = server.home
     typer.echo(f"Restored the backup into {visible(str(home))}.")
 
 
+def _settings(context: typer.Context) -> "Settings":
+    """Return the settings; refuse a database URL, which names another database."""
+    settings = session_of(context).settings()
+    if settings.database_url is not None:
+        raise WrongUsage(
+            "a database URL is set, and this command is about the embedded database: give "
+            "--home FOLDER before the command, or unset the URL"
+        )
+    return settings
+
+
 def _server(context: typer.Context) -> "EmbeddedServer":
     from taskcore.embedded import EmbeddedServer
 
-    return EmbeddedServer(session_of(context).settings().home)
+    return EmbeddedServer(_settings(context).home)
+
+
+def _bytes(size: int) -> str:
+    return f"{size / _MEGABYTE:.1f} MB" if size >= _MEGABYTE else f"{size / 1000:.1f} kB"

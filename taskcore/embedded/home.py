@@ -22,6 +22,7 @@ from taskcore.errors import ConfigurationError
 PORT = 5432
 """Part of the socket's name."""
 
+_TAIL = 16_384
 # sun_path has 104 bytes on macOS, 108 on Linux, and ends with a zero byte.
 _LONGEST_SOCKET = 103
 
@@ -88,8 +89,8 @@ class Home:
             if not self._programs.can_enter(folder):
                 raise ConfigurationError(
                     f"as root the server runs as the user {self._programs.user}, who cannot "
-                    f"enter {folder}: run `chmod o+x {shlex.quote(str(folder))}`, or set "
-                    "TASKCORE_HOME to a folder such as /var/lib/taskcore/data"
+                    f"enter {folder}: set TASKCORE_HOME to a folder such as "
+                    f"/var/lib/taskcore/data, or run `chmod o+x {shlex.quote(str(folder))}`"
                 )
 
     def initialise(self, programs: Path) -> None:
@@ -120,6 +121,17 @@ class Home:
             )
         unfinished.rename(self.data)
         _sync(self.folder)
+
+    def last_error(self) -> str:
+        """Return the last reason for which the server gave up, from its log; empty: none."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - _TAIL))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        found = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+        return found[-1].partition(":  ")[2] if found else ""
 
     def remove_leftovers(self) -> None:
         """Remove what a server that did not end in order has left.

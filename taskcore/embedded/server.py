@@ -326,7 +326,11 @@ class EmbeddedServer:
             await asyncio.sleep(_PAUSE)
         else:
             raise ConfigurationError(f"the embedded server of {self.home} cannot be used: {reason}")
-        raise ConfigurationError(f"the embedded server did not start; its log is {self._files.log}")
+        reason = self._files.last_error()
+        raise ConfigurationError(
+            f"the embedded server did not start{': ' + reason if reason else ''}; its log is "
+            f"{self._files.log}"
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

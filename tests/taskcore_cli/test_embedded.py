@@ -54,3 +54,25 @@ def test_a_backup_of_nothing_is_refused(at_home: Run, home: Path) -> None:
 def test_stop_says_that_nothing_runs(at_home: Run) -> None:
     result = at_home("embedded", "stop")
     assert (result.exit_code, result.stdout) == (0, "The embedded server is not running.\n")
+
+
+@pytest.mark.parametrize("command", ["status", "stop", "backup", "restore"])
+def test_a_database_url_is_not_ignored(run: Run, command: str, home: Path) -> None:
+    """A backup of the embedded database is not one of the database that the URL names."""
+    url = "postgresql://role@127.0.0.1:1/nowhere"
+    words = (command, str(home / "file")) if command in ("backup", "restore") else (command,)
+    (home / "file").touch()
+    for result in (
+        run("embedded", *words, env={"DATABASE_URL": url, "TASKCORE_HOME": str(home)}),
+        run("--database-url", url, "embedded", *words, env={"TASKCORE_HOME": str(home)}),
+    ):
+        assert result.exit_code == 2
+        assert "a database URL is set" in result.stderr
+
+
+def test_an_empty_home_is_refused(run: Run, tmp_path: Path) -> None:
+    """As a script gives it whose variable is not set."""
+    result = run("--home", "", "tasks", "list", "--user", "1")
+    assert result.exit_code == 2
+    assert "must not be empty" in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -216,12 +216,12 @@ async def test_data_of_a_version_that_is_not_installed_is_refused(home: Path) ->
         await embedded_store(home).open()
 
 
-async def test_a_server_that_does_not_start_names_its_log(used_home: Path) -> None:
+async def test_a_server_that_does_not_start_names_its_reason_and_its_log(used_home: Path) -> None:
     async with embedded_store(used_home):
         pass
     (used_home / "postgresql" / "postgresql.auto.conf").write_text("nonsense = 1\n")
 
-    with pytest.raises(ConfigurationError, match=r"postgresql\.log"):
+    with pytest.raises(ConfigurationError, match=r"contains errors.*postgresql\.log"):
         await embedded_store(used_home).open()
 
 
