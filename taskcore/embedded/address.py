@@ -1,4 +1,4 @@
-"""Where the server of a home listens, and how it is recognised."""
+"""The address of a home's server, and the checks that the server there is the expected one."""
 
 import contextlib
 import json
@@ -28,12 +28,12 @@ _CREDENTIALS = struct.Struct("3i")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The answer of a server to a connection.
+    """The state of a server, found by connecting to it.
 
     Attributes:
-        ready: It is the one expected, and takes statements.
-        shutting_down: It waits for its clients before it ends.
-        reason: Why it is not ready.
+        ready: The server is the expected one and takes statements.
+        shutting_down: The server waits for its clients before it ends.
+        reason: Why the server is not ready.
     """
 
     ready: bool = False
@@ -43,12 +43,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server of a home listens; written before each start.
+    """The address of a home's server, written before each start.
 
     Attributes:
         folder: The socket's folder.
         port: Part of the socket's name.
-        instance: A random name of this run of the server, which it tells on connecting.
+        instance: A random name for this run; a connected client can ask the server for it.
         data: The data folder.
         inode: The data folder's inode: a copy has another one.
     """
@@ -68,25 +68,25 @@ class Address:
 
     @classmethod
     def read(cls, file: Path) -> Self | None:
-        """Return the address in a file; None: there is none."""
+        """Return the address in a file, or None if there is no valid one."""
         try:
             return cls(**json.loads(file.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
     def write(self, file: Path) -> None:
-        """Put the address into a file, whole or not at all."""
+        """Write the address to a file, completely or not at all."""
         descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
         with os.fdopen(descriptor, "w") as unfinished:
             json.dump(asdict(self), unfinished)
         Path(name).replace(file)
 
     def is_of_another(self, data: Path) -> bool:
-        """Return whether it was written for another folder, of which this one is a copy."""
+        """Return whether the address was written for another folder, of which this is a copy."""
         return self.data != str(data) and self.inode != data.stat().st_ino
 
     def remove_left_folder(self, data: Path) -> None:
-        """Remove the socket's folder if a server that was killed has left it."""
+        """Remove the socket's folder if a killed server left it behind."""
         folder = Path(self.folder)
         if folder == data or self.data != str(data) or not folder.name.startswith("taskcore-"):
             return
@@ -96,7 +96,7 @@ class Address:
             folder.rmdir()
 
     def is_here(self) -> bool:
-        """Return whether the socket's folder is seen from this process."""
+        """Return whether this process sees the socket's folder; another container may not."""
         return Path(self.folder).exists()
 
     def url(self, user: str, *, role: str | None = None, database: str = "taskcore") -> str:
@@ -108,7 +108,7 @@ class Address:
             database: The database.
         """
         host = quote(os.fsencode(self.folder), safe="")
-        # An empty password: none is asked for, and no password file is looked for.
+        # With an empty password the driver looks for no password file.
         query = f"host={host}&port={self.port}&password="
         query += "&sslmode=disable&target_session_attrs=any"
         if role is not None:
@@ -134,7 +134,7 @@ class Address:
         return State(ready=True)
 
     async def create_database(self, name: str) -> None:
-        """Create a database unless it is there.
+        """Create a database unless it exists.
 
         Raises:
             Unavailable: The server has ended.
@@ -149,7 +149,7 @@ class Address:
             finally:
                 await connection.close(timeout=_PATIENCE)
         except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-            # Another process has created it in this moment.
+            # Another process created it at the same time.
             return
         except DRIVER_ERRORS as exc:
             raise while_executing(exc).error from exc
@@ -157,7 +157,7 @@ class Address:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the server.
 
-        The kernel names the process that listens on the socket: no other one is signalled.
+        The kernel names the process that listens on the socket, so no other one is signalled.
 
         Raises:
             ConfigurationError: No server listens, or it runs in another container.
@@ -173,7 +173,7 @@ class Address:
         except ProcessLookupError:
             return
         try:
-            # If it still listens the descriptor is its own, and not that of a later process.
+            # If it still listens, the descriptor does not belong to a later process with its id.
             if self._listener() == process:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(descriptor, number)
@@ -181,7 +181,7 @@ class Address:
             os.close(descriptor)
 
     def _listener(self) -> int:
-        """Return the id of the process that listens; 0: it is in another namespace."""
+        """Return the id of the process that listens; 0 if it is in another namespace."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:
                 connection.connect(str(Path(self.folder, f".s.PGSQL.{self.port}")))

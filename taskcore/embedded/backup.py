@@ -1,6 +1,6 @@
 """Backups of the embedded database, by ``pg_dump`` and ``pg_restore``.
 
-A backup is consistent although the server is in use, and can be restored into a newer
+A backup is consistent even while the server is in use, and can be restored into a newer
 release or a newer PostgreSQL. It holds the tasks of every user.
 https://www.postgresql.org/docs/current/app-pgdump.html
 """
@@ -29,7 +29,7 @@ async def backup(server: EmbeddedServer, write: Callable[[bytes], object]) -> in
 
     Args:
         server: A started server.
-        write: Takes the parts of the backup, in order.
+        write: Called with each part of the backup, in order.
 
     Returns:
         The number of bytes.
@@ -65,7 +65,7 @@ async def backup(server: EmbeddedServer, write: Callable[[bytes], object]) -> in
 
 
 async def restore(server: EmbeddedServer, file: IO[bytes]) -> None:
-    """Replace the empty database of a new home by a backup, wholly or not at all.
+    """Replace the empty database of a new home with a backup, completely or not at all.
 
     The backup may run SQL of its own as the database's owner: restore only what you trust.
 

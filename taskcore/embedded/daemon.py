@@ -1,4 +1,4 @@
-"""How the keeper (``keeper.py``) is started."""
+"""Start the keeper (``keeper.py``)."""
 
 import json
 import os

@@ -71,10 +71,10 @@ class Home:
         return total
 
     def prepare(self) -> None:
-        """Make the home if need be, and see that the server's user can enter it.
+        """Make the home if necessary, and check that the server's user can enter it.
 
         Raises:
-            ConfigurationError: It cannot be made, or not be entered.
+            ConfigurationError: It cannot be made or entered.
         """
         try:
             self._programs.ensure_user()
@@ -94,7 +94,7 @@ class Home:
                 )
 
     def initialise(self, programs: Path) -> None:
-        """Make the data folder; under another name first, so that half of one is never used.
+        """Make the data folder, under a temporary name first: an incomplete one is never used.
 
         Args:
             programs: The folder of PostgreSQL's programs.
@@ -104,10 +104,10 @@ class Home:
         """
         for left in self.folder.glob("postgresql.new-*"):
             shutil.rmtree(left, ignore_errors=True)
-        # A name of its own: the initdb of a process that was killed may still write.
+        # A unique name: the initdb of a killed process may still be writing.
         unfinished = Path(tempfile.mkdtemp(prefix="postgresql.new-", dir=self.folder))
         self._programs.give(unfinished)
-        # A relative path: initdb hands its own to a shell.
+        # A relative path: initdb passes its path to a shell.
         result = self._programs.run(
             *(programs / "initdb", "-D", unfinished.name, "-U", "postgres", "--encoding=UTF8"),
             *("--no-locale", "--auth-local=trust", "--auth-host=reject", "--data-checksums"),
@@ -134,10 +134,10 @@ class Home:
         return found[-1].partition(":  ")[2] if found else ""
 
     def remove_leftovers(self) -> None:
-        """Remove what a server that did not end in order has left.
+        """Remove the files of a server that ended without a shutdown.
 
-        Its process id proves nothing, as it may belong to anybody by now. The free lock
-        shows that no server is left.
+        Call it only while the server's lock is free. The process id in the files proves
+        nothing: another process may have it by now.
         """
         for path in (
             self.pid_file,
@@ -155,24 +155,24 @@ class Home:
         if _fits(self.data):
             return self.data
         for place in (*_runtime_folders(), Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108
-            # mkdtemp makes a name that nobody can know before.
+            # mkdtemp makes a name that nobody can predict.
             if _fits(place / "taskcore-12345678") and self._programs.can_enter(place):
                 with contextlib.suppress(OSError):
                     folder = Path(tempfile.mkdtemp(prefix="taskcore-", dir=place))
                     self._programs.give(folder)
                     return folder
         raise ConfigurationError(
-            f"{self.folder} is too long a name for a socket, and there is no folder for temporary "
-            "files to put it in: set TASKCORE_HOME to a shorter one"
+            f"the path {self.folder} is too long for a socket, and no folder for temporary files "
+            "can hold the socket: set TASKCORE_HOME to a shorter path"
         )
 
     def _make_folders(self) -> None:
-        """Make the home, and the folders above it if need be, whatever the umask is."""
+        """Make the home and missing folders above it, whatever the umask is."""
         missing = [one for one in (self.folder, *self.folder.parents) if not one.exists()]
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)
             if self._programs.user is not None:
-                # The server's user passes through and sees nothing else.
+                # The server's user may pass through, but not list the folder.
                 shutil.chown(folder, group=self._programs.user)
                 folder.chmod(0o710)
             _sync(folder.parent)
@@ -183,7 +183,7 @@ class Home:
 
 
 def _sync(folder: Path) -> None:
-    """Make a new name in a folder outlast a power cut."""
+    """Write a folder's new entries to disk, so that they survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -33,16 +33,16 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Configuration:
-    """What to run.
+    """The server to run.
 
     Attributes:
         command: The server's program and its arguments.
         user: The system user to run it as; None: the current one.
-        data: The data folder. When it is gone the server is ended.
+        data: The data folder. If it vanishes the server is stopped.
         log: The file that the server's output is appended to.
         server_lock: The lock file that the server holds.
         users_lock: The lock file that its users share.
-        socket_folder: A folder to remove afterwards; None: none.
+        socket_folder: A folder to remove when the server has stopped, or None.
     """
 
     command: list[str]
@@ -55,7 +55,7 @@ class Configuration:
 
 
 def main() -> None:
-    """Start the server; return to the caller when it is started, and keep it in a daemon."""
+    """Start the server under a daemon; return to the caller when it has started."""
     configuration = Configuration(**json.loads(sys.argv[1]))
     started, starting = os.pipe()
     if os.fork():
@@ -120,7 +120,7 @@ def _take(lock: int) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Somebody may be looking whether it is held.
+            # Another process may be testing whether it is held.
             if time.monotonic() > end:
                 raise
             time.sleep(0.01)
@@ -129,14 +129,14 @@ def _take(lock: int) -> None:
 
 
 def _keep(server: "subprocess.Popen[bytes]", configuration: Configuration) -> None:
-    """Stop the server after its last user, or when it is asked for; then end this process."""
+    """Stop the server after its last user or on a signal, then end this process."""
     woken, waking = os.pipe()
     os.set_blocking(waking, False)
     reasons: list[str] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: reasons.append("signal"))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # A handler, so that the end of the server writes into the pipe.
+    # Only a signal with a handler writes into the pipe.
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
 
@@ -148,7 +148,7 @@ def _keep(server: "subprocess.Popen[bytes]", configuration: Configuration) -> No
         os.write(waking, b"u")
 
     threading.Thread(target=wait_for_users, daemon=True).start()
-    # Open: its inode is then not given to another.
+    # Kept open, so that its inode is not reused.
     folder = os.open(configuration.data, os.O_RDONLY | os.O_DIRECTORY)
     while server.poll() is None:
         if select.select([woken], [], [], _LOOK_EVERY)[0]:
@@ -156,7 +156,7 @@ def _keep(server: "subprocess.Popen[bytes]", configuration: Configuration) -> No
         if reasons:
             _stop(server, _SHUTDOWN)
         elif _has_vanished(configuration.data, folder):
-            # Its files are gone: it cannot write a checkpoint.
+            # Without its files it cannot write a checkpoint.
             _stop(server, _SHUTDOWN[1:])
     if configuration.socket_folder is not None:
         with contextlib.suppress(OSError):

