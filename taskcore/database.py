@@ -105,7 +105,7 @@ class Database:
         self._heed(await self._run(_Call(_READY), retry={Outcome.NOT_YET}))
 
     async def ready(self) -> None:
-        """Raise unless the last operation reached the database, which takes writes.
+        """Raise unless the last operation reached the database, and the database takes writes.
 
         Asks the database only before the first success, after a failure, and while it
         takes no writes: a readiness probe must not keep a suspended compute awake.
@@ -114,7 +114,7 @@ class Database:
         if self._reachable and self._writable:
             return
         if self._writable is False:
-            # A session that was opened read-only remains so.
+            # A session that was opened read-only stays read-only.
             self._driver.distrust()
         self._heed(await self._run(_Call(_READY), retry=frozenset()))
         if not self._writable:
@@ -125,7 +125,7 @@ class Database:
         self._writable = rows[0]["read_only"] != "on"
 
     async def _operate(self, call: _Call) -> list[Any]:
-        """Send a statement of a store that is open: its configuration was right, or may be soon.
+        """Run an operation of an open store; a refused login is `Unavailable`.
 
         A password, a certificate or the server's rules may change while the store is open.
         """
@@ -174,7 +174,7 @@ class Database:
             )
             return await again(self._attempt_again, call)
         except Failure as last:
-            # That time is over says less than an earlier attempt may.
+            # An earlier failure may say more than a timeout.
             told = call.told or last
             # A lost attempt with that id is refused too, as long as there is a newer task.
             if call.write and call.uncertain and not isinstance(last.error, NotNewest):
@@ -217,7 +217,7 @@ class _Call:
     Attributes:
         uncertain: An attempt was lost that may have taken effect.
         repeated: That was so before the last attempt.
-        told: The last failure that has another reason than that time is over.
+        told: The last failure that was not only a timeout.
         deadline: When its time is over, on the event loop's clock.
     """
 

@@ -39,7 +39,7 @@ Restart = Callable[[], Awaitable[str]]
 SCHEMA_VERSION = 1
 """The ``taskcore.schema_version_v1()`` this release needs; it accepts newer ones."""
 
-# Seconds; a connection that is younger knows what the database is like now.
+# Seconds. A younger connection shows the database's present state.
 _YOUNG = 1.0
 
 # Seconds for a live server to take note of a cancelling, and of a farewell.

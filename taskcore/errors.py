@@ -24,7 +24,7 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """Return the text with bytes of a path that are not UTF-8 escaped: no stream takes them."""
+    """Return the text with a path's bytes that are not UTF-8 escaped, so that it can be printed."""
     return text.encode(errors="backslashreplace").decode()
 
 

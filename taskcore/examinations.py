@@ -256,7 +256,7 @@ async def objects(patient: Patient) -> list[Check]:
         kind = difference.partition(" ")[0]
         found[kind if kind in _KINDS else ""].append(difference)
     return [
-        # A setting of the role decides how it works, not what it reaches.
+        # A setting of the role does not change which rows it reaches.
         (warning if kind == "setting" else failure)(name, found[kind], f"{meaning}: {_MIGRATE}")
         if found[kind]
         else ok(name, "as this release ships them")
@@ -265,7 +265,7 @@ async def objects(patient: Patient) -> list[Check]:
 
 
 async def settings(patient: Patient) -> Check:
-    """Look at what the session was given by settings of the database, the role or the server."""
+    """Look at the session's defaults, which the server, the database and the role set."""
     # The session's own values are pinned; these are what it would be reset to.
     rows = await patient.connection.fetch(
         "SELECT name, reset_val FROM pg_settings WHERE name = ANY ($1::text[])", list(_HEALTHY)

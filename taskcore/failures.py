@@ -186,7 +186,7 @@ def while_executing(exc: BaseException) -> Failure:
 
 
 def _reported(exc: BaseException, code: str) -> Failure | None:
-    """Translate what has a cause that is known; the statement was undone."""
+    """Translate an error with a known cause; the statement was undone."""
     if code == "TC001":
         taken = getattr(exc, "detail", None) or ""
         ids = frozenset(int(task_id) for task_id in taken.split(","))
@@ -215,7 +215,7 @@ def _reported(exc: BaseException, code: str) -> Failure | None:
 
 
 def _lost(exc: BaseException, code: str) -> Failure | None:
-    """Translate what says nothing of the statement: it was not sent, or its answer was lost."""
+    """Translate an error without a cause: nothing was sent, or the answer was lost."""
     # asyncpg's own errors, without a SQLSTATE, come before it sends anything; but for
     # that of an answer it does not understand.
     unsent = (
@@ -235,7 +235,7 @@ def _lost(exc: BaseException, code: str) -> Failure | None:
 
 
 def _refused(code: str) -> Failure:
-    """Translate what should not occur."""
+    """Translate an error that should not occur."""
     text = f"the database refused the statement ({code})"
     if code in _CORRUPTED:
         text = (
@@ -259,7 +259,7 @@ def _login_refused(exc: BaseException) -> Failure:
 
 
 def one_line(exc: BaseException) -> str:
-    """Return what an error says, its DETAIL and HINT too, in one line."""
+    """Return an error's text, with its DETAIL and HINT, in one line."""
     return " ".join(str(exc).split()) or type(exc).__name__
 
 

@@ -49,7 +49,7 @@ class IdGenerator:
     def next(self, user_id: int) -> int:
         """Return a new task id for this user, whatever the clock says."""
         now = self._clock()
-        # Put in again at the end: the users at the front have waited longest.
+        # Put back at the end: the users at the front have been idle longest.
         last = self._last.pop(user_id, 0)
         millisecond = last >> COUNTER_BITS
         if millisecond < now:
@@ -57,26 +57,26 @@ class IdGenerator:
         elif last & _COUNTER < _COUNTER:
             task_id = last + 1
         else:
-            # After the last id that there is, the clock has to do.
+            # After the last millisecond that has ids, use the clock.
             task_id = _first_of(millisecond + 1 if millisecond < LAST_MS else now)
         self._remember(user_id, task_id)
         return task_id
 
     def write_id(self) -> int:
-        """Return a random id for a write of ids that `next` has just made.
+        """Return a random id for a write that stores new ids of `next`.
 
         Its upper half marks this store: its ids rise without the database's help.
         """
         return self._mark << 32 | secrets.randbits(32)
 
     def rise(self, user_id: int, newest: int, server_ms: int | None = None) -> None:
-        """Make the next ids of this user above an id that they have, if there is one above.
+        """Make the next ids of this user higher than their newest task, if there are higher ones.
 
         Args:
-            user_id: Whose.
-            newest: The highest id of a task of theirs.
-            server_ms: The server's milliseconds since 1970: the next ids are not before
-                them either, as our own clock is doubtful.
+            user_id: The user.
+            newest: The highest id of the user's tasks.
+            server_ms: The server's clock, in milliseconds since 1970. The next ids are not
+                earlier, as this machine's clock may be wrong.
         """
         self._clock()
         millisecond = newest >> COUNTER_BITS
@@ -87,15 +87,15 @@ class IdGenerator:
             self._remember(user_id, last)
 
     def _clock(self) -> int:
-        """Return the milliseconds since `EPOCH_MS`; 0 if there are no ids of that time.
+        """Return the milliseconds since `EPOCH_MS`; 0 if ids cannot hold the time.
 
-        The database refuses ids without a time, and answers with its own.
+        The database refuses ids without a time, and answers with its own time.
         """
         now = time.time_ns() // 1_000_000 - EPOCH_MS
         if not 0 <= now <= _LAST_NOW:
             now = 0
         if now < self._now:
-            # Users who were not ahead of the clock may be so now, and be forgotten.
+            # Users whose state was dropped may have ids ahead of the clock now.
             self._mark = secrets.randbits(_MARK_BITS)
         self._now = now
         return now

@@ -67,7 +67,7 @@ class Import:
         return ImportResult(imported=self._imported, present=self._present)
 
     async def _rise(self) -> None:
-        """Make new ids above those that the user has, also if the clock is wrong.
+        """Make new ids higher than those of the user's tasks, even if the clock is wrong.
 
         Once for an import: batches under way at once may be stored in any order.
         """

@@ -1,7 +1,7 @@
 """The limits of the data model; the database repeats them as CHECK constraints."""
 
 MAX_TITLE = 500
-"""Longest title, in characters (code points), with the white space that is removed from it."""
+"""Longest title, in characters (code points), including the white space that is removed."""
 
 BLANK = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """The characters that ``str.strip`` removes, as ranges for a regular expression.

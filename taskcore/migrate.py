@@ -125,7 +125,7 @@ async def migrate(
                 f"({HEAD}): upgrade taskcore"
             )
     if not before.current:
-        # Not on the connection above, which would be idle for as long.
+        # The connection above is closed: it would be idle during the migration.
         async with _translated():
             await apply(url)
         after = await read_status(url)
@@ -250,6 +250,7 @@ async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
+    """Translate the driver's errors within a block."""
     try:
         yield
     except Exception as exc:
@@ -264,7 +265,7 @@ _TIME_LIMITS = {
     "57014": "statement_timeout",
     "57P05": "idle_session_timeout",
 }
-"""Pinned within transactions; one of a few milliseconds ends a session before that."""
+"""Each transaction pins them, but one of a few milliseconds ends the session before that."""
 
 
 def _migration_error(exc: Exception) -> Exception:

@@ -1,4 +1,4 @@
-"""Moments: date-times with an offset, written as RFC 3339 has them.
+"""Moments: date-times with an offset, in the format of RFC 3339.
 
 https://www.rfc-editor.org/rfc/rfc3339#section-5.6
 """
@@ -19,9 +19,9 @@ _LEAP_SECOND = re.compile(f"{_DAY}[Tt ]{_HOUR_AND_MINUTE}:60{_FRACTION_AND_OFFSE
 
 
 def _unusual(value: object) -> datetime:
-    """Take what Pydantic's own parser leaves: aware datetimes and leap seconds."""
+    """Accept what Pydantic's own parser does not: aware datetimes and leap seconds."""
     if isinstance(value, datetime):
-        # Some subclasses, such as pandas.NaT, answer with something else.
+        # Some subclasses, such as pandas.NaT, return something else.
         if isinstance(value.utcoffset(), timedelta):
             return value
     elif isinstance(value, str) and _LEAP_SECOND.fullmatch(value):
@@ -44,7 +44,7 @@ _SCHEMA = core_schema.no_info_after_validator_function(
     _utc,
     core_schema.union_schema(
         [
-            # Pydantic alone takes "20240102" and "-1" for seconds since 1970.
+            # Without the pattern Pydantic takes "20240102" and "-1" for seconds since 1970.
             core_schema.chain_schema(
                 [
                     core_schema.str_schema(strict=True, pattern=_USUAL),
@@ -67,6 +67,6 @@ def _schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
 Moment = Annotated[datetime, GetPydanticSchema(_schema)]
 """A field that takes an aware `datetime` or RFC 3339 text, and holds UTC.
 
-``T`` and ``Z`` may be small letters, and a space may stand for the ``T``. Digits beyond
+``T`` and ``Z`` may be in lower case, and a space may replace the ``T``. Digits beyond
 microseconds are cut off.
 """

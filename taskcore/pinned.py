@@ -3,7 +3,7 @@
 ``ALTER DATABASE … SET`` and ``ALTER ROLE … SET`` can change how SQL is read, how
 definitions are printed and where tables are put. They are pinned with SET LOCAL, at
 the beginning of each transaction: a pooler drops start-up parameters, and a plain SET
-would stay behind on the pooler's connection.
+would remain on the pooler's connection.
 
 The functions of ``sql/functions.sql`` pin for themselves the settings that they depend on.
 https://www.postgresql.org/docs/current/runtime-config-client.html
@@ -56,14 +56,14 @@ _SINCE_17 = frozenset({"transaction_timeout"})
 def meaning(connection: asyncpg.Connection) -> str:
     """Return the statements that pin how SQL is read and definitions are printed.
 
-    They are to be sent by the simple protocol, in a transaction or in front of the
-    statements that they are for.
+    Send them by the simple protocol, in a transaction or together with the statements
+    that need them.
     """
     return _statements(connection, _MEANING)
 
 
 def creation(connection: asyncpg.Connection) -> str:
-    """Return the statements that also pin what objects become, and let them take their time.
+    """Return the statements that also pin how objects are made, and switch off time limits.
 
     They must be the first of their transaction.
     """
@@ -71,7 +71,7 @@ def creation(connection: asyncpg.Connection) -> str:
 
 
 def examination(connection: asyncpg.Connection, *, seconds: int) -> str:
-    """Return the statements that pin the meaning, and a time limit for each statement."""
+    """Return the statements that pin how SQL is read, with a time limit for each statement."""
     limits = {"statement_timeout": f"{seconds}s", "lock_timeout": f"{seconds}s"}
     return _statements(connection, _MEANING | _PATIENCE | limits)
 

@@ -1,4 +1,4 @@
-"""The settings of the application's role, which it may change for itself and for good.
+"""The settings of the application's role, which the role itself may change permanently.
 
 PostgreSQL lets every role change its own settings (ALTER ROLE … SET). A setting of the
 role wins over one of the database, which only the database's owner may change
@@ -30,7 +30,7 @@ Waiting for a lock ends before ``command_timeout``, so that it is known to be un
 """
 
 SHORTEST, LONGEST = 1.0, 3600.0
-"""Seconds; a timeout in between is an administrator's choice and is kept."""
+"""Seconds. A timeout in this range is an administrator's choice and is kept."""
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d|)\s*", re.ASCII)
@@ -52,7 +52,7 @@ class RoleSetting:
 
     @property
     def kept(self) -> bool:
-        """Whether an administrator may have chosen it: one of the timeouts, within reason."""
+        """Whether an administrator may have chosen it: a timeout of 1 second to 1 hour."""
         time = _TIME.fullmatch(self.value) if self.name in TIMEOUTS else None
         return time is not None and SHORTEST <= float(time[1]) * _SECONDS[time[2]] <= LONGEST
 
@@ -64,7 +64,7 @@ async def read(connection: asyncpg.Connection) -> list[RoleSetting]:
 
 
 def described(settings: Iterable[RoleSetting]) -> dict[str, str]:
-    """Describe the settings as objects of the catalog; a kept timeout as the released one."""
+    """Describe the settings as objects of the catalog; a kept timeout has the released value."""
     found: dict[str, str] = {}
     for setting in settings:
         name = f"setting {ROLE}.{setting.name}"

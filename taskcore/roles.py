@@ -100,7 +100,7 @@ async def rotate_password(connection: asyncpg.Connection) -> str:
 
 
 async def _mend_settings(connection: asyncpg.Connection) -> None:
-    """Take back what the application's role has set for itself, and set its timeouts."""
+    """Reset settings that the application's role has made itself, and set its timeouts."""
     database = await connection.fetchval(
         "SELECT pg_catalog.quote_ident(pg_catalog.current_database())"
     )

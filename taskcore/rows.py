@@ -16,10 +16,10 @@ from taskcore.errors import ValidationError
 from taskcore.limits import MAX_JSON
 
 SEPARATORS = (",", ";", "\t")
-"""What may separate cells if nobody says what does."""
+"""The separators that are recognised when none is given."""
 
 _DEFAULT = SEPARATORS[0]
-# Excel's own way of naming the separator, on a line before the columns.
+# Excel names the separator so, on a line before the columns.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 _UTF_16_BEGINS = (b"\xff", b"\xfe")
 
@@ -29,8 +29,8 @@ class Row:
     """One row.
 
     Attributes:
-        number: Of its first line, from 1.
-        cells: Their text.
+        number: The number of its first line, counted from 1.
+        cells: The text of each cell.
     """
 
     number: int
@@ -39,10 +39,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is not a row.
+    """A part of the file that is not a row.
 
     Attributes:
-        number: Of the line where it begins, from 1.
+        number: The number of the line where it begins, counted from 1.
         reason: What is wrong.
     """
 
@@ -60,17 +60,17 @@ class Rows:
         """Take a file.
 
         Args:
-            file: Stays open, also when this is closed.
+            file: The file. It stays open.
             separator: One character. None: the one of `SEPARATORS` that makes the most
                 known columns of the first line.
-            known: Tell whether a column's name is known.
+            known: Returns whether a column's name is known.
 
         Raises:
-            ValidationError: The separator is none.
+            ValidationError: The separator cannot be used.
         """
         if separator is not None and (len(separator) != 1 or separator in '"\r\n\0'):
             raise ValidationError(
-                "separator must be one character, and no quote or line end",
+                "separator must be one character, but not a quote or a line end",
                 field="separator",
                 constraint="separator",
             )
@@ -102,12 +102,12 @@ class Rows:
         except UnicodeError:
             yield Fault(lines.number + 1, "line must be UTF-8, or UTF-16 with a byte order mark")
         finally:
-            # The file is the caller's, who may have closed it.
+            # The caller owns the file and may have closed it.
             if not self._file.closed:
                 text.detach()
 
     def quoted(self) -> list[bool]:
-        """Tell of each cell of the last row whether it stands in quotes."""
+        """Return for each cell of the last row whether it is quoted."""
         separator = self._separator or _DEFAULT
         return [quoted for _, quoted in _cells("".join(self._row), separator)]
 
@@ -121,7 +121,7 @@ class Rows:
             if match := _SEPARATOR_LINE.fullmatch(first):
                 self._separator = match[1]
                 return self._separator
-            # Of two that are as good the first.
+            # The first one, if several are equally good.
             self._separator = max(SEPARATORS, key=lambda one: self._known_columns(first, one))
         lines.back()
         return self._separator
@@ -164,7 +164,7 @@ class _Lines:
     """The lines of a text, for ``csv.reader``.
 
     Attributes:
-        number: Of the last line.
+        number: The number of the last line.
         row: The lines of the row that is being read.
     """
 
@@ -181,7 +181,7 @@ class _Lines:
     def __next__(self) -> str:
         line, self._again = self._again, None
         if line is None:
-            # A line end counts for nothing.
+            # The line end does not count.
             line = self._text.readline(MAX_JSON + 2)
         if not line:
             raise StopIteration
@@ -193,7 +193,7 @@ class _Lines:
         return line
 
     def begin_row(self) -> list[str]:
-        """Return the lines of the next row, which come into the list as they are read."""
+        """Return a list that gets the lines of the next row as they are read."""
         self.row = []
         self._size = 0
         return self.row
@@ -204,7 +204,7 @@ class _Lines:
         self.number -= len(self.row)
 
     def _refuse(self, line: str) -> None:
-        """Raise, after the line is read to its end if that is where the row ends."""
+        """Raise; first read a line without quotes to its end, so that the next row can follow."""
         quotes = any('"' in one for one in self.row)
         while not quotes and line and not line.endswith("\n"):
             line = self._text.readline(MAX_JSON)
@@ -213,7 +213,7 @@ class _Lines:
 
 
 def _cells(row: str, separator: str) -> Iterator[tuple[int, bool]]:
-    """Yield where each cell of a row begins, and whether with a quote.
+    """Yield the place where each cell of a row begins, and whether it is quoted.
 
     The last one of a broken row is the broken one.
     """
@@ -229,7 +229,7 @@ def _cells(row: str, separator: str) -> Iterator[tuple[int, bool]]:
 def _text_of(file: BinaryIO) -> io.TextIOWrapper:
     if _first_byte(file) in _UTF_16_BEGINS:
         return io.TextIOWrapper(file, "utf-16", newline="")
-    # What is not UTF-8 becomes surrogates, which no field may have: the line is at fault.
+    # Bytes that are not UTF-8 become surrogates, which no field accepts: their line is bad.
     return io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
 
 

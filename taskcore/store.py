@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from taskcore.embedded import EmbeddedServer
 
-# Of its own, so that a program that says so in its own words can turn it off.
+# A separate logger: a program with an announcement of its own can turn it off.
 logger = logging.getLogger("taskcore.embedded")
 
 _announced: set[Path] = set()

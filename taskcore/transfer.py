@@ -36,7 +36,7 @@ _WHOLE = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is no task.
+    """A line that is not a task.
 
     Attributes:
         number: Counted from 1.
@@ -56,7 +56,7 @@ def read_jsonl(
 
     Args:
         file: Of bytes, in UTF-8.
-        columns: Fields of other names: the name in the file, and the task's.
+        columns: The task's field for each field that has another name in the file.
         ignore_unknown: Ignore fields that a task does not have, instead of refusing the
             line.
 
@@ -82,13 +82,13 @@ def read_csv(
         file: Of bytes, in UTF-8, or in UTF-16 with a byte order mark.
         separator: The character between cells. None: comma, semicolon or tab, whichever
             makes known columns of the first line, or the one of a line ``sep=;`` before it.
-        columns: Columns of other names: the name in the file, and the task's.
+        columns: The task's field for each column that has another name in the file.
         ignore_unknown: Ignore columns that a task does not have, instead of refusing the
             file. A first column without a name, where pandas and R number the rows, is
             always ignored.
 
     Raises:
-        ValidationError: ``separator`` is not one, or ``columns`` names a field that a task
+        ValidationError: ``separator`` cannot be used, or ``columns`` names a field that a task
             does not have, or one twice.
     """
     names = _Names(columns or {}, ignore_unknown=ignore_unknown)
@@ -145,7 +145,7 @@ def _task_of_json(line: bytes, names: "_Names") -> TaskImport:
         except pydantic.ValidationError as exc:
             raise explained(exc, where="line") from None
     try:
-        # Pydantic takes NaN and Infinity unless told not to; JSON has neither.
+        # Pydantic accepts NaN and Infinity unless told not to; JSON has neither.
         fields = from_json(line, allow_inf_nan=False)
     except ValueError:
         raise ValidationError(
@@ -163,7 +163,7 @@ def _is_utf8(line: bytes) -> bool:
 
 
 class _Names:
-    """The names that a file has for the fields of a task."""
+    """The names that a file uses for the fields of a task."""
 
     def __init__(self, columns: Mapping[str, str], *, ignore_unknown: bool) -> None:
         for name in columns.values():
@@ -252,14 +252,14 @@ def _tasks_of(rows: Rows, names: _Names) -> Iterator[TaskImport | BadLine]:
         # Spreadsheets write rows that are empty.
         elif any(row.cells) or len(row.cells) == 1:
             cells = dict(zip(fields, row.cells, strict=False))
-            # R quotes text, and no missing value.
+            # R quotes text, but not missing values.
             if by_r and cells.get("description") == _MISSING:
                 quoted = dict(zip(fields, rows.quoted(), strict=False))
                 cells["description"] = _MISSING if quoted["description"] else ""
             try:
                 yield _task_of(cells)
             except ValidationError as exc:
-                # A surrogate is a byte that is not UTF-8.
+                # A surrogate stands for a byte that is not UTF-8.
                 reason = f"{exc.field} must be UTF-8" if exc.constraint == "unicode" else str(exc)
                 yield BadLine(row.number, reason)
 

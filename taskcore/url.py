@@ -83,7 +83,7 @@ def connect_arguments(url: str) -> dict[str, Any]:
         or port
         or _integer(os.environ.get("PGPORT"), "port (PGPORT)", high=65535),
         "user": unquote(parts.username) if parts.username else query.get("user"),
-        # An empty one in the query is given too: the driver then looks for none elsewhere.
+        # An empty password counts too: the driver then does not look for one elsewhere.
         "password": unquote(parts.password) if parts.password else query.get("password"),
         "database": unquote(parts.path.lstrip("/")) or query.get("dbname"),
     }
@@ -92,7 +92,7 @@ def connect_arguments(url: str) -> dict[str, Any]:
         arguments["timeout"] = float(timeout)
     arguments["ssl"] = _ssl(query.get("sslmode"), query.get("sslrootcert"), arguments["host"])
     if arguments["ssl"] is False:
-        # PGSSLNEGOTIATION would contradict it.
+        # PGSSLNEGOTIATION must not ask for TLS.
         arguments["direct_tls"] = False
     # "any" keeps PGTARGETSESSIONATTRS from refusing the server.
     arguments["target_session_attrs"] = query.get("target_session_attrs")

@@ -78,7 +78,7 @@ class UserTasks:
                 )
             except NotNewest as found:
                 self._ids.rise(self.user_id, found.newest, found.server_ms)
-                # Tasks that are newer even so were created since this call began.
+                # Tasks with even higher ids were created after this call began.
                 must_be_newest = False
             else:
                 if rows:

@@ -34,8 +34,8 @@ SET LOCAL ROLE taskcore_definer;
 -- as lower ones hold no time. Tasks that the same store has created do not count (the
 -- upper half of their write_id is the same): ids of one store rise. Otherwise nothing
 -- is stored: SQLSTATE TC002, with the newest id and the server's milliseconds since
--- 1970 in DETAIL. The look comes after the insertion: of two attempts of one write at
--- once the second waits at the key, so it never gives up an id that the first stores.
+-- 1970 in DETAIL. The check follows the insertion: if two attempts of one write run at
+-- once, the second waits at the key, so it never gives up an id that the first stores.
 CREATE OR REPLACE FUNCTION taskcore.task_create_v1(
     p_user_id bigint, p_id bigint, p_write_id bigint, p_title text, p_description text,
     p_newest boolean DEFAULT false

@@ -1,6 +1,7 @@
 -- Settings that taskcore_app may have given itself with ALTER ROLE … SET, in all
 -- databases and in this one. Settings that only a superuser may set are left out,
--- except those of taskcore itself. A session knows those of plpgsql after it has used it.
+-- except those of taskcore itself. Settings of plpgsql are found by their names, as a
+-- session lists them only after it has used plpgsql.
 SELECT s.name, s.value, s.in_this_database
 FROM (
     SELECT split_part(c.setting, '=', 1) AS name,

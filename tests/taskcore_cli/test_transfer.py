@@ -213,7 +213,7 @@ def test_a_separator_is_taken(taskctl: Run, tmp_path: Path, word: str) -> None:
         (("--map", "Name=titel"), "'titel' is not a field of a task"),
         (("--map", "a=title", "--map", "b=title"), "two columns cannot be one field"),
         (("--map", "a=title", "--map", "a=id"), "--map a=id: a is given twice"),
-        (("--separator", ";;"), "separator must be one character, and no quote or line end"),
+        (("--separator", ";;"), "separator must be one character, but not a quote or a line end"),
         (("--format", "jsonl", "--separator", ";"), "--separator is for CSV"),
     ],
 )
