@@ -46,7 +46,7 @@ async def json_body(request: Request, model: type[_Model]) -> _Model:
 
 
 def _refuse(constant: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python takes and JSON does not have (RFC 8259, section 6)."""
+    """Refuse NaN and Infinity, which Python accepts and JSON forbids (RFC 8259, section 6)."""
     raise ValueError(constant)
 
 

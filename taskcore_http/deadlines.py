@@ -1,4 +1,4 @@
-"""Deadlines for the clients of a server, which uvicorn has only between two requests."""
+"""Deadlines for a server's clients; uvicorn has one only between two requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.flow_control import FlowControl
 
     class _Protocol(asyncio.Protocol):
-        """What `Deadlines` reads of uvicorn's protocol classes."""
+        """The attributes of uvicorn's protocol classes that `Deadlines` uses."""
 
         loop: asyncio.AbstractEventLoop
         transport: asyncio.Transport
@@ -28,7 +28,7 @@ class Deadlines(_Protocol):
 
     One timer per connection looks every `interval_seconds` at what the client has to do
     next. The connection is closed when that has not changed for too long, so a limit
-    may be exceeded by one interval. Nothing is added to the way of a request.
+    may be exceeded by one interval. Requests take no extra step.
 
     Attributes:
         head_seconds: For the header of a request, and from connecting to the first one.
@@ -49,17 +49,17 @@ class Deadlines(_Protocol):
     _since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to look at the connection."""
+        """Start the timer."""
         super().connection_made(transport)
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop looking."""
+        """Stop the timer."""
         self._watch.cancel()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Stop serving: what is under way is finished unless its client keeps it waiting."""
+        """Stop serving: finish the requests under way, unless their clients keep them waiting."""
         super().shutdown()
         self.head_seconds = self.body_seconds = self.read_seconds = self.stopping_seconds
         self.interval_seconds = self.stopping_seconds / 2
@@ -83,7 +83,7 @@ class Deadlines(_Protocol):
     def _awaited_from_client(self) -> tuple[object, float]:
         """Return what the client has to do, as a value that changes with progress, and its limit.
 
-        None: nothing. The request is being answered, or uvicorn's own timer runs.
+        None: nothing, as the request is being answered or uvicorn's own timer runs.
         """
         cycle = self.cycle
         unread = self.transport.get_write_buffer_size()

@@ -27,7 +27,7 @@ from taskcore.validation import explained_error
 from taskcore_http.log import Repeats
 
 logger = logging.getLogger("taskcore.http")
-# Thousands of requests may meet one fault: a full disk filled the rest of it with tracebacks.
+# Thousands of requests may meet one fault, and their tracebacks would fill a disk.
 repeats = Repeats()
 logger.addFilter(repeats)
 
@@ -117,11 +117,11 @@ _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 def closed_if_unread(request: HTTPConnection, response: Response) -> Response:
-    """Close the connection behind an answer, where the request's body may not be one.
+    """Close the connection after an answer if the next bytes may not be the request's body.
 
     A client that asked whether to send it may send the next request instead (RFC 9110,
     section 10.1.1). uvicorn with httptools takes what follows an upgrade for the next
-    request, except with the classes of `taskcore_http.protocol`, which hide the field.
+    request, except with the classes of `taskcore_http.protocol`, which remove the field.
     """
     names = {name for name, _value in request.scope["headers"]}
     if not names.isdisjoint(_UNSURE) and not names.isdisjoint(_FRAMING):
@@ -148,7 +148,7 @@ def response_for(exc: Exception) -> Response:
         case RequestRefused():
             return error_response(exc.status, str(exc), headers=exc.headers)
         case Unavailable() | SchemaOutdated() | PermissionDenied():
-            # The last two while an administrator changes the database under the application.
+            # The last two occur while an administrator changes the database.
             logger.warning("503: %s", exc)
             return error_response(
                 503,

@@ -1,4 +1,4 @@
-"""Logging filters: a fault is told once a minute, and an end by force is no fault."""
+"""Logging filters: a repeated fault is logged once a minute, a forced end as one line."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ _MAX_FAULTS = 100
 class Repeats(logging.Filter):
     """Let one record of a fault through each minute, with the number withheld since.
 
-    Two records are of one fault when the text before formatting is the same, and the
+    Two records belong to one fault if the text before formatting is the same, and the
     exception, if there is one, has the same type and cause and comes from the same line.
     Only warnings and errors are counted.
     """
@@ -36,7 +36,7 @@ class Repeats(logging.Filter):
                 return False
             self._seen.pop(fault, None)
             if len(self._seen) >= _MAX_FAULTS:
-                # The one that was logged longest ago.
+                # The fault that was logged longest ago.
                 del self._seen[next(iter(self._seen))]
             self._seen[fault] = now, 0
         if withheld:
@@ -44,13 +44,13 @@ class Repeats(logging.Filter):
         return True
 
     def forget(self) -> None:
-        """Log every fault anew."""
+        """Forget all faults, so that each is logged again."""
         with self._lock:
             self._seen.clear()
 
 
 class CutOff(logging.Filter):
-    """Turn uvicorn's traceback of a task that it has cancelled itself into a line."""
+    """Replace uvicorn's traceback of a task that it cancelled itself with one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return True: the record is changed, not withheld."""
@@ -62,7 +62,7 @@ class CutOff(logging.Filter):
 
 
 def _exception(record: logging.LogRecord) -> tuple[object, ...]:
-    """Return what tells the record's exception from others."""
+    """Return the values by which two records' exceptions are compared."""
     given = record.args if isinstance(record.args, tuple) else ()
     found = [value for value in given if isinstance(value, BaseException)]
     if record.exc_info and record.exc_info[1]:

@@ -1,4 +1,4 @@
-r"""HTTP protocol classes for uvicorn, which ignore upgrades and do not wait for ever.
+r"""HTTP protocol classes for uvicorn, which ignore upgrades and have deadlines.
 
 ``taskctl serve`` uses `HttpProtocol`. To start uvicorn by hand, name it::
 
@@ -24,7 +24,7 @@ except ImportError:  # uvicorn without its extra "standard"
     httptools = None  # type: ignore[assignment]
 
 MAX_HEAD = 64 * 1024
-"""Longest header of a request with its first line, in bytes."""
+"""Longest header of a request, including its first line, in bytes."""
 
 
 class H11Protocol(Deadlines, h11_impl.H11Protocol):
@@ -42,7 +42,7 @@ class H11Protocol(Deadlines, h11_impl.H11Protocol):
         return False
 
     def _unsupported_upgrade_warning(self) -> None:
-        pass  # to offer an upgrade is no fault
+        pass  # offering an upgrade is not a fault
 
 
 if httptools is None:
@@ -53,8 +53,8 @@ else:
         """uvicorn's protocol class over httptools, a parser in C, with deadlines.
 
         httptools stops behind the header of a request that offers an upgrade, and takes
-        the body for the next request. No application is started for what it tells then:
-        the header is parsed a second time without its Upgrade fields, and the body and
+        the body for the next request. The application is not started at that point: the
+        header is parsed a second time without its Upgrade fields, and the body and
         the requests behind it are framed as usual.
         """
 
