@@ -1,4 +1,4 @@
-"""``taskctl embedded``: the server of this machine, and its backups."""
+"""``taskctl embedded``: the embedded server and its backups."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 1_000_000
 
-app = typer.Typer(help="Look after the embedded server.", rich_markup_mode=None)
+app = typer.Typer(help="Manage the embedded server.", rich_markup_mode=None)
 
 
 @app.command()
 def status(context: typer.Context, *, json: Json = False) -> None:
-    """Print the state of the embedded server; starts nothing."""
+    """Print the state of the embedded server, without starting it."""
     found = _server(context).status()
     if json:
         print_json(
@@ -57,10 +57,10 @@ def status(context: typer.Context, *, json: Json = False) -> None:
 
 @app.command()
 def stop(context: typer.Context) -> None:
-    """Stop the embedded server, although programs may be using it.
+    """Stop the embedded server, even if programs are using it.
 
-    It stops by itself after its last user. A program that still runs starts it again when it needs
-    it: end the program first.
+    It stops by itself after its last user. A program that still runs starts it again when
+    necessary: end the program first.
     """
     server = _server(context)
     in_use = server.status().in_use
@@ -84,8 +84,8 @@ def backup(
 ) -> None:
     """Back up the whole embedded database, all users included.
 
-    Works while the server is in use. A copy of its folder is not a backup. The file is put in its
-    place when it is complete, readable by you alone.
+    Works while the server is in use. A copy of its folder is not a backup. The file appears when it
+    is complete; a new file is readable by you alone.
     """
     from taskcore.embedded import backup as write_backup
 

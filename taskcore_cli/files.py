@@ -58,7 +58,7 @@ def opened_for_writing(path: Path, *, private: bool = False) -> Iterator[Write]:
 
     Args:
         path: The file, or ``-``. A device or a pipe is written to as it is.
-        private: Let nobody else read a file that is new.
+        private: Make a new file readable by its owner alone.
 
     Raises:
         Failed: It cannot be written; a file that was there is as it was.

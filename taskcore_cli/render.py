@@ -34,7 +34,7 @@ def print_item(item: "Task | User", *, as_json: bool) -> None:
 
 
 def print_fields(fields: dict[str, str]) -> None:
-    """Print named values, a line each; the values are safe to show."""
+    """Print named values, one in a line; the values must be safe to show."""
     if sys.stdout.isatty():
         _print_grid(fields)
         return

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 # Seconds.
 _LOOK_EVERY = 1.0
 
-_MANY = 65_536
-"""Open files, of which each connection is one."""
+_OPEN_FILES = 65_536
+"""The number of open files to allow; each connection is one."""
 
 
 class LogLevel(StrEnum):
@@ -147,7 +147,7 @@ def _watched(server: "EmbeddedServer") -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        # However uvicorn has ended.
+        # Raised in any case, however uvicorn has ended.
         if vanished.is_set():
             raise ConfigurationError(
                 f"the embedded server's data folder in {server.home} was removed or replaced: "
@@ -192,7 +192,7 @@ def _grace(settings: "Settings") -> int:
 
 
 def _log_config() -> dict[str, Any]:
-    """Return uvicorn's own, with filters for its errors, and without our own announcement."""
+    """Return uvicorn's configuration, with filters for its errors and without our announcement."""
     from uvicorn.config import LOGGING_CONFIG
 
     config: dict[str, Any] = deepcopy(LOGGING_CONFIG)
@@ -201,7 +201,7 @@ def _log_config() -> dict[str, Any]:
         "repeats": {"()": "taskcore_http.log.Repeats"},
     }
     config["loggers"]["uvicorn.error"]["filters"] = [*config["filters"]]
-    # Every worker would say once more where the data is.
+    # Otherwise every worker would announce the embedded database again.
     config["loggers"]["taskcore.embedded"] = {"level": "ERROR"}
     return config
 
@@ -209,11 +209,11 @@ def _log_config() -> dict[str, Any]:
 def _allow_many_connections() -> None:
     """Raise the soft limit of open files, often 1,024, as far as the hard one allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    many = _MANY if hard == resource.RLIM_INFINITY else min(_MANY, hard)
-    if soft != resource.RLIM_INFINITY and soft < many:
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
         # macOS has a limit of its own below the hard one.
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (many, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _run(**options: Any) -> None:

@@ -85,8 +85,8 @@ def import_(
         typer.Option(
             "--map",
             metavar="NAME=FIELD",
-            help="A column's name in the file, and the task's field that it is, such as "
-            "Name=title. May be given several times.",
+            help="Read the column NAME of the file as the task's FIELD, such as Name=title. May "
+            "be given several times.",
         ),
     ] = None,
     ignore_unknown: Annotated[
@@ -100,8 +100,8 @@ def import_(
         typer.Option(
             "--separator",
             metavar="CHARACTER",
-            help="What separates the cells of CSV, or the word tab.",
-            show_default="comma, semicolon or tab, as the first line has it",
+            help="The character between the cells of CSV, or the word tab.",
+            show_default="comma, semicolon or tab, as in the first line",
         ),
     ] = None,
     json: Json = False,
@@ -110,7 +110,7 @@ def import_(
 
     A line is a task: {"title": "Buy groceries"} is enough. A task whose id is there already is
     left as it is, so importing twice adds nothing. Bad lines are named and skipped; exits with
-    1 if there are any. A broken quote ends the reading of CSV.
+    1 if there are any. Reading of CSV stops at a broken quote.
     """
     form = _format_of(file, format_)
     options: dict[str, Any] = {"columns": _columns(map_), "ignore_unknown": ignore_unknown}
@@ -307,7 +307,7 @@ def _format_of(file: Path, given: Format | None) -> Format:
 def _columns(given: list[str] | None) -> dict[str, str]:
     columns = {}
     for pair in given or ():
-        # A name may have an equals sign in it; a field has none.
+        # A name may contain an equals sign; a field does not.
         name, equals, field = pair.rpartition("=")
         if not equals:
             raise WrongUsage(f"--map {pair}: not NAME=FIELD, such as Name=title")
