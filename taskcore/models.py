@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE, MAX_VERSION
+from taskcore.limits import BLANK, MAX_DESCRIPTION, MAX_ID, MAX_TITLE, MAX_VERSION
 from taskcore.moments import Moment
 
 
@@ -56,8 +56,8 @@ def _changes_schema(schema: dict[str, Any]) -> None:
         member.pop("default", None)
 
 
-# What str.strip() removes, spelt out: each language's \s is another set.
-_WHITE_SPACE = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# Escaped for a pattern in JSON. It is spelt out as each language's \s is another set.
+_WHITE_SPACE = ascii(BLANK)[1:-1].replace(" ", r"\x20")
 
 _Title = Annotated[
     str,

@@ -168,9 +168,9 @@ class _Names:
     def __init__(self, columns: Mapping[str, str], *, ignore_unknown: bool) -> None:
         for name in columns.values():
             if name not in COLUMNS:
-                raise _no_columns(f"{ascii(name)[:100]} is not a field of a task")
+                raise _columns_error(f"{ascii(name)[:100]} is not a field of a task")
         if len(set(columns.values())) < len(columns):
-            raise _no_columns("two columns cannot be one field")
+            raise _columns_error("two columns cannot be one field")
         self._columns = columns
         self._ignore_unknown = ignore_unknown
         self.are_the_task_s = not columns and not ignore_unknown
@@ -201,17 +201,17 @@ class _Names:
             ValidationError: A column is unknown, missing or there twice.
         """
         if any("\ud800" <= letter <= "\udfff" for name in header for letter in name):
-            raise _no_columns("line must be UTF-8")
+            raise _columns_error("line must be UTF-8")
         for name in self._columns:
             if name not in header:
-                raise _no_columns(f"{ascii(name)[:100]} is not a column of this file")
+                raise _columns_error(f"{ascii(name)[:100]} is not a column of this file")
         fields = [self._field_of(name, place) for place, name in enumerate(header)]
         named = [field for field in fields if field]
         for field in named:
             if named.count(field) > 1:
-                raise _no_columns(f"{field} is named twice as a column")
+                raise _columns_error(f"{field} is named twice as a column")
         if "title" not in named:
-            raise _no_columns("title is required as a column")
+            raise _columns_error("title is required as a column")
         return fields
 
     def _field_of(self, name: str, place: int) -> str | None:
@@ -223,12 +223,12 @@ class _Names:
         # Spreadsheets write columns that are empty.
         if not name:
             return ""
-        raise _no_columns(
+        raise _columns_error(
             f"{ascii(name)[:100]} is not a known column: see --map and --ignore-unknown"
         )
 
 
-def _no_columns(text: str) -> ValidationError:
+def _columns_error(text: str) -> ValidationError:
     return ValidationError(text, field="columns", constraint="columns")
 
 
@@ -266,9 +266,7 @@ def _tasks_of(rows: Rows, names: _Names) -> Iterator[TaskImport | BadLine]:
 
 def _task_of(cells: dict[str | None, str]) -> TaskImport:
     if cells.pop("", None):
-        raise ValidationError(
-            "a column without a name must be empty", field="columns", constraint="columns"
-        )
+        raise _columns_error("a column without a name must be empty")
     cells.pop(None, None)
     fields: dict[str | None, Any] = {
         name: cell for name, cell in cells.items() if cell or name == "title"

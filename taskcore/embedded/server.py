@@ -174,9 +174,7 @@ class EmbeddedServer:
             return EmbeddedStatus(
                 home=self.home,
                 running=self.is_running(),
-                in_use=locks.is_shared(self._files.users_lock)
-                if self._files.users_lock.exists()
-                else False,
+                in_use=self._files.users_lock.exists() and locks.is_shared(self._files.users_lock),
                 version=self._files.version(),
                 size=self._files.size(),
             )
