@@ -102,7 +102,7 @@ class Database:
             Unavailable: No server answers (which is not waited for), or not in time.
             TaskcoreError: See ``taskcore.errors``.
         """
-        self._heed(await self._run(_Call(_READY), retry={Outcome.NOT_YET}))
+        self._remember_writable(await self._run(_Call(_READY), retry={Outcome.NOT_YET}))
 
     async def ready(self) -> None:
         """Raise unless the last operation reached the database, and the database takes writes.
@@ -115,12 +115,12 @@ class Database:
             return
         if self._writable is False:
             # A session that was opened read-only stays read-only.
-            self._driver.distrust()
-        self._heed(await self._run(_Call(_READY), retry=frozenset()))
+            self._driver.retire_connections()
+        self._remember_writable(await self._run(_Call(_READY), retry=frozenset()))
         if not self._writable:
             raise ReadOnly
 
-    def _heed(self, rows: list[Any]) -> None:
+    def _remember_writable(self, rows: list[Any]) -> None:
         """Remember whether the database says that it takes writes."""
         self._writable = rows[0]["read_only"] != "on"
 
@@ -175,14 +175,14 @@ class Database:
             return await again(self._attempt_again, call)
         except Failure as last:
             # An earlier failure may say more than a timeout.
-            told = call.told or last
+            reason = call.reason or last
             # A lost attempt with that id is refused too, as long as there is a newer task.
             if call.write and call.uncertain and not isinstance(last.error, NotNewest):
                 raise OutcomeUnknown(
                     "the database's answer was lost or did not come in time: "
                     "the write took effect wholly or not at all"
-                ) from told.__cause__
-            raise told.error from told.__cause__
+                ) from reason.__cause__
+            raise reason.error from reason.__cause__
 
     def _may_pass(self, failure: Failure, retry: Collection[Outcome]) -> bool:
         return failure.outcome in retry and not self._closing
@@ -195,8 +195,8 @@ class Database:
         try:
             rows = await self._driver.fetch(call.statement, call.args, call.deadline)
         except Failure as failure:
-            if call.told is None or not isinstance(failure.__cause__, TimeoutError):
-                call.told = failure
+            if call.reason is None or not isinstance(failure.__cause__, TimeoutError):
+                call.reason = failure
             call.uncertain = call.uncertain or failure.outcome is Outcome.UNKNOWN
             if isinstance(failure.error, ReadOnly):
                 self._writable = False
@@ -217,11 +217,11 @@ class _Call:
     Attributes:
         uncertain: An attempt was lost that may have taken effect.
         repeated: That was so before the last attempt.
-        told: The last failure that was not only a timeout.
+        reason: The last failure that was not a timeout; the first one if all were.
         deadline: When its time is over, on the event loop's clock.
     """
 
-    __slots__ = ("args", "deadline", "repeated", "statement", "told", "uncertain", "write")
+    __slots__ = ("args", "deadline", "reason", "repeated", "statement", "uncertain", "write")
 
     def __init__(
         self, statement: str, args: tuple[object, ...] = (), *, write: bool = False
@@ -231,7 +231,7 @@ class _Call:
         self.write = write
         self.uncertain = False
         self.repeated = False
-        self.told: Failure | None = None
+        self.reason: Failure | None = None
         self.deadline = 0.0
 
     def remaining(self) -> float:

@@ -178,7 +178,7 @@ class Driver:
         pool.release(connection)
         return rows
 
-    def distrust(self) -> None:
+    def retire_connections(self) -> None:
         """Retire every connection: idle ones now, busy ones when they come back."""
         if self._pool is not None:
             self._pool.distrust()

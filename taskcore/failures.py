@@ -113,7 +113,7 @@ _ROLLED_BACK = {
     "53200": "the database's server is out of memory",
 }
 # The statement was undone, and no caller is to blame; an administrator has to act.
-_OUT_OF_ORDER = {
+_ADMINISTRATOR_NEEDED = {
     "25P04": "the database cancelled the statement (transaction_timeout)",
     "53000": "the database's server is short of a resource",
     "53100": "the database's disk is full: free space on it, or enlarge it",
@@ -209,8 +209,8 @@ def _reported(exc: BaseException, code: str) -> Failure | None:
             "the database has no taskcore schema, or an older one: run `taskctl migrate`"
         )
         return Failure(Outcome.REFUSED, outdated)
-    if code in _OUT_OF_ORDER:
-        return Failure(Outcome.REFUSED, Unavailable(f"{_OUT_OF_ORDER[code]} ({code})"))
+    if code in _ADMINISTRATOR_NEEDED:
+        return Failure(Outcome.REFUSED, Unavailable(f"{_ADMINISTRATOR_NEEDED[code]} ({code})"))
     return None
 
 

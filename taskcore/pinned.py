@@ -44,7 +44,7 @@ _CREATION = {
     "password_encryption": "scram-sha-256",
 }
 
-_PATIENCE = {
+_NO_TIME_LIMITS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
@@ -67,13 +67,13 @@ def creation(connection: asyncpg.Connection) -> str:
 
     They must be the first of their transaction.
     """
-    return _statements(connection, _CREATION | _MEANING | _PATIENCE)
+    return _statements(connection, _CREATION | _MEANING | _NO_TIME_LIMITS)
 
 
 def examination(connection: asyncpg.Connection, *, seconds: int) -> str:
     """Return the statements that pin how SQL is read, with a time limit for each statement."""
     limits = {"statement_timeout": f"{seconds}s", "lock_timeout": f"{seconds}s"}
-    return _statements(connection, _MEANING | _PATIENCE | limits)
+    return _statements(connection, _MEANING | _NO_TIME_LIMITS | limits)
 
 
 def _statements(connection: asyncpg.Connection, settings: dict[str, str]) -> str:

@@ -139,7 +139,7 @@ def _objects(file: BinaryIO, names: "_Names") -> Iterator[TaskImport | BadLine]:
 
 
 def _task_of_json(line: bytes, names: "_Names") -> TaskImport:
-    if names.are_the_task_s and b"NaN" not in line and b"Infinity" not in line:
+    if names.are_unchanged and b"NaN" not in line and b"Infinity" not in line:
         try:
             return TaskImport.model_validate_json(line)
         except pydantic.ValidationError as exc:
@@ -173,14 +173,14 @@ class _Names:
             raise _columns_error("two columns cannot be one field")
         self._columns = columns
         self._ignore_unknown = ignore_unknown
-        self.are_the_task_s = not columns and not ignore_unknown
+        self.are_unchanged = not columns and not ignore_unknown
 
     def is_known(self, name: str) -> bool:
         return name in self._columns or name in COLUMNS
 
     def renamed(self, fields: object) -> object:
         """Return a JSON object with the task's names."""
-        if not isinstance(fields, dict) or self.are_the_task_s:
+        if not isinstance(fields, dict) or self.are_unchanged:
             return fields
         renamed: dict[str, Any] = {}
         for name, value in fields.items():
@@ -234,7 +234,7 @@ def _columns_error(text: str) -> ValidationError:
 
 def _tasks_of(rows: Rows, names: _Names) -> Iterator[TaskImport | BadLine]:
     fields: list[str | None] | None = None
-    by_r = False
+    from_r = False
     for row in rows:
         if isinstance(row, Fault):
             yield BadLine(row.number, row.reason)
@@ -246,14 +246,14 @@ def _tasks_of(rows: Rows, names: _Names) -> Iterator[TaskImport | BadLine]:
             except ValidationError as exc:
                 yield BadLine(row.number, str(exc))
                 return
-            by_r = all(rows.quoted())
+            from_r = all(rows.quoted())
         elif len(row.cells) > len(fields):
             yield BadLine(row.number, f"line has {len(row.cells)} cells for {len(fields)} columns")
         # Spreadsheets write rows that are empty.
         elif any(row.cells) or len(row.cells) == 1:
             cells = dict(zip(fields, row.cells, strict=False))
             # R quotes text, but not missing values.
-            if by_r and cells.get("description") == _MISSING:
+            if from_r and cells.get("description") == _MISSING:
                 quoted = dict(zip(fields, rows.quoted(), strict=False))
                 cells["description"] = _MISSING if quoted["description"] else ""
             try:

@@ -20,7 +20,7 @@ from taskcore.errors import ConfigurationError
 from taskcore.failures import DRIVER_ERRORS, while_executing
 from taskcore.url import connect_arguments
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 # https://man7.org/linux/man-pages/man7/unix.7.html, and <sys/un.h> of macOS.
 _LOCAL_PEERPID = 2
 _CREDENTIALS = struct.Struct("3i")
@@ -124,7 +124,7 @@ class Address:
                     "SELECT current_setting($1, true)", self.SETTING
                 )
             finally:
-                await connection.close(timeout=_PATIENCE)
+                await connection.close(timeout=_TIMEOUT)
         except asyncpg.CannotConnectNowError as exc:
             return State(shutting_down="shutting down" in str(exc), reason=str(exc))
         except DRIVER_ERRORS as exc:
@@ -147,7 +147,7 @@ class Address:
                 ):
                     await connection.execute(f'CREATE DATABASE "{name}"')
             finally:
-                await connection.close(timeout=_PATIENCE)
+                await connection.close(timeout=_TIMEOUT)
         except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
             # Another process created it at the same time.
             return
@@ -193,7 +193,7 @@ class Address:
 
     async def _connect(self, database: str) -> asyncpg.Connection:
         arguments = connect_arguments(self.url("postgres", database=database))
-        return await asyncpg.connect(**{"timeout": _PATIENCE} | arguments)
+        return await asyncpg.connect(**{"timeout": _TIMEOUT} | arguments)
 
 
 def _peer(connection: socket.socket) -> int:
@@ -218,12 +218,12 @@ async def serves(pid_file: Path, data: Path) -> bool:
             **connect_arguments(
                 Address(folder, port, "", "", 0).url("postgres", database="postgres")
             )
-            | {"timeout": _PATIENCE}
+            | {"timeout": _TIMEOUT}
         )
         try:
             found: str = await connection.fetchval("SHOW data_directory")
         finally:
-            await connection.close(timeout=_PATIENCE)
+            await connection.close(timeout=_TIMEOUT)
         return Path(found).samefile(data)
     except (IndexError, ValueError, *DRIVER_ERRORS):
         return False

@@ -23,7 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_LOCK_PATIENCE = 5.0
+_LOCK_TIMEOUT = 5.0
 # Seconds for each kind of shutdown, in this order:
 # https://www.postgresql.org/docs/current/server-shutdown.html
 _SHUTDOWN = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 20.0), (signal.SIGKILL, 20.0))
@@ -115,7 +115,7 @@ def _start(configuration: Configuration) -> "subprocess.Popen[bytes]":
 
 
 def _take(lock: int) -> None:
-    end = time.monotonic() + _LOCK_PATIENCE
+    end = time.monotonic() + _LOCK_TIMEOUT
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -37,7 +37,7 @@ _LOCK_TIMEOUT = 120.0
 # Another process may stop the server while it starts.
 _LAUNCHES = 2
 # After this many seconds a shutdown that waits for its clients is made a fast one.
-_POLITE = 2.0
+_SMART_TIMEOUT = 2.0
 _PAUSE = 0.02
 
 
@@ -170,7 +170,7 @@ class EmbeddedServer:
         Raises:
             ConfigurationError: The folder cannot be read.
         """
-        with self._explained():
+        with self._os_errors_explained():
             return EmbeddedStatus(
                 home=self.home,
                 running=self.is_running(),
@@ -196,10 +196,10 @@ class EmbeddedServer:
         Raises:
             ConfigurationError: It runs in another container, or it does not end.
         """
-        with self._explained():
+        with self._os_errors_explained():
             if not self.is_running():
                 return False
-            self._recall_address().send_signal(number)
+            self._read_address().send_signal(number)
             end = time.monotonic() + _START_TIMEOUT
             while self.is_running():
                 if time.monotonic() > end:
@@ -216,7 +216,7 @@ class EmbeddedServer:
 
     def login(self) -> list[str]:
         """Return the options with which a client program connects as the owner."""
-        address = self._recall_address()
+        address = self._read_address()
         return [f"--host={address.folder}", f"--port={address.port}", "--username=postgres"]
 
     def has_vanished(self) -> bool:
@@ -238,7 +238,7 @@ class EmbeddedServer:
         await asyncio.shield(self._starting)
 
     def _start(self) -> None:
-        with self._explained():
+        with self._os_errors_explained():
             if self._share is None:
                 self._files.prepare()
                 try:
@@ -270,7 +270,7 @@ class EmbeddedServer:
                 )
 
     async def _prepare_database(self) -> None:
-        await self._recall_address().create_database(DATABASE)
+        await self._read_address().create_database(DATABASE)
         await migrate(self.owner_url)
 
     def _release(self) -> None:
@@ -297,13 +297,13 @@ class EmbeddedServer:
         launches = 0
         reason = "it does not answer"
         while time.monotonic() < end:
-            with self._alone():
+            with self._start_lock():
                 if not self.is_running():
                     if launches == _LAUNCHES:
                         break
                     await self._launch()
                     launches += 1
-                address = self._recall_address()
+                address = self._read_address()
             state = await address.state()
             if state.ready:
                 self.application_url = address.url("taskcore_app")
@@ -317,7 +317,7 @@ class EmbeddedServer:
                     "not exist here: another container started it and does not share that "
                     "folder; set TASKCORE_HOME to a shorter path, which needs none"
                 )
-            if state.shutting_down and end - time.monotonic() < _START_TIMEOUT - _POLITE:
+            if state.shutting_down and end - time.monotonic() < _START_TIMEOUT - _SMART_TIMEOUT:
                 # Its clients may stay for minutes. They find the new server.
                 with contextlib.suppress(ConfigurationError):
                     address.send_signal(signal.SIGINT)
@@ -331,7 +331,7 @@ class EmbeddedServer:
         )
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _start_lock(self) -> Iterator[None]:
         """Keep other processes from starting the server during a block."""
         try:
             with locks.exclusive(self._files.start_lock, _LOCK_TIMEOUT):
@@ -383,7 +383,7 @@ class EmbeddedServer:
             socket_folder=folder if folder != files.data else None,
         )
 
-    def _recall_address(self) -> Address:
+    def _read_address(self) -> Address:
         address = Address.read(self._files.address)
         if address is None:
             raise ConfigurationError(
@@ -405,7 +405,7 @@ class EmbeddedServer:
             )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _os_errors_explained(self) -> Iterator[None]:
         """Turn an `OSError` into a `ConfigurationError` that names the path."""
         try:
             yield

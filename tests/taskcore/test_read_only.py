@@ -99,7 +99,7 @@ async def test_readiness_says_that_a_database_takes_no_writes_and_when_it_does_a
     async with TaskStore(database.url) as store:
         await store.ready()
         await make_read_only(owner, database)
-        store._database._driver.distrust()
+        store._database._driver.retire_connections()
         await store.for_user(1).list()
         with pytest.raises(Unavailable, match="takes no writes"):
             await store.for_user(1).create("refused")
