@@ -64,7 +64,7 @@ _Title = Annotated[
     Strict(),
     AfterValidator(_title),
     Field(
-        description="White space around it is removed; something must be left.",
+        description="White space around it is removed; the rest must not be empty.",
         json_schema_extra={
             "minLength": 1,
             "maxLength": MAX_TITLE,
