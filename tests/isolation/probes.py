@@ -230,7 +230,7 @@ async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
 
 
 async def a_new_task_is_compared_with_its_users_tasks_only(place: Place) -> None:
-    """Whose own tasks are newer is told; others' newer tasks are not in the way."""
+    """A user's own newer tasks refuse an id; other users' newer tasks do not."""
 
     def batch(*tasks: int) -> str:
         return json.dumps([{"id": task, "title": "x"} for task in tasks])

@@ -29,7 +29,7 @@ slow = settings(
 )
 
 WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
-# Of some of these PostgreSQL's locales say that they are white space, of others not.
+# Characters that are white space in some of PostgreSQL's locales, or look blank.
 DOUBTFUL = "\u180e\u200b\u200c\u2060\ufeff\u1361\u00ad\u2800\u3164"
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -115,7 +115,7 @@ def test_what_an_import_accepts_can_be_used(database: Database, batch: list[Task
     asyncio.run(program())
 
 
-# Straight to the functions, as the application's role: whatever they take.
+# Values that go straight to the functions, as the application's role.
 
 HOSTILE_TITLES = TITLES | st.sampled_from(["", " ", "x" * 501, "a\ud800", *WHITE_SPACE, *DOUBTFUL])
 HOSTILE_TIMES = st.sampled_from(
@@ -142,7 +142,7 @@ ROWS = st.fixed_dictionaries(
 
 
 async def accepts(connection: asyncpg.Connection, statement: str, *args: object) -> bool:
-    """Tell whether a statement succeeds; what is refused is the values' fault."""
+    """Return whether a statement succeeds; raise if it fails for another reason than its values."""
     try:
         await connection.fetch(statement, *args)
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):

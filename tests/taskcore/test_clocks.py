@@ -114,7 +114,7 @@ async def test_ids_rise_over_two_stores_whose_clocks_differ(
 
 
 @pytest.mark.parametrize("at", [-EPOCH_MS, -1, 0, LAST_MS + 1])
-async def test_without_a_clock_the_server_s_is_taken(
+async def test_without_a_usable_clock_the_server_s_is_used(
     database: Database, clock: Clock, at: int
 ) -> None:
     """The id of a task that was deleted is not used again."""
@@ -256,7 +256,7 @@ CREATES: dict[str, Callable[[UserTasks], Any]] = {
 async def test_a_wrong_clock_costs_a_store_one_round_trip_more_and_only_once(
     wire: Wire, clock: Clock, how: str
 ) -> None:
-    """SC-001: with a good clock none."""
+    """SC-001: with a right clock it costs none."""
     settings = Settings(pool_max_size=1)
     for at, first in ((NOW, 1), (HOUR, 2), (-EPOCH_MS, 2)):
         clock.millisecond = at

@@ -113,7 +113,7 @@ def test_a_number_is_never_a_time(read: Callable[[object], datetime | str], valu
 def test_no_other_text_of_digits_and_signs_is_a_time(
     read: Callable[[object], datetime | str], text: str
 ) -> None:
-    """Whatever is accepted has a date, a time of day and an offset."""
+    """Every accepted text has a date, a time of day and an offset."""
     found = read(text) if text else REASON
     if found != REASON:
         assert len(text) >= 20
@@ -150,7 +150,7 @@ class _Odd(tzinfo):
     [datetime(2024, 1, 2), datetime(2024, 1, 2, tzinfo=_Odd()), date(2024, 1, 2), 7, b"x", []],  # noqa: DTZ001
     ids=str,
 )
-def test_of_python_s_own_values_only_aware_datetimes_are_times(value: object) -> None:
+def test_only_aware_datetimes_of_python_s_own_values_are_times(value: object) -> None:
     assert of_mapping(value) == REASON
     aware = datetime(2024, 1, 2, 4, tzinfo=timezone(timedelta(hours=1)))
     assert of_mapping(aware) == datetime(2024, 1, 2, 3, tzinfo=UTC)

@@ -15,7 +15,7 @@ from tests.wire import Wire
 
 
 async def make_read_only(owner: asyncpg.Connection, database: Database) -> None:
-    """For every session that begins from now on."""
+    """Set the database's default, which sessions get when they begin."""
     await owner.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
 
 
@@ -25,7 +25,7 @@ async def end_read_only(owner: asyncpg.Connection, database: Database) -> None:
 
 
 async def busy_store(store: TaskStore, count: int) -> None:
-    """Let the store have so many connections."""
+    """Make the store open more than one connection, by this many calls at once."""
     tasks = store.for_user(1)
     await asyncio.gather(*(tasks.list() for _ in range(count)))
     pool = store._database._driver._pool
@@ -40,7 +40,7 @@ async def test_a_write_goes_on_where_only_the_old_connections_are_read_only(
     name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As after a failover: all of them are given up, and one new connection is enough."""
+    """As after a failover: all of them are retired, and one new connection is enough."""
     async with TaskStore(database.url) as store:
         task = await store.for_user(1).create("before")
     await make_read_only(owner, database)
@@ -133,7 +133,7 @@ async def test_a_store_that_was_opened_on_a_read_only_database_serves_reads_and_
 
 
 async def test_readiness_asks_nothing_while_writes_succeed(database: Database) -> None:
-    """An idle compute sleeps on."""
+    """A sleeping compute stays asleep."""
     async with Wire(database.url) as wire, TaskStore(wire.url) as store:
         await store.for_user(1).create("a")
         before = wire.round_trips

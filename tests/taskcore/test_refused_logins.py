@@ -37,11 +37,17 @@ async def owner(cluster: Cluster) -> AsyncIterator[asyncpg.Connection]:
 
 @dataclass(frozen=True)
 class Change:
-    """What an administrator does while the application runs, and how it is undone."""
+    """A change by an administrator while the application runs.
+
+    Attributes:
+        done: The statement.
+        undone: The statement that reverts it.
+        message: A part of the error's text.
+    """
 
     done: str
     undone: str
-    told: str
+    message: str
 
 
 CHANGES = {
@@ -120,17 +126,17 @@ async def test_an_open_store_is_unavailable_while_its_login_is_refused(
         await _change(owner, change.done)
         try:
             for call in (tasks.get, tasks.delete):
-                with pytest.raises(Unavailable, match=change.told) as error:
+                with pytest.raises(Unavailable, match=change.message) as error:
                     await call(task.id)
                 assert "\n" not in str(error.value)
-            with pytest.raises((ConfigurationError, Unavailable), match=change.told):
+            with pytest.raises((ConfigurationError, Unavailable), match=change.message):
                 await store.ready()
             other = await TaskStore(_url(cluster), settings=settings).open(connect=False)
-            with pytest.raises(Unavailable, match=change.told):
+            with pytest.raises(Unavailable, match=change.message):
                 await other.for_user(1).create("not yet")
             await other.close()
             opening = Unavailable if "LIMIT" in change.done else ConfigurationError
-            with pytest.raises(opening, match=change.told):
+            with pytest.raises(opening, match=change.message):
                 await TaskStore(_url(cluster), settings=settings).open()
         finally:
             await owner.execute(change.undone)
@@ -143,7 +149,7 @@ async def test_an_open_store_is_unavailable_while_its_login_is_refused(
 async def test_a_refused_login_is_not_tried_again_within_a_call(
     cluster: Cluster, owner: asyncpg.Connection
 ) -> None:
-    """It would be refused again, and servers lock out whoever keeps trying."""
+    """It would be refused again, and servers lock out clients that keep trying."""
     change = CHANGES["the password is another"]
     async with TaskStore(_url(cluster)) as store:
         await _change(owner, change.done)

@@ -1,4 +1,4 @@
-"""What the application's role has set for itself is found and taken back."""
+"""Settings that the application's role has made itself are found and reset."""
 
 import asyncio
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ SELF_SERVICE = {
 
 
 @pytest.mark.parametrize("name", SELF_SERVICE)
-async def test_what_the_role_has_set_for_itself_is_named_and_taken_back(
+async def test_settings_that_the_role_has_made_itself_are_named_and_reset(
     cluster: Cluster, name: str
 ) -> None:
     application, owner = cluster.url("tasks", "taskcore_app"), cluster.url("tasks", NEON)
@@ -90,7 +90,7 @@ async def test_an_administrators_own_timeouts_are_kept(cluster: Cluster) -> None
 
 
 async def test_settings_that_the_role_cannot_have_made_are_kept(cluster: Cluster) -> None:
-    """A superuser's for the role, and those of the database."""
+    """Settings by a superuser for the role, and settings of the database."""
     await execute(
         cluster.url("tasks"),
         "ALTER ROLE taskcore_app SET log_min_duration_statement = '1s'",
@@ -124,7 +124,7 @@ async def test_a_user_whom_a_setting_of_the_role_binds_is_named(cluster: Cluster
 
 
 async def test_a_role_that_has_locked_itself_out_is_let_in_again(cluster: Cluster) -> None:
-    """A library that is not there ends each of its sessions before it begins."""
+    """A library that does not exist ends each of its sessions before it begins."""
     application = cluster.url("tasks", "taskcore_app")
     await execute(application, "ALTER ROLE taskcore_app SET local_preload_libraries = 'nothing'")
     with pytest.raises(ConfigurationError, match="RESET local_preload_libraries") as error:

@@ -215,7 +215,7 @@ def test_utf_16_with_a_byte_order_mark_is_read_as_excel_s_unicode_text(encoding:
         assert (task["title"], task["description"]) == ("Käse 😀", "one")
 
 
-def test_broken_utf_16_is_bad() -> None:
+def test_broken_utf_16_is_a_bad_line() -> None:
     file = io.BytesIO("\ufefftitle\r\na".encode("utf-16-le") + b"\x00")
     assert _read(read_csv(file)) == [(2, "line must be UTF-8, or UTF-16 with a byte order mark")]
 
@@ -307,7 +307,7 @@ def test_a_line_that_is_too_long_is_bad_and_not_held(read: Any) -> None:
 )
 @pytest.mark.parametrize("body", [b"x", b"x\n", b'""', b'\n","', b"\n"])
 def test_a_quote_that_never_ends_is_not_held(start: bytes, number: int, body: bytes) -> None:
-    """However long the file is: after the limit of a line nothing more is read."""
+    """Nothing is read after the limit of a line, however long the file is."""
     raw = _Endless(start, 1_000_000_000, body)
     *_, last = read_csv(io.BufferedReader(raw))  # type: ignore[arg-type]
     assert isinstance(last, BadLine)
@@ -370,7 +370,7 @@ def test_completed_is_true_or_false_in_csv_in_any_capitals(true: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["yes", "1", "t", "WAHR", " true", "\uff34\uff32\uff35\uff25"])
-def test_completed_is_nothing_else(cell: str) -> None:
+def test_completed_is_no_other_text_in_csv(cell: str) -> None:
     assert csv("title,completed", f"a,{cell}") == [(2, "completed must be true or false")]
 
 
@@ -468,7 +468,7 @@ def test_the_file_stays_open_and_may_be_closed_early() -> None:
     assert not file.closed
 
 
-# JSON, and nothing that parsers take beside it (RFC 8259).
+# JSON (RFC 8259), without the extensions that parsers accept.
 
 NO_JSON = [
     *("NaN", "Infinity", "-Infinity", "nan", "inf", "-inf", "+1", "01", "1.", ".5", "0x1", "- 1"),
@@ -478,7 +478,7 @@ NO_JSON = [
 
 @pytest.mark.parametrize("value", NO_JSON)
 @pytest.mark.parametrize("where", ["{}", "[{}]", '{{"a": {{"b": [0, {}]}}}}'])
-def test_what_is_no_json_is_refused_in_a_field_that_is_ignored_too(value: str, where: str) -> None:
+def test_malformed_json_is_refused_in_a_field_that_is_ignored_too(value: str, where: str) -> None:
     for name in ("user_id", "unknown"):
         line = f'{{"title": "x", "{name}": {where.format(value)}}}'.encode()
         for options in ({}, {"ignore_unknown": True}, {"columns": {"unknown": "description"}}):
@@ -524,7 +524,7 @@ def _columns(data: str, *names: str) -> list[tuple[object, ...]]:
 
 
 def test_what_pandas_writes_is_read() -> None:
-    """With its index, its capitals, and integers that became floats for a missing one."""
+    """pandas writes its index, capitals, and integers as floats if one is missing."""
     at = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
     names = ("title", "completed", "id", "description", "created_at")
     assert _columns(PANDAS, *names) == [
@@ -603,7 +603,7 @@ def test_a_separator_that_is_given_is_taken() -> None:
 
 
 @pytest.mark.parametrize("separator", ["", ",,", '"', "\n", "\r", "\0"])
-def test_a_separator_that_is_none_is_refused_at_once(separator: str) -> None:
+def test_a_separator_that_cannot_be_used_is_refused_at_once(separator: str) -> None:
     with pytest.raises(ValidationError) as error:
         read_csv(io.BytesIO(b"title"), separator=separator)
     assert error.value.field == "separator"

@@ -47,7 +47,7 @@ async def served(store: TaskStore, protocol: type) -> AsyncIterator[Server]:
 
 
 async def is_ended(server: Server, *parts: bytes, drip: bytes = b"") -> bytes:
-    """Send the parts, then a drop now and then; return what came before the server hung up."""
+    """Send the parts, then a drop now and then; return what came before the server closed."""
     reader, writer = await server.connect()
     for part in parts:
         writer.write(part)
@@ -194,7 +194,7 @@ async def test_a_slow_reader_gets_the_whole_list(served: Server, store: TaskStor
 
 
 @PROTOCOLS
-async def test_whoever_is_ended_does_not_disturb_the_others(served: Server) -> None:
+async def test_clients_that_are_ended_do_not_disturb_the_others(served: Server) -> None:
     async with served.client() as client:
         waiting = [asyncio.create_task(is_ended(served, begun)) for begun, _ in BEGUN.values()]
         for _ in range(20):

@@ -106,7 +106,7 @@ BODIES: dict[str, tuple[bytes, dict[str, Any]]] = {
     "single quotes": (b"{'title': 'x'}", details("body", "json")),
     "trailing comma": (b'{"title": "x",}', details("body", "json")),
     "raw control character": (b'{"title": "a\nb"}', details("body", "json")),
-    # Python's parser takes these, and JSON has none of them.
+    # Python's parser accepts these; JSON has none of them.
     "NaN": (b"NaN", details("body", "json")),
     "NaN for a title": (b'{"title": NaN}', details("body", "json")),
     "Infinity in an unknown field": (

@@ -189,7 +189,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-async def test_what_an_administrator_changes_meanwhile_is_503_and_one_line_in_the_log(
+async def test_a_change_by_an_administrator_is_503_and_one_line_in_the_log(
     fresh_database: Database, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """FR-015: nothing was changed, and it may come right."""

@@ -122,7 +122,7 @@ def test_a_text_that_differs_each_time_is_one_fault(
     assert len(caplog.records) == 1
 
 
-def test_what_is_no_fault_is_logged_as_often_as_it_comes(
+def test_information_is_logged_every_time(
     logger: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

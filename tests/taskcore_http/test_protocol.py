@@ -211,7 +211,7 @@ async def test_a_connection_that_is_to_be_closed_is_closed_behind_an_upgrade(
 @PROTOCOLS
 @pytest.mark.parametrize("target", [b"tasks.example:443", TASKS.encode()])
 async def test_connect_opens_no_tunnel(served: Server, target: bytes) -> None:
-    """What follows belongs to the tunnel, and is not run."""
+    """The bytes that follow belong to the tunnel, and are not run."""
     head = b"CONNECT %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target
 
     (status, _), *others = await answers(served, head + LAST)
@@ -255,7 +255,7 @@ async def test_a_header_of_64_mib_is_not_read(served: Server) -> None:
             sent += 1
     writer.close()
 
-    assert sent < 512  # less than 32 MiB: what the buffers of both sides took
+    assert sent < 512  # less than 32 MiB, for the buffers of both sides
 
 
 @PROTOCOLS

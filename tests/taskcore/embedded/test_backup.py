@@ -63,7 +63,7 @@ async def test_a_home_with_users_is_not_overwritten(
 async def test_a_home_in_use_is_not_replaced(
     used_home: Path, new: EmbeddedServer, tmp_path: Path
 ) -> None:
-    """Whoever is connected would go on in a database that is gone."""
+    """Otherwise connected clients would go on in a database that is gone."""
     file = tmp_path / "backup"
     file.write_bytes((await backed_up(used_home)).getvalue())
     async with TaskStore(new.application_url) as store:
@@ -73,7 +73,7 @@ async def test_a_home_in_use_is_not_replaced(
 
 
 @pytest.mark.parametrize("what", ["text", "cut", "foreign"])
-async def test_a_file_that_is_no_backup_of_taskcore_changes_nothing(
+async def test_a_file_that_is_not_a_backup_of_taskcore_changes_nothing(
     used_home: Path, new: EmbeddedServer, tmp_path: Path, what: str
 ) -> None:
     file = tmp_path / "backup"

@@ -166,7 +166,7 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-async def test_a_process_id_that_is_left_over_is_nobodys_business(
+async def test_a_process_id_that_is_left_over_is_not_signalled(
     used_home: Path, bystander: subprocess.Popen[bytes]
 ) -> None:
     """multigres#723, #1434, patroni#681: it belongs to another process of the server's user."""
@@ -356,7 +356,7 @@ async def test_a_command_finds_it_while_it_waits_for_its_clients(
     await asyncio.to_thread(wait_until_stopped, used_home)
 
 
-async def test_a_folder_that_vanished_is_not_made_anew(used_home: Path) -> None:
+async def test_a_folder_that_vanished_is_not_made_again(used_home: Path) -> None:
     async with embedded_store(used_home) as store:
         await store.for_user(1).create("Buy groceries")
         shutil.rmtree(used_home / "postgresql")
@@ -447,7 +447,7 @@ async def test_a_copy_that_cannot_be_used_is_not_kept(
 
 
 @pytest.mark.parametrize("runtime", ["/nonexistent/run", "somebody"])
-async def test_a_runtime_folder_that_cannot_be_used_is_not(
+async def test_a_runtime_folder_that_cannot_be_used_is_skipped(
     home: Path, used_long_home: Path, monkeypatch: pytest.MonkeyPatch, runtime: str
 ) -> None:
     """nix#568, php-xdg-base-dir#26: it is not there, or another user's."""
@@ -527,7 +527,7 @@ async def test_no_variable_of_libpq_reaches_it(
             await connection.close()
 
 
-# What it says
+# Messages
 
 
 async def test_a_store_without_a_url_says_once_where_it_keeps_tasks(
