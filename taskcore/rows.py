@@ -61,8 +61,8 @@ class Rows:
 
         Args:
             file: The file. It stays open.
-            separator: One character. None: the one of `SEPARATORS` that makes the most
-                known columns of the first line.
+            separator: One character. None: the one of `SEPARATORS` that gives the
+                most known columns, or the one that a first line ``sep=;`` names.
             known: Returns whether a column's name is known.
 
         Raises:

@@ -81,7 +81,7 @@ def read_csv(
     Args:
         file: Of bytes, in UTF-8, or in UTF-16 with a byte order mark.
         separator: The character between cells. None: comma, semicolon or tab, whichever
-            makes known columns of the first line, or the one of a line ``sep=;`` before it.
+            gives the most known columns, or the one that a first line ``sep=;`` names.
         columns: The task's field for each column that has another name in the file.
         ignore_unknown: Ignore columns that a task does not have, instead of refusing the
             file. A first column without a name, where pandas and R number the rows, is

@@ -102,7 +102,7 @@ class Standby:
             *("pg_basebackup", "-h", socket, "-U", "postgres", "-D", self._folder),
             *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
         )
-        # The backup holds that of the primary's socket, which is in its data folder.
+        # The backup includes the primary's lock file, as its socket is in the data folder.
         (self._folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         options = f"-c listen_addresses= -c unix_socket_directories={self._folder}"
         self._pg_ctl("-l", self._folder / "log", "-o", options, "start")

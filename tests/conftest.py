@@ -118,7 +118,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def first_home() -> Iterator[Path]:
-    """A folder that was used before, is at rest, and has no users."""
+    """A home that was used before; it has no users, and no server runs on it."""
     with server_folder() as folder:
         server = EmbeddedServer(folder)
         asyncio.run(server.start())
@@ -128,14 +128,14 @@ def first_home() -> Iterator[Path]:
 
 @pytest.fixture
 def used_home(home: Path, first_home: Path) -> Path:
-    """A copy of it: starting there is a second start."""
+    """A copy of `first_home`, on which a start finds data."""
     subprocess.run(["cp", "-a", first_home / "postgresql", home], check=True)
     return home
 
 
 @pytest.fixture
 def used_long_home(home: Path, first_home: Path) -> Path:
-    """A copy whose path is too long for a socket."""
+    """A copy of `first_home` whose path is too long for a socket."""
     long = home / ("long" * 20) / ("path" * 20)
     long.mkdir(parents=True)
     subprocess.run(["cp", "-a", first_home / "postgresql", long], check=True)

@@ -12,9 +12,9 @@ _ENOUGH = 4 * 2**30
 
 @contextmanager
 def server_folder() -> Iterator[Path]:
-    """Make a folder that the server's user can enter: as root that is not root.
+    """Make a folder that the server's user can enter, also when the tests run as root.
 
-    In memory where there is room: syncing is most of what a server's start and stop cost.
+    It is in memory if there is room: most of a server's start and stop is syncing.
     """
     in_memory = _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free > _ENOUGH
     with tempfile.TemporaryDirectory(

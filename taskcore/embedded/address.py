@@ -208,7 +208,7 @@ def _peer(connection: socket.socket) -> int:
 async def serves(pid_file: Path, data: Path) -> bool:
     """Return whether the server that a ``postmaster.pid`` names answers, and has this data folder.
 
-    Such a server was started by other means than ours, and holds no lock of ours.
+    Such a server was not started by this package and holds none of its locks.
     https://www.postgresql.org/docs/current/storage-file-layout.html
     """
     try:

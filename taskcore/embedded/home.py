@@ -150,7 +150,7 @@ class Home:
         """Choose a folder that only the server's user can enter, with a short enough path.
 
         Raises:
-            ConfigurationError: There is none.
+            ConfigurationError: No folder is suitable.
         """
         if _fits(self.data):
             return self.data

@@ -1,6 +1,6 @@
-"""A database whose disk is full: every answer says so, nothing is lost, and it passes.
+"""A full disk: every answer says so, nothing is lost, and room on it ends the fault.
 
-To make a small disk takes the right to mount one. Without it, these tests do not exist.
+Making a small disk needs the right to mount one. Without that right, no test is defined.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ if may_mount():
             assert len([task async for task in tasks.iterate()]) == stored
             async with client_of(create_app(store=store)) as client:
                 body = {"title": "x", "description": "ä" * 5000}
-                # What was rolled back has left some room for single tasks.
+                # The batch that was rolled back leaves room for single tasks.
                 while (answer := await client.post("/users/1/tasks", json=body)).is_success:
                     pass
                 error_of(answer, 503)

@@ -208,7 +208,7 @@ def test_ids_rise_above_what_the_user_has_if_there_is_one_above(
 
 
 def test_a_clock_that_steps_back_ends_the_reliance_on_what_was_made_before(clock: Clock) -> None:
-    """What was known of other users may be forgotten: the database is to compare."""
+    """The state of other users may have been dropped, so the database must compare."""
     ids = IdGenerator()
     ids.next(1)
     mark = ids.write_id() >> 32

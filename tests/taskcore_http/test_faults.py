@@ -71,7 +71,7 @@ async def test_a_fault_of_ours_shows_nothing_internal_and_is_logged(
 
 
 async def test_an_outdated_database_is_unavailable(fresh_database: Database) -> None:
-    """FR-015, FR-016: until somebody migrates it; what the database says stays in the log."""
+    """FR-015, FR-016: 503 until somebody migrates it; only the log has the database's text."""
     async with (
         TaskStore(fresh_database.url) as store,
         client_of(create_app(store=store)) as client,
@@ -192,7 +192,7 @@ CHANGES = {
 async def test_a_change_by_an_administrator_is_503_and_one_line_in_the_log(
     fresh_database: Database, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """FR-015: nothing was changed, and it may come right."""
+    """FR-015: nothing was changed, and a later request may succeed."""
     change, database = CHANGES[name].format(name=fresh_database.name), fresh_database
     async with TaskStore(database.url) as store, client_of(create_app(store=store)) as client:
         created = await client.post(TASKS, json={"title": "before"})

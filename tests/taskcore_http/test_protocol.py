@@ -149,7 +149,7 @@ async def test_an_offered_upgrade_is_ignored(served: Server, store: TaskStore, o
 async def test_a_body_is_never_run_as_requests(
     served: Server, store: TaskStore, offer: str
 ) -> None:
-    """However a request offers to change the protocol, and whatever it is answered."""
+    """Whichever protocol a request offers, and whatever its answer is."""
     within = b"POST %s HTTP/1.1\r\nHost: x\r\n%sContent-Type: application/json\r\n\r\n%s" % (
         TASKS.encode(),
         LENGTH,

@@ -11,7 +11,7 @@ from tests.taskcore.embedded.homes import Start
 
 REPOSITORY = Path(__file__).parents[3]
 
-# Another process: opens the store, creates a task, says so, waits for a line, leaves.
+# Opens the store, creates a task, prints its id, waits for a line and ends.
 OTHER = """
 import asyncio, sys
 from pathlib import Path

@@ -88,7 +88,7 @@ async def test_two_containers_share_one_server(used_home: Path, start_other: Sta
 async def test_a_socket_of_another_container_is_named(
     home: Path, used_long_home: Path, start_other: Start
 ) -> None:
-    """Relative of the same: a long path's socket is in a folder for temporary files."""
+    """Related: a long path's socket is in a folder for temporary files."""
     runtime = home / "tmp"
     runtime.mkdir(mode=0o755)
     other = await asyncio.to_thread(start_other, used_long_home, "env", f"TMPDIR={runtime}")
@@ -185,7 +185,7 @@ async def test_a_process_id_that_is_left_over_is_not_signalled(
 
 
 async def test_a_foreign_server_on_the_socket_is_not_taken_for_ours(used_home: Path) -> None:
-    """Relative of the copy: the address file names a server that runs on another folder."""
+    """Related to the copy: the address file names a server that runs on another folder."""
     with server_folder() as name:
         async with EmbeddedServer(name) as other:
             assert other.is_running()
@@ -198,7 +198,7 @@ async def test_a_foreign_server_on_the_socket_is_not_taken_for_ours(used_home: P
 
 
 async def test_a_server_that_was_started_by_hand_is_not_joined_by_another(used_home: Path) -> None:
-    """Relative of the copy: it holds no lock of ours, and has the files open."""
+    """Related to the copy: it holds no lock of ours, and has the files open."""
     programs = EmbeddedServer(used_home)._programs
     pg_ctl = programs.folder(18, used_home) / "pg_ctl"
     data = used_home / "postgresql"
@@ -335,7 +335,7 @@ async def test_it_is_started_again_when_it_was_killed(used_home: Path) -> None:
 
 @only_linux
 async def test_it_ends_with_its_keeper_and_is_started_again(used_home: Path) -> None:
-    """No server is left that nobody would stop."""
+    """Otherwise a server would be left that nobody stops."""
     async with embedded_store(used_home) as store:
         os.kill(keeper(used_home), signal.SIGKILL)
         await asyncio.to_thread(wait_until_stopped, used_home)
@@ -573,7 +573,7 @@ def _listening(path: Path) -> Iterator[None]:
 
 
 async def test_a_socket_that_is_left_over_is_replaced(used_home: Path) -> None:
-    """Relative of the process id: somebody else listens where the server will."""
+    """Related to the process id: another process listens where the server will."""
     with _listening(used_home / "postgresql" / ".s.PGSQL.5432"):
         assert await titles(used_home) == []
 
