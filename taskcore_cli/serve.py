@@ -197,8 +197,8 @@ def _log_config() -> dict[str, Any]:
 
     config: dict[str, Any] = deepcopy(LOGGING_CONFIG)
     config["filters"] = {
-        "cut_off": {"()": "taskcore_http.log.CutOff"},
-        "repeats": {"()": "taskcore_http.log.Repeats"},
+        "cancellations": {"()": "taskcore_http.log.CancellationFilter"},
+        "repeats": {"()": "taskcore_http.log.RepeatFilter"},
     }
     config["loggers"]["uvicorn.error"]["filters"] = [*config["filters"]]
     # Otherwise every worker would announce the embedded database again.

@@ -24,12 +24,12 @@ from taskcore import (
     ValidationError,
 )
 from taskcore.validation import explained_error
-from taskcore_http.log import Repeats
+from taskcore_http.log import RepeatFilter
 
 logger = logging.getLogger("taskcore.http")
 # Thousands of requests may meet one fault, and their tracebacks would fill a disk.
-repeats = Repeats()
-logger.addFilter(repeats)
+repeat_filter = RepeatFilter()
+logger.addFilter(repeat_filter)
 
 Code = Literal[
     "VALIDATION_ERROR",

@@ -11,7 +11,7 @@ INTERVAL_SECONDS = 60.0
 _MAX_FAULTS = 100
 
 
-class Repeats(logging.Filter):
+class RepeatFilter(logging.Filter):
     """Let one record of a fault through each minute, with the number withheld since.
 
     Two records belong to one fault if the text before formatting is the same, and the
@@ -49,7 +49,7 @@ class Repeats(logging.Filter):
             self._seen.clear()
 
 
-class CutOff(logging.Filter):
+class CancellationFilter(logging.Filter):
     """Replace uvicorn's traceback of a task that it cancelled itself with one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:

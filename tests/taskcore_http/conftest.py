@@ -10,7 +10,7 @@ import pytest
 from taskcore import Settings, TaskStore
 from taskcore.embedded import EmbeddedServer
 from taskcore_http import create_app
-from taskcore_http.errors import repeats
+from taskcore_http.errors import repeat_filter
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute, numbers
 from tests.taskcore_http.client import client_of
@@ -19,7 +19,7 @@ from tests.taskcore_http.server import Server, serving
 
 @pytest.fixture(autouse=True)
 def _every_fault_is_new() -> None:
-    repeats.forget()
+    repeat_filter.forget()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from taskcore import Settings, TaskStore
 from taskcore.url import connect_arguments
 from taskcore_http import create_app
-from taskcore_http.errors import repeats
+from taskcore_http.errors import repeat_filter
 from tests.databases import Database, execute
 from tests.sessions import until_blocked
 from tests.taskcore_http.answers import error_of
@@ -59,7 +59,7 @@ async def test_a_fault_of_ours_shows_nothing_internal_and_is_logged(
     monkeypatch.setattr(store._database, "_run", broken)
     for method, path, body in requests(task):
         caplog.clear()
-        repeats.forget()
+        repeat_filter.forget()
         response = await client.request(method, path, json=body)
 
         assert error_of(response, 500) == {"code": "INTERNAL_ERROR", "message": "internal error"}

@@ -9,7 +9,7 @@ import pytest
 
 from taskcore import TaskStore, Unavailable
 from taskcore_http import log
-from taskcore_http.log import CutOff, Repeats
+from taskcore_http.log import CancellationFilter, RepeatFilter
 from tests.taskcore_http.answers import error_of
 
 TASKS = "/users/123/tasks"
@@ -75,7 +75,7 @@ async def test_what_was_withheld_is_counted_when_a_fault_is_logged_again(
 @pytest.fixture
 def logger() -> logging.Logger:
     logger = logging.getLogger("tests.log")
-    logger.filters[:] = [Repeats()]
+    logger.filters[:] = [RepeatFilter()]
     return logger
 
 
@@ -136,18 +136,18 @@ def test_the_faults_remembered_are_bounded(logger: logging.Logger) -> None:
     for number in range(1000):
         logger.warning(f"fault {number}")  # noqa: G004
 
-    (repeats,) = logger.filters
-    assert isinstance(repeats, Repeats)
-    assert len(repeats._seen) <= 100
+    (repeat_filter,) = logger.filters
+    assert isinstance(repeat_filter, RepeatFilter)
+    assert len(repeat_filter._seen) <= 100
 
 
 def test_a_cancelled_task_is_a_line(
     logger: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logger.filters[:] = [CutOff()]
+    logger.filters[:] = [CancellationFilter()]
     logger.error("Exception in ASGI application\n", exc_info=asyncio.CancelledError())
     logger.error("Exception in ASGI application\n", exc_info=RuntimeError())
 
-    cut_off, fault = caplog.records
-    assert (cut_off.getMessage(), cut_off.exc_info) == ("Cut off what was under way", None)
+    cancelled, fault = caplog.records
+    assert (cancelled.getMessage(), cancelled.exc_info) == ("Cut off what was under way", None)
     assert fault.exc_info
