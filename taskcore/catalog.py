@@ -43,7 +43,7 @@ async def read(connection: asyncpg.Connection) -> Catalog:
         await connection.execute(pinned.meaning(connection))
         rows = await connection.fetch(sql("catalog"))
         settings = await role_settings.read(connection)
-    return {row["object"]: row["definition"] for row in rows} | role_settings.described(settings)
+    return {row["object"]: row["definition"] for row in rows} | role_settings.as_objects(settings)
 
 
 def differences(actual: Catalog) -> tuple[str, ...]:

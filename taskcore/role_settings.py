@@ -63,7 +63,7 @@ async def read(connection: asyncpg.Connection) -> list[RoleSetting]:
     return [RoleSetting(*row) for row in await connection.fetch(query)]
 
 
-def described(settings: Iterable[RoleSetting]) -> dict[str, str]:
+def as_objects(settings: Iterable[RoleSetting]) -> dict[str, str]:
     """Describe the settings as objects of the catalog; a kept timeout has the released value."""
     found: dict[str, str] = {}
     for setting in settings:
@@ -75,7 +75,7 @@ def described(settings: Iterable[RoleSetting]) -> dict[str, str]:
     return found
 
 
-def mending(settings: Iterable[RoleSetting], database: str) -> list[str]:
+def corrections(settings: Iterable[RoleSetting], database: str) -> list[str]:
     """Return the statements that leave the role with the released settings and the kept ones.
 
     Args:

@@ -64,7 +64,7 @@ async def ensure_roles(connection: asyncpg.Connection) -> str | None:
         with attempt:
             # A later statement of the same attempt may fail and be tried again.
             created = await _create(connection, password) or created
-            await _mend_settings(connection)
+            await _reset_settings(connection)
             await _grant(connection)
     return password if created else None
 
@@ -99,12 +99,12 @@ async def rotate_password(connection: asyncpg.Connection) -> str:
     return password
 
 
-async def _mend_settings(connection: asyncpg.Connection) -> None:
+async def _reset_settings(connection: asyncpg.Connection) -> None:
     """Reset settings that the application's role has made itself, and set its timeouts."""
     database = await connection.fetchval(
         "SELECT pg_catalog.quote_ident(pg_catalog.current_database())"
     )
-    for statement in role_settings.mending(await role_settings.read(connection), database):
+    for statement in role_settings.corrections(await role_settings.read(connection), database):
         await _execute(connection, statement)
 
 
