@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -15,21 +16,26 @@ from tests.taskcore_http.answers import error_of
 TASKS = "/users/123/tasks"
 
 
-def break_store(store: TaskStore, monkeypatch: pytest.MonkeyPatch, exc: Exception) -> None:
-    async def broken(*_args: object, **_options: object) -> list[Any]:
-        raise exc
+@pytest.fixture
+def break_store(store: TaskStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
+    """Make every later call of the store raise an exception."""
 
-    monkeypatch.setattr(store._database, "_run", broken)
+    def break_it(exc: Exception) -> None:
+        async def broken(*_args: object, **_options: object) -> list[Any]:
+            raise exc
+
+        monkeypatch.setattr(store._database, "_run", broken)
+
+    return break_it
 
 
 async def test_a_fault_of_ours_is_logged_once_with_its_traceback(
     client: httpx2.AsyncClient,
-    store: TaskStore,
-    monkeypatch: pytest.MonkeyPatch,
+    break_store: Callable[[Exception], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """FR-016: every client is answered, and the log does not fill a disk."""
-    break_store(store, monkeypatch, RuntimeError("broken"))
+    break_store(RuntimeError("broken"))
     for _ in range(50):
         error_of(await client.get(TASKS), 500)
         error_of(await client.post(TASKS, json={"title": "x"}), 500)
@@ -40,11 +46,10 @@ async def test_a_fault_of_ours_is_logged_once_with_its_traceback(
 
 async def test_a_database_that_is_away_is_logged_once(
     client: httpx2.AsyncClient,
-    store: TaskStore,
-    monkeypatch: pytest.MonkeyPatch,
+    break_store: Callable[[Exception], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    break_store(store, monkeypatch, Unavailable("away"))
+    break_store(Unavailable("away"))
     caplog.clear()
     for _ in range(50):
         error_of(await client.get(TASKS), 503)
@@ -54,11 +59,11 @@ async def test_a_database_that_is_away_is_logged_once(
 
 async def test_what_was_withheld_is_counted_when_a_fault_is_logged_again(
     client: httpx2.AsyncClient,
-    store: TaskStore,
+    break_store: Callable[[Exception], None],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    break_store(store, monkeypatch, Unavailable("away"))
+    break_store(Unavailable("away"))
     for _ in range(3):
         error_of(await client.get(TASKS), 503)
     monkeypatch.setattr(log, "INTERVAL_SECONDS", 0.0)
