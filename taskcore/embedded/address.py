@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -118,13 +119,10 @@ class Address:
     async def state(self) -> State:
         """Ask the server whether it is ready."""
         try:
-            connection = await self._connect("postgres")
-            try:
+            async with self.connected("postgres") as connection:
                 instance = await connection.fetchval(
                     "SELECT current_setting($1, true)", self.SETTING
                 )
-            finally:
-                await connection.close(timeout=_TIMEOUT)
         except asyncpg.CannotConnectNowError as exc:
             return State(shutting_down="shutting down" in str(exc), reason=str(exc))
         except DRIVER_ERRORS as exc:
@@ -140,14 +138,11 @@ class Address:
             Unavailable: The server has ended.
         """
         try:
-            connection = await self._connect("postgres")
-            try:
+            async with self.connected("postgres") as connection:
                 if not await connection.fetchval(
                     "SELECT true FROM pg_catalog.pg_database WHERE datname = $1", name
                 ):
                     await connection.execute(f'CREATE DATABASE "{name}"')
-            finally:
-                await connection.close(timeout=_TIMEOUT)
         except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
             # Another process created it at the same time.
             return
@@ -191,9 +186,15 @@ class Address:
                 ) from exc
             return _peer(connection)
 
-    async def _connect(self, database: str) -> asyncpg.Connection:
+    @contextlib.asynccontextmanager
+    async def connected(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        """Connect to a database as the owner for a block."""
         arguments = connect_arguments(self.url("postgres", database=database))
-        return await asyncpg.connect(**{"timeout": _TIMEOUT} | arguments)
+        connection = await asyncpg.connect(**{"timeout": _TIMEOUT} | arguments)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=_TIMEOUT)
 
 
 def _peer(connection: socket.socket) -> int:
@@ -214,16 +215,8 @@ async def serves(pid_file: Path, data: Path) -> bool:
     try:
         lines = os.fsdecode(pid_file.read_bytes()).splitlines()
         port, folder = int(lines[3]), lines[4]
-        connection = await asyncpg.connect(
-            **connect_arguments(
-                Address(folder, port, "", "", 0).url("postgres", database="postgres")
-            )
-            | {"timeout": _TIMEOUT}
-        )
-        try:
+        async with Address(folder, port, "", "", 0).connected("postgres") as connection:
             found: str = await connection.fetchval("SHOW data_directory")
-        finally:
-            await connection.close(timeout=_TIMEOUT)
         return Path(found).samefile(data)
     except (IndexError, ValueError, *DRIVER_ERRORS):
         return False
