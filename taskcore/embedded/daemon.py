@@ -12,30 +12,12 @@ from taskcore.embedded.programs import environment
 from taskcore.errors import ConfigurationError
 
 
-def start_keeper(
-    *,
-    command: list[str],
-    user: str | None,
-    data: Path,
-    log: Path,
-    server_lock: Path,
-    users_lock: Path,
-    socket_folder: Path | None,
-) -> None:
-    """Start a server under a keeper; arguments as in ``keeper.Configuration``.
+def start_keeper(configuration: keeper.Configuration) -> None:
+    """Start a server under a keeper.
 
     Raises:
         ConfigurationError: It could not be started.
     """
-    configuration = keeper.Configuration(
-        command=command,
-        user=user,
-        data=str(data),
-        log=str(log),
-        server_lock=str(server_lock),
-        users_lock=str(users_lock),
-        socket_folder=None if socket_folder is None else str(socket_folder),
-    )
     result = subprocess.run(  # noqa: S603  (our own program)
         [_python(), "-I", "-S", keeper.__file__, json.dumps(asdict(configuration))],
         stdin=subprocess.DEVNULL,

@@ -24,6 +24,7 @@ from taskcore.embedded import locks
 from taskcore.embedded.address import Address, serves
 from taskcore.embedded.daemon import start_keeper
 from taskcore.embedded.home import PORT, Home
+from taskcore.embedded.keeper import Configuration
 from taskcore.embedded.programs import Programs
 from taskcore.errors import ConfigurationError, Unavailable
 from taskcore.migrate import migrate
@@ -368,19 +369,21 @@ class EmbeddedServer:
         address.write(files.address)
         quoted = str(folder).replace('"', '""')
         start_keeper(
-            command=[
-                os.fspath(programs / "postgres"),
-                *("-D", os.fspath(files.data)),
-                *("-c", "listen_addresses=", "-c", f"port={PORT}"),
-                *("-c", f'unix_socket_directories="{quoted}"'),
-                *("-c", f"{address.SETTING}={address.instance}"),
-            ],
-            user=self._programs.user,
-            data=files.data,
-            log=files.log,
-            server_lock=files.server_lock,
-            users_lock=files.users_lock,
-            socket_folder=folder if folder != files.data else None,
+            Configuration(
+                command=[
+                    os.fspath(programs / "postgres"),
+                    *("-D", os.fspath(files.data)),
+                    *("-c", "listen_addresses=", "-c", f"port={PORT}"),
+                    *("-c", f'unix_socket_directories="{quoted}"'),
+                    *("-c", f"{address.SETTING}={address.instance}"),
+                ],
+                user=self._programs.user,
+                data=str(files.data),
+                log=str(files.log),
+                server_lock=str(files.server_lock),
+                users_lock=str(files.users_lock),
+                socket_folder=str(folder) if folder != files.data else None,
+            )
         )
 
     def _read_address(self) -> Address:
