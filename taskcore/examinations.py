@@ -279,10 +279,10 @@ async def settings(patient: Patient) -> Check:
         return warning(
             "settings",
             found,
-            "if this is not meant to be: ALTER DATABASE ... RESET, or of the role "
+            "if this is not intended: RESET it with ALTER DATABASE or ALTER ROLE "
             "(\\drds in psql shows both)",
         )
-    return ok("settings", "none that loses, refuses or delays writes")
+    return ok("settings", "no setting loses, refuses or delays writes")
 
 
 async def canary(patient: Patient) -> Check:

@@ -250,7 +250,7 @@ def _login_refused(exc: BaseException) -> Failure:
     if getattr(exc, "sqlstate", None) == "58P01":
         error = ConfigurationError(
             f"the database ends every session at once: {one_line(exc)}; "
-            "RESET local_preload_libraries of the database and the role"
+            "RESET local_preload_libraries for the database and the role"
         )
         return Failure(Outcome.REFUSED, error)
     return Failure(

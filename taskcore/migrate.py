@@ -286,8 +286,8 @@ def _migration_error(exc: Exception) -> Exception:
         )
     if code == "25006":
         return Unavailable(
-            "the database takes no writes: migrate the primary, or end what made it read-only "
-            "(ALTER DATABASE … RESET default_transaction_read_only, or of the role)"
+            "the database takes no writes: migrate the primary, or RESET "
+            "default_transaction_read_only for the database and the role"
         )
     if code == "55P03":
         return Unavailable("another session holds a lock on the tables: try again later")
@@ -304,5 +304,5 @@ def _migration_error(exc: Exception) -> Exception:
     return Unavailable(
         "the connection to the database was lost: nothing was changed; if it is lost each time, "
         "RESET transaction_timeout, idle_in_transaction_session_timeout and "
-        "idle_session_timeout of the database and the role"
+        "idle_session_timeout for the database and the role"
     )
