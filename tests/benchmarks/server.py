@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-from taskcore.embedded import DATABASE, EmbeddedServer
+from taskcore.embedded import EmbeddedServer
+from taskcore.embedded.server import DATABASE
 from taskcore.url import connect_arguments
 from tests.clusters import Cluster
 from tests.databases import execute
