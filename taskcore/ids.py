@@ -9,6 +9,7 @@ order than they were sent. Two stores may make the same id for one user; the pri
 key finds that out, and the store takes a new one.
 """
 
+import os
 import secrets
 import time
 
@@ -45,6 +46,7 @@ class IdGenerator:
         self._now = 0
         self._last: dict[int, int] = {}
         self._mark = secrets.randbits(_MARK_BITS)
+        self._process = os.getpid()
 
     def next(self, user_id: int) -> int:
         """Return a new task id for this user, whatever the clock says."""
@@ -65,8 +67,12 @@ class IdGenerator:
     def write_id(self) -> int:
         """Return a random id for a write that stores new ids of `next`.
 
-        Its upper half marks this store: its ids rise without the database's help.
+        Its upper half marks this store in this process: its ids rise without the
+        database's help.
         """
+        if self._process != os.getpid():
+            # Forked: the parent and its other children have ids of their own.
+            self._process, self._mark = os.getpid(), secrets.randbits(_MARK_BITS)
         return self._mark << 32 | secrets.randbits(32)
 
     def rise(self, user_id: int, newest: int, server_ms: int | None = None) -> None:

@@ -1,5 +1,6 @@
 """Task ids: time-ordered, rising for each user, telling nothing of another."""
 
+import os
 import time
 
 import pytest
@@ -297,3 +298,18 @@ async def test_a_generator_that_never_finds_a_free_id_is_an_error(store: TaskSto
     with pytest.raises(DatabaseError):
         await store.for_user(1).create_many([{"title": "second"}])
     assert (await store.for_user(1).list()).items == (used,)
+
+
+def test_a_forked_process_is_a_store_of_its_own() -> None:
+    """As `gunicorn --preload` makes workers: their ids do not rise together."""
+    ids = IdGenerator()
+    read, write = os.pipe()
+    if not os.fork():
+        os.write(write, str(ids.write_id()).encode())
+        os._exit(0)
+    os.wait()
+    theirs = int(os.read(read, 100))
+    os.close(read)
+    os.close(write)
+    assert ids.write_id() >> 32 == ids.write_id() >> 32
+    assert theirs >> 32 != ids.write_id() >> 32
