@@ -61,6 +61,8 @@ else:
         _unframed = 0
         """Bytes received since the last header or part of a body was complete."""
 
+        _in_header = True
+
         def data_received(self, data: bytes) -> None:
             """Parse the bytes; refuse what is not HTTP and a header that is too long."""
             self._unset_keepalive_if_required()
@@ -103,8 +105,19 @@ else:
             if size > MAX_HEAD:
                 raise httptools.HttpParserError("the header is too long")
 
+        def on_message_begin(self) -> None:
+            """Begin a request."""
+            self._in_header = True
+            super().on_message_begin()
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            """Take a field of the header; a trailer is not one (RFC 9110, section 6.5.1)."""
+            if self._in_header:
+                super().on_header(name, value)
+
         def on_headers_complete(self) -> None:
             """Start the application, unless the header is to be parsed again."""
+            self._in_header = False
             if self._unframed > MAX_HEAD:
                 # A body, or further requests, may have come with it.
                 self._check_size(len(self._head_without_upgrade()))

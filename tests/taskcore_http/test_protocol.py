@@ -271,3 +271,15 @@ async def test_chunks_may_not_carry_anything_endless_beside_the_body(served: Ser
 
 def test_the_faster_parser_is_used_where_it_is_installed() -> None:
     assert HttpProtocol is HttpToolsProtocol
+
+
+@PROTOCOLS
+async def test_a_trailer_is_not_a_field_of_the_header(served: Server, store: TaskStore) -> None:
+    """RFC 9110, section 6.5.1: a proxy in front has not looked at it."""
+    head = f"POST {TASKS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode() + CHUNKED + b"\r\n"
+    body = b"%x\r\n%s\r\n0\r\nContent-Type: application/json\r\n\r\n" % (len(BODY), BODY)
+
+    (status, _), *others = await answers(served, head + body)
+
+    assert (status, others) == (415, [])
+    assert (await store.for_user(123).list()).items == ()
