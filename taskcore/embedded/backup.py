@@ -8,7 +8,7 @@ https://www.postgresql.org/docs/current/app-pgdump.html
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import IO
 
 import asyncpg
@@ -21,6 +21,7 @@ from taskcore.migrate import migrate
 from taskcore.url import connect_arguments
 
 _RESTORING = "taskcore_restoring"
+_REPLACED = "taskcore_replaced"
 _CHUNK = 1 << 20
 
 
@@ -77,20 +78,45 @@ async def restore(server: EmbeddedServer, file: IO[bytes]) -> None:
         ConfigurationError: The home has users already or is in use, the file is not a
             backup of taskcore, or it is newer than this release.
     """
-    await _refuse_users(server)
-    await _administer(
-        server,
-        f"DROP DATABASE IF EXISTS {_RESTORING}",
-        f"CREATE DATABASE {_RESTORING} TEMPLATE template0",
-    )
+    await _remove_leftovers(server)
+    await _refuse_users(server, DATABASE)
+    await _administer(server, f"CREATE DATABASE {_RESTORING} TEMPLATE template0")
     try:
         await _fill(server, file)
         await migrate(server.owner_url.replace(f"/{DATABASE}?", f"/{_RESTORING}?"))
-        await _administer(server, f"DROP DATABASE {DATABASE}")
+        await _swap(server, (DATABASE, _REPLACED), (_RESTORING, DATABASE))
+        try:
+            # Somebody may have used it since it was found empty.
+            await _refuse_users(server, _REPLACED)
+        except BaseException:
+            await _swap(server, (DATABASE, _RESTORING), (_REPLACED, DATABASE))
+            raise
     except BaseException:
         await _administer(server, f"DROP DATABASE IF EXISTS {_RESTORING} WITH (FORCE)")
         raise
-    await _administer(server, f"ALTER DATABASE {_RESTORING} RENAME TO {DATABASE}")
+    await _administer(server, f"DROP DATABASE {_REPLACED}")
+
+
+async def _remove_leftovers(server: EmbeddedServer) -> None:
+    """Remove what a restore that was killed has left; a database with users is kept."""
+    async with _connected(server, "postgres") as connection:
+        left = await connection.fetchval(
+            "SELECT true FROM pg_catalog.pg_database WHERE datname = $1", _REPLACED
+        )
+    if left:
+        await _refuse_users(server, _REPLACED)
+    await _administer(
+        server,
+        f"DROP DATABASE IF EXISTS {_REPLACED}",
+        f"DROP DATABASE IF EXISTS {_RESTORING} WITH (FORCE)",
+    )
+
+
+async def _swap(server: EmbeddedServer, *renamed: tuple[str, str]) -> None:
+    """Rename databases at once; refused while one of them is in use."""
+    async with _connected(server, "postgres") as connection, connection.transaction():
+        for before, after in renamed:
+            await connection.execute(f"ALTER DATABASE {before} RENAME TO {after}")
 
 
 async def _fill(server: EmbeddedServer, file: IO[bytes]) -> None:
@@ -100,13 +126,23 @@ async def _fill(server: EmbeddedServer, file: IO[bytes]) -> None:
         f"--dbname={_RESTORING}",
         "--exit-on-error",
         "--single-transaction",
-        stdin=file,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=environment(),
     )
+    assert process.stdin is not None
+    assert process.stderr is not None
     try:
-        _, errors = await process.communicate()
+        errors_read = asyncio.ensure_future(process.stderr.read())
+        # It may end early, with a reason.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while part := await asyncio.to_thread(file.read, _CHUNK):
+                process.stdin.write(part)
+                await process.stdin.drain()
+        process.stdin.close()
+        errors = await errors_read
+        await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
@@ -118,8 +154,8 @@ async def _fill(server: EmbeddedServer, file: IO[bytes]) -> None:
             raise ConfigurationError("the backup cannot be restored: it is not one of taskcore")
 
 
-async def _refuse_users(server: EmbeddedServer) -> None:
-    async with _connected(server, DATABASE) as connection:
+async def _refuse_users(server: EmbeddedServer, database: str) -> None:
+    async with _connected(server, database) as connection:
         if await connection.fetchval("SELECT EXISTS (SELECT FROM taskcore.users)"):
             raise ConfigurationError(
                 f"the embedded database in {server.home} has users already: restore into a new "

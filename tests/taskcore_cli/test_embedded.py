@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,19 @@ def test_a_backup_is_restored_into_a_new_home(run: Run, at_home: Run, home: Path
     again = run(*new, "embedded", "restore", str(home / "backup"))
     assert again.exit_code == 1
     assert "has users already" in again.stderr
+
+
+def test_a_backup_goes_through_pipes(used_home: Path, used_long_home: Path) -> None:
+    taskctl = f"{sys.executable} -m taskcore_cli"
+    backup = f"{taskctl} --home {used_home} embedded backup -"
+    restore = f"{taskctl} --home {used_long_home} embedded restore -"
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{backup} | {restore}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_backup_of_nothing_is_refused(at_home: Run, home: Path) -> None:

@@ -1,7 +1,8 @@
 """Backups of the embedded database, and a new home made from one."""
 
+import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import asyncpg
@@ -99,3 +100,32 @@ async def test_a_file_that_is_not_a_backup_of_taskcore_changes_nothing(
     names = await connection.fetch("SELECT datname FROM pg_database ORDER BY 1")
     await connection.close()
     assert [row["datname"] for row in names] == ["postgres", "taskcore", "template0", "template1"]
+
+
+class Slow(io.BytesIO):
+    """A backup during whose reading somebody uses the new home."""
+
+    def __init__(self, data: bytes, use: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._use = use
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell():
+            self._use()
+        return super().read(size)
+
+
+async def test_a_task_that_is_created_meanwhile_is_not_lost(
+    used_home: Path, new: EmbeddedServer
+) -> None:
+    async def create() -> None:
+        async with TaskStore(new.application_url) as store:
+            await store.for_user(7).create("acknowledged")
+
+    file = Slow((await backed_up(used_home)).getvalue(), lambda: asyncio.run(create()))
+
+    with pytest.raises(ConfigurationError, match="has users already"):
+        await restore(new, file)
+
+    async with TaskStore(new.application_url) as store:
+        assert {task.title for task in (await store.for_user(7).list()).items} == {"acknowledged"}
