@@ -78,9 +78,13 @@ class Address:
     def write(self, file: Path) -> None:
         """Write the address to a file, completely or not at all."""
         descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-        with os.fdopen(descriptor, "w") as unfinished:
-            json.dump(asdict(self), unfinished)
-        Path(name).replace(file)
+        try:
+            with os.fdopen(descriptor, "w") as unfinished:
+                json.dump(asdict(self), unfinished)
+            Path(name).replace(file)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
     def is_of_another(self, data: Path) -> bool:
         """Return whether the address was written for another folder, of which this is a copy."""
@@ -206,17 +210,24 @@ def _peer(connection: socket.socket) -> int:
     return process
 
 
-async def serves(pid_file: Path, data: Path) -> bool:
-    """Return whether the server that a ``postmaster.pid`` names answers, and has this data folder.
+async def may_be_served(pid_file: Path, data: Path) -> bool:
+    """Return whether the server that a ``postmaster.pid`` names may run on this data folder.
 
-    Such a server was not started by this package and holds none of its locks.
+    Such a server was not started by this package and holds none of its locks. Only a refused
+    connection, or another data folder, proves that it does not.
     https://www.postgresql.org/docs/current/storage-file-layout.html
     """
     try:
         lines = os.fsdecode(pid_file.read_bytes()).splitlines()
         port, folder = int(lines[3]), lines[4]
+    except (OSError, IndexError, ValueError):
+        return False
+    try:
         async with Address(folder, port, "", "", 0).connected("postgres") as connection:
             found: str = await connection.fetchval("SHOW data_directory")
         return Path(found).samefile(data)
-    except (IndexError, ValueError, *DRIVER_ERRORS):
+    except (ConnectionRefusedError, FileNotFoundError, NotADirectoryError):
         return False
+    except DRIVER_ERRORS:
+        # It is starting, shutting down, full, or does not answer.
+        return True

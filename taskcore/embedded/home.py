@@ -85,6 +85,11 @@ class Home:
             ) from exc
         if self._programs.user is None:
             return
+        if self.folder.stat().st_uid != 0:
+            # Its owner could put links there, which root would follow.
+            raise ConfigurationError(
+                f"{self.folder} belongs to another user: as root choose a TASKCORE_HOME of root's"
+            )
         for folder in (*reversed(self.folder.parents), self.folder):
             if not self._programs.can_enter(folder):
                 raise ConfigurationError(
@@ -113,7 +118,8 @@ class Home:
             *("--no-locale", "--auth-local=trust", "--auth-host=reject", "--data-checksums"),
             cwd=self.folder,
         )
-        if result.returncode:
+        # Where a program ignores SIGCHLD, every exit code is 0.
+        if result.returncode or not (unfinished / "global/pg_control").exists():
             shutil.rmtree(unfinished, ignore_errors=True)
             raise ConfigurationError(
                 f"the embedded server's data folder {self.data} cannot be made: "

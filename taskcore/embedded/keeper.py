@@ -78,7 +78,10 @@ def main() -> None:
 def _redirect_output(log: str) -> None:
     """Send this process's output, and the server's, to the log: no terminal is kept open."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    # Not a link or a pipe that somebody else has put there.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    file = os.open(log, flags, 0o600)
+    os.set_blocking(file, True)
     for descriptor, number in ((nothing, 0), (file, 1), (file, 2)):
         os.dup2(descriptor, number)
     os.close(nothing)
@@ -86,7 +89,7 @@ def _redirect_output(log: str) -> None:
 
 
 def _start(configuration: Configuration) -> "subprocess.Popen[bytes]":
-    lock = os.open(configuration.server_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(configuration.server_lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     _take(lock)
     user = configuration.user
     keeper = os.getpid()
@@ -141,7 +144,7 @@ def _keep(server: "subprocess.Popen[bytes]", configuration: Configuration) -> No
     signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
 
     def wait_for_users() -> None:
-        lock = os.open(configuration.users_lock, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(configuration.users_lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         # It stays locked until this process ends: new users wait until the server has stopped.
         reasons.append("unused")

@@ -8,6 +8,7 @@ locked.
 
 import errno
 import fcntl
+import functools
 import os
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 from taskcore.errors import ConfigurationError
 
 _PAUSE = 0.01
+# Descriptors of locks that are held exclusively.
+_held: set[int] = set()
 # ENOLCK is in the manual page; network file systems have the others.
 _UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
@@ -45,17 +48,20 @@ def exclusive(path: Path, timeout: float) -> Iterator[None]:
     """
     with opened(path) as descriptor:
         _wait(descriptor, fcntl.LOCK_EX, timeout)
+        _close_in_children()
+        _held.add(descriptor)
         try:
             yield
         finally:
-            # A process that was forked within the block has the file open too.
+            _held.discard(descriptor)
+            # A process that was forked before the lock was noted may have the file open too.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def is_held(path: Path) -> bool:
     """Return whether any process holds the file's lock exclusively."""
     try:
-        with opened(path) as descriptor:
+        with _existing(path) as descriptor:
             return not _try(descriptor, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
@@ -64,7 +70,7 @@ def is_held(path: Path) -> bool:
 def is_shared(path: Path) -> bool:
     """Return whether any process holds a share of the file's lock."""
     try:
-        with opened(path) as descriptor:
+        with _existing(path) as descriptor:
             # If it can be had in neither mode, another process holds it exclusively.
             return not _try(descriptor, fcntl.LOCK_EX) and _try(descriptor, fcntl.LOCK_SH)
     except FileNotFoundError:
@@ -99,6 +105,27 @@ class Share:
         if descriptor is not None:
             # Unlocking would take it from forked processes as well.
             os.close(descriptor)
+
+
+@functools.cache
+def _close_in_children() -> None:
+    """Keep a forked process from holding a lock when its parent is killed."""
+    os.register_at_fork(after_in_child=_close_held)
+
+
+def _close_held() -> None:
+    while _held:
+        os.close(_held.pop())
+
+
+@contextmanager
+def _existing(path: Path) -> Iterator[int]:
+    """Open a lock file only to look, also on a read-only file system."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _open(path: Path) -> int:

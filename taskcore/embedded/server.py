@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from taskcore.embedded import locks
-from taskcore.embedded.address import Address, serves
+from taskcore.embedded.address import Address, may_be_served
 from taskcore.embedded.daemon import start_keeper
 from taskcore.embedded.home import PORT, Home
 from taskcore.embedded.keeper import Configuration
@@ -121,6 +121,7 @@ class EmbeddedServer:
         self.admin_url = ""
         self.owner_url = ""
         self._starting: asyncio.Future[None] | None = None
+        self._stopping: asyncio.Future[None] | None = None
 
     async def start(self) -> Self:
         """Start the server unless it runs, and migrate its database.
@@ -131,7 +132,9 @@ class EmbeddedServer:
         try:
             await self._start_in_thread()
         except BaseException:
-            await self.stop()
+            # A task: the caller may be cancelled once more.
+            self._stopping = asyncio.ensure_future(self.stop())
+            await asyncio.shield(self._stopping)
             raise
         return self
 
@@ -284,8 +287,9 @@ class EmbeddedServer:
         share.release()
         # The keeper stops the server unless it has other users, and then ends.
         end = time.monotonic() + _START_TIMEOUT
-        while self._is_ending() and time.monotonic() < end:
-            time.sleep(_PAUSE)
+        with self._os_errors_explained():
+            while self._is_ending() and time.monotonic() < end:
+                time.sleep(_PAUSE)
 
     def _is_ending(self) -> bool:
         if not self._files.users_lock.exists() or locks.is_shared(self._files.users_lock):
@@ -354,7 +358,7 @@ class EmbeddedServer:
         before = Address.read(files.address)
         if files.pid_file.exists():
             self._refuse_torn_copy(before)
-            if await serves(files.pid_file, files.data):
+            if await may_be_served(files.pid_file, files.data):
                 raise ConfigurationError(
                     f"a server that was started by other means runs on {files.data}: stop it first"
                 )

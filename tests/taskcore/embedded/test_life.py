@@ -23,7 +23,7 @@ import asyncpg
 import pytest
 
 from taskcore import ConfigurationError, OutcomeUnknown, TaskStore, Unavailable
-from taskcore.embedded import EmbeddedServer
+from taskcore.embedded import EmbeddedServer, locks
 from taskcore.embedded.programs import Programs
 from taskcore.url import connect_arguments
 from tests.folders import server_folder
@@ -214,6 +214,28 @@ async def test_a_server_that_was_started_by_hand_is_not_joined_by_another(used_h
     finally:
         await asyncio.to_thread(programs.run, pg_ctl, "-D", data, "-w", "stop")
     assert await titles(used_home) == []
+
+
+async def test_a_server_that_waits_for_its_clients_is_not_joined_by_another(
+    used_home: Path,
+) -> None:
+    """Only a refused connection proves that nobody runs: this one answers, and writes on."""
+    programs = EmbeddedServer(used_home)._programs
+    pg_ctl = programs.folder(18, used_home) / "pg_ctl"
+    data = used_home / "postgresql"
+    options = f"-c listen_addresses= -c unix_socket_directories={data}"
+    await asyncio.to_thread(
+        programs.run, pg_ctl, "-D", data, "-l", data / "log", "-w", "-o", options, "start"
+    )
+    client = await asyncpg.connect(host=str(data), user="postgres", database="postgres")
+    try:
+        os.kill(postmaster(used_home), signal.SIGTERM)
+        with pytest.raises(ConfigurationError, match="stop it first"):
+            await embedded_store(used_home).open()
+        assert (data / "postmaster.pid").exists()
+    finally:
+        await client.close()
+        await asyncio.to_thread(programs.run, pg_ctl, "-D", data, "-w", "stop")
 
 
 async def test_folders_of_sockets_do_not_pile_up(
@@ -551,6 +573,63 @@ async def test_users_are_reached_from_python_with_the_administrators_url(
             assert (await store.users.get(42)).task_count == 1
             await store.users.delete(42)
     assert not caplog.records
+
+
+@only_root
+async def test_as_root_a_home_of_another_user_is_refused(home: Path) -> None:
+    """Its owner could put links there, which root would follow."""
+    (home / "theirs").mkdir()
+    shutil.chown(home / "theirs", "nobody")
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
+        await embedded_store(home / "theirs").open()
+    assert list((home / "theirs").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["link", "pipe"])
+async def test_a_log_that_is_no_file_is_refused(used_home: Path, what: str) -> None:
+    log = used_home / "postgresql.log"
+    if what == "link":
+        log.symlink_to(used_home / "elsewhere")
+    else:
+        os.mkfifo(log)
+    with pytest.raises(ConfigurationError, match="did not start"):
+        await embedded_store(used_home).open()
+    assert not (used_home / "elsewhere").exists()
+    assert not is_running(used_home)
+
+
+async def test_an_opening_that_is_cancelled_twice_leaves_no_server(used_home: Path) -> None:
+    store = embedded_store(used_home)
+    opening = asyncio.ensure_future(store.open())
+    await asyncio.sleep(0.1)
+    opening.cancel()
+    await asyncio.sleep(0.05)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    # It is stopped by a task that nobody has to wait for.
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+    status = EmbeddedServer(used_home).status()
+    assert (status.running, status.in_use) == (False, False)
+
+
+def test_a_forked_process_does_not_hold_the_lock_of_a_start(home: Path) -> None:
+    """A fork while another thread starts the server, and then the parent is killed."""
+    code = """
+import os, sys, time
+from pathlib import Path
+from taskcore.embedded import locks
+
+with locks.exclusive(Path(sys.argv[1]), 1):
+    if os.fork():
+        os._exit(0)
+    os.close(1)
+    os.close(2)
+    time.sleep(30)
+"""
+    python(code, home / "start.lock")
+    with locks.exclusive(home / "start.lock", 5):
+        pass
 
 
 async def test_a_file_system_without_locks_is_named(
