@@ -88,7 +88,9 @@ class Home:
         if self.folder.stat().st_uid != 0:
             # Its owner could put links there, which root would follow.
             raise ConfigurationError(
-                f"{self.folder} belongs to another user: as root choose a TASKCORE_HOME of root's"
+                f"{self.folder} belongs to another user, who could lead root elsewhere: run "
+                f"`chown root {shlex.quote(str(self.folder))}`, or set TASKCORE_HOME to another "
+                "folder"
             )
         for folder in (*reversed(self.folder.parents), self.folder):
             if not self._programs.can_enter(folder):
