@@ -56,10 +56,20 @@ async def running_server() -> AsyncIterator[Server]:
     with tempfile.TemporaryDirectory(prefix="taskcore-bench-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         embedded = await EmbeddedServer(Path(name)).start()
+        cluster = Cluster(embedded)
         try:
-            yield await _listening(Cluster(embedded))
+            yield await _listening(cluster)
         finally:
+            _pg_ctl(cluster, "-m", "fast", "-w", "stop")
             await embedded.stop()
+
+
+def _pg_ctl(cluster: Cluster, *words: object) -> None:
+    """Start or stop the server as its own user: the keeper's listens on no network."""
+    programs = cluster.server._programs
+    pg_ctl = programs.folder(18, cluster.server.home) / "pg_ctl"
+    result = programs.run(pg_ctl, "-D", cluster.folder, *words)
+    assert result.returncode == 0, result.stdout
 
 
 async def _listening(cluster: Cluster) -> Server:
@@ -72,12 +82,7 @@ async def _listening(cluster: Cluster) -> Server:
         f"-c listen_addresses=127.0.0.1 -c port={port} -c max_connections=300 "
         f'-c unix_socket_directories="{folder}"'
     )
-    programs = cluster.server._programs
-    result = programs.run(
-        *(programs.folder(18, cluster.server.home) / "pg_ctl", "-D", cluster.folder),
-        *("-l", cluster.server._log, "-w", "-o", options, "start"),
-    )
-    assert result.returncode == 0, result.stdout
+    _pg_ctl(cluster, "-l", cluster.folder / "log", "-w", "-o", options, "start")
     server = Server(folder, port, "")
     connection = await asyncpg.connect(server.url(OWNER))
     try:
