@@ -16,7 +16,9 @@ from taskcore.errors import (
     ValidationError,
     VersionConflict,
 )
-from taskcore.models import (
+from taskcore.settings import Settings
+from taskcore.store import TaskStore
+from taskcore.tasks.models import (
     ImportResult,
     Task,
     TaskChanges,
@@ -24,14 +26,10 @@ from taskcore.models import (
     TaskImport,
     TaskPage,
     TaskUpdate,
-    User,
-    UserDetail,
-    UserPage,
 )
-from taskcore.settings import Settings
-from taskcore.store import TaskStore
-from taskcore.user_tasks import UserTasks
-from taskcore.users import Users
+from taskcore.tasks.user_tasks import UserTasks
+from taskcore.users.models import User, UserDetail, UserPage
+from taskcore.users.users import Users
 from taskcore.version import __version__
 
 __all__ = [

@@ -15,7 +15,7 @@
   + StoreNotOpen                         the store is not open (yet, or any more)
   + DatabaseError                        anything else the database refuses
 
-PostgreSQL's errors are translated in ``taskcore.failures``, by SQLSTATE
+PostgreSQL's errors are translated in ``taskcore.database.failures``, by SQLSTATE
 (https://www.postgresql.org/docs/current/errcodes-appendix.html); the driver's
 exception is the ``__cause__``.
 """

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Self
 
-from taskcore.database import Database
+from taskcore.database.database import Database
+from taskcore.database.url import connect_arguments
 from taskcore.errors import ConfigurationError, printable
-from taskcore.ids import IdGenerator
 from taskcore.settings import Settings, load_settings
-from taskcore.url import connect_arguments
-from taskcore.user_tasks import UserTasks
-from taskcore.users import Users
+from taskcore.tasks.ids import IdGenerator
+from taskcore.tasks.user_tasks import UserTasks
+from taskcore.users.users import Users
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from taskcore_cli.visible import visible
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from taskcore import Settings
-    from taskcore.migrate import Migration, MigrationStatus
+    from taskcore.schema.migrate import Migration, MigrationStatus
 
 
 def migrate(
@@ -42,7 +42,7 @@ def migrate(
     Needs the URL of the database's owner: TASKCORE_DIRECT_URL if set, else the database URL. The
     embedded server migrates itself whenever it starts.
     """
-    from taskcore import migrate as migrations
+    from taskcore.schema import migrate as migrations
 
     exclusive(status=status, rotate_password=rotate_password)
     with _urls(session_of(context).settings()) as (url, application_host_url):

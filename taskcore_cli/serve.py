@@ -115,7 +115,7 @@ def _data(settings: "Settings") -> Iterator[str]:
 
     The embedded server is held here too, so that it outlives a worker.
     """
-    from taskcore.url import connect_arguments
+    from taskcore.database.url import connect_arguments
 
     if settings.database_url is None:
         with embedded(settings) as server, _watched(server):

@@ -27,8 +27,8 @@ from taskcore_cli.visible import visible
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
-    from taskcore.models import Task, TaskImport
-    from taskcore.user_tasks import UserTasks
+    from taskcore.tasks.models import Task, TaskImport
+    from taskcore.tasks.user_tasks import UserTasks
 
 # So many bad lines are shown; a file in another format has nothing else.
 _SHOWN = 20
@@ -188,7 +188,7 @@ class _Reading:
         self, path: Path, file: BinaryIO, form: Format, options: Mapping[str, Any]
     ) -> None:
         # Loaded on use, as all of taskcore.
-        from taskcore.transfer import read_csv, read_jsonl
+        from taskcore.tasks.files import read_csv, read_jsonl
 
         self._path = path
         self._file = file
@@ -218,7 +218,7 @@ class _Reading:
         show(self.good, 0 if size_of(self._file) is None else self._file.tell())
 
     def _lines(self) -> "Iterator[TaskImport | None]":
-        from taskcore.transfer import BadLine
+        from taskcore.tasks.files import BadLine
 
         try:
             for line in self._read:
@@ -283,7 +283,7 @@ def _store(
 async def _export(
     tasks: "UserTasks", write: Write, form: Format, show: Show, *, completed: bool | None
 ) -> int:
-    from taskcore.transfer import write_csv, write_jsonl
+    from taskcore.tasks.files import write_csv, write_jsonl
 
     count, chunk = 0, list["Task"]()
     if form is Format.csv:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import asyncpg
 
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
-from taskcore.roles import ROLES
-from taskcore.url import connect_arguments
+from taskcore.schema.roles import ROLES
 from tests.databases import execute
 
 NEON = "neon_like"

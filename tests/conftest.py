@@ -13,9 +13,9 @@ import pytest
 from hypothesis import settings
 
 from taskcore import TaskStore
-from taskcore.catalog import Catalog
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
-from taskcore.url import connect_arguments
+from taskcore.schema.catalog import Catalog
 from tests.databases import Database, emptied, execute, numbers, read_catalog
 from tests.folders import server_folder
 from tests.isolation import walls

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import asyncpg
 
-from taskcore import catalog
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
-from taskcore.migrate import HEAD
-from taskcore.url import connect_arguments
+from taskcore.schema import catalog
+from taskcore.schema.migrate import HEAD
 
 numbers = itertools.count(1)
 

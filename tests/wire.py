@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 
 _SOCKET = ".s.PGSQL.5432"
 

@@ -1,4 +1,4 @@
-"""Write taskcore/sql/catalog.json from a freshly migrated database (`just catalog`)."""
+"""Write taskcore/schema/catalog.json from a freshly migrated database (`just catalog`)."""
 
 import asyncio
 import json
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import asyncpg
 
-from taskcore import catalog
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import server as embedded
-from taskcore.migrate import apply
-from taskcore.roles import ensure_roles
-from taskcore.url import connect_arguments
+from taskcore.schema import catalog
+from taskcore.schema.migrate import apply
+from taskcore.schema.roles import ensure_roles
 
-TARGET = Path(catalog.__file__).parent / "sql" / "catalog.json"
+TARGET = Path(catalog.__file__).with_name("catalog.json")
 
 
 async def _apply_unverified(url: str) -> None:

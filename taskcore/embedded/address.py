@@ -17,9 +17,9 @@ from urllib.parse import quote
 
 import asyncpg
 
+from taskcore.database.failures import DRIVER_ERRORS, while_executing
+from taskcore.database.url import connect_arguments
 from taskcore.errors import ConfigurationError
-from taskcore.failures import DRIVER_ERRORS, while_executing
-from taskcore.url import connect_arguments
 
 _TIMEOUT = 5.0
 # https://man7.org/linux/man-pages/man7/unix.7.html, and <sys/un.h> of macOS.

@@ -13,12 +13,12 @@ from typing import IO
 
 import asyncpg
 
+from taskcore.database.failures import DRIVER_ERRORS, while_executing
+from taskcore.database.url import connect_arguments
 from taskcore.embedded.programs import environment
 from taskcore.embedded.server import DATABASE, EmbeddedServer
 from taskcore.errors import ConfigurationError
-from taskcore.failures import DRIVER_ERRORS, while_executing
-from taskcore.migrate import migrate
-from taskcore.url import connect_arguments
+from taskcore.schema.migrate import migrate
 
 _RESTORING = "taskcore_restoring"
 _REPLACED = "taskcore_replaced"

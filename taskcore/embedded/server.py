@@ -27,7 +27,7 @@ from taskcore.embedded.home import PORT, Home
 from taskcore.embedded.keeper import Configuration
 from taskcore.embedded.programs import Programs
 from taskcore.errors import ConfigurationError, Unavailable
-from taskcore.migrate import migrate
+from taskcore.schema.migrate import migrate
 from taskcore.settings import load_settings
 
 DATABASE = "taskcore"

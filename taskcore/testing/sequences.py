@@ -1,7 +1,7 @@
 """What ids could tell of other users' activity, and the two ways in which it would show.
 
 An id is a time in milliseconds and a counter that starts at random in each millisecond,
-per user (``taskcore.ids``). So an id cannot be compared between two runs. Compared is:
+per user (``taskcore.tasks.ids``). So an id cannot be compared between two runs. Compared is:
 
 * The time. It lies between the beginning and the end of the call that made the id. Only
   the user's own earlier ids can push it on, by a millisecond each at most, when their
@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from taskcore.ids import COUNTER_BITS, EPOCH_MS
+from taskcore.tasks.ids import COUNTER_BITS, EPOCH_MS
 from taskcore.testing.transcripts import Interference
 
 _NEAR = 3

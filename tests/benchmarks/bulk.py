@@ -11,9 +11,9 @@ from pathlib import Path
 import asyncpg
 
 from taskcore import Task, TaskStore, UserTasks
-from taskcore.models import TaskImport
-from taskcore.transfer import BadLine, read_jsonl, write_jsonl
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
+from taskcore.tasks.files import BadLine, read_jsonl, write_jsonl
+from taskcore.tasks.models import TaskImport
 from tests.benchmarks.contents import DESCRIPTION, TITLE
 from tests.benchmarks.figures import Bar, Results
 from tests.benchmarks.plan import Plan

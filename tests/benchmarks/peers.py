@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self
 import asyncpg
 
 from taskcore import Settings, Task, TaskStore
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from tests.benchmarks.contents import DESCRIPTION, TITLE
 from tests.benchmarks.server import APPLICATION, OWNER, Server
 from tests.benchmarks.textbook import Textbook

@@ -7,7 +7,7 @@ from itertools import count
 from random import randint
 
 from taskcore import Settings, TaskStore, UserTasks
-from taskcore.migrate import migrate
+from taskcore.schema.migrate import migrate
 from tests.benchmarks.contents import DESCRIPTION, PAGE, TITLE
 from tests.benchmarks.sample import Calls
 from tests.benchmarks.server import APPLICATION, OWNER, Server

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import asyncpg
 
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
 from taskcore.embedded.server import DATABASE
-from taskcore.url import connect_arguments
 from tests.clusters import Cluster
 from tests.databases import execute
 from tests.ports import free_port

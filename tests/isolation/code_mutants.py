@@ -13,12 +13,14 @@ import taskcore_cli.commands
 import taskcore_cli.session
 import taskcore_http.route
 import taskcore_http.router
-from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks, imports, user_tasks
-from taskcore.database import Database
-from taskcore.driver import Driver
-from taskcore.failures import DRIVER_ERRORS, while_executing
-from taskcore.ids import IdGenerator
-from taskcore.pool import Connection
+from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks
+from taskcore.database.database import Database
+from taskcore.database.driver import Driver
+from taskcore.database.failures import DRIVER_ERRORS, while_executing
+from taskcore.database.pool import Connection
+from taskcore.tasks import importing as imports
+from taskcore.tasks import user_tasks
+from taskcore.tasks.ids import IdGenerator
 from taskcore_http.identity import TasksOf
 from taskcore_http.parameters import USER_ID
 from taskcore_http.route import Handler

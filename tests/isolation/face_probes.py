@@ -13,7 +13,8 @@ from unittest.mock import patch
 import httpx2
 import typer.testing
 
-from taskcore import Settings, TaskNotFound, TaskStore, VersionConflict, ids
+from taskcore import Settings, TaskNotFound, TaskStore, VersionConflict
+from taskcore.tasks import ids
 from taskcore_cli.app import app as taskctl
 from taskcore_http import create_app
 from tests.isolation.probes import (

@@ -8,7 +8,7 @@ the wall that is taken away before the probes are run.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from taskcore import catalog
+from taskcore.schema import catalog
 from tests.isolation.walls import DIRECTORY, QUERIES, Wall, body_edited, predicates, replacing
 
 Edit = Callable[[str], str]

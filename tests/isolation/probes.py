@@ -15,8 +15,8 @@ from typing import Any
 
 import asyncpg
 
-from taskcore.catalog import rolled_back
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
+from taskcore.schema.catalog import rolled_back
 from tests.databases import Database
 
 LOW, ME, HIGH = 122, 123, 124

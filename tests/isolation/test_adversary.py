@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from taskcore.roles import ROLES
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
+from taskcore.schema.roles import ROLES
 from tests.databases import Database, execute
 from tests.isolation.attempts import HARMLESS, REFUSED, Harmless, Refused
 

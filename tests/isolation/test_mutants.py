@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from taskcore import catalog
 from taskcore.embedded import EmbeddedServer
+from taskcore.schema import catalog
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute, read_catalog
 from tests.isolation import walls

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from taskcore import TaskStore, UserTasks
-from taskcore.ids import IdGenerator
+from taskcore.tasks.ids import IdGenerator
 from taskcore.testing import (
     Cancelled,
     Create,

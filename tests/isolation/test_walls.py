@@ -2,8 +2,8 @@
 
 import pytest
 
-from taskcore.catalog import Catalog, differences
 from taskcore.embedded import EmbeddedServer
+from taskcore.schema.catalog import Catalog, differences
 from tests.databases import read_catalog
 from tests.isolation import walls
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from taskcore import catalog
+from taskcore.schema import catalog
 
 Wall = Literal["rls", "predicates"]
 WALLS: tuple[Wall, ...] = ("rls", "predicates")

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from tests.ports import free_port
 
 PROGRAM = shutil.which("pgbouncer")

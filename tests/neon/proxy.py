@@ -16,7 +16,7 @@ from typing import Self
 
 import trustme
 
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from tests.clusters import Cluster
 
 HOST = "localhost"

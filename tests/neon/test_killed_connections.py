@@ -15,7 +15,7 @@ from taskcore import (
     Unavailable,
     UserTasks,
 )
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from tests.clusters import Cluster
 from tests.neon.pgbouncer import PgBouncer
 from tests.wire import Wire

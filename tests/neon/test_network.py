@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from taskcore import OutcomeUnknown, Settings, StoreNotOpen, Task, TaskStore, Unavailable
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from taskcore_http import create_app
 from tests.databases import Database
-from tests.taskcore.test_round_trips import OPERATIONS
+from tests.taskcore.tasks.test_round_trips import OPERATIONS
 from tests.taskcore_http.client import client_of
 from tests.wire import Wire
 

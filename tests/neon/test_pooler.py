@@ -7,11 +7,11 @@ import asyncpg
 import pytest
 
 from taskcore import ConfigurationError, Settings, TaskNotFound, TaskStore
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from tests.clusters import Cluster
 from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
 from tests.sessions import until_blocked
-from tests.taskcore.test_round_trips import OPERATIONS
+from tests.taskcore.tasks.test_round_trips import OPERATIONS
 from tests.wire import Wire
 
 

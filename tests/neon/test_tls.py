@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from taskcore import ConfigurationError, Settings, TaskStore, Unavailable
-from taskcore.url import with_login
+from taskcore.database.url import with_login
 from tests.clusters import Cluster
 from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
 from tests.neon.proxy import Neon

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from taskcore import Settings, Task, TaskStore, Unavailable
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from taskcore_http import create_app
 from tests.clusters import Cluster
 from tests.neon.proxy import COULD_NOT_CONNECT, Neon

@@ -21,7 +21,7 @@ from taskcore import (
 )
 from taskcore.embedded import EmbeddedServer
 from taskcore.settings import load_settings
-from taskcore.user_tasks import UserTasks
+from taskcore.tasks.user_tasks import UserTasks
 from tests.databases import Database
 from tests.sessions import kill, terminate, until_blocked
 from tests.wire import Wire

@@ -16,7 +16,7 @@ from taskcore import (
     Unavailable,
     ValidationError,
 )
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from tests.databases import Database
 from tests.sessions import until_disconnected
 from tests.wire import Wire

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import taskcore.doctor
-from taskcore.check import Check
+from taskcore.doctor.check import Check
 from tests.databases import Database, execute
 from tests.taskcore_cli.conftest import Run
 

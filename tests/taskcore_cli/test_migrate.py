@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from typer.testing import Result
 
-import taskcore.migrate
+import taskcore.schema.migrate
 from taskcore.embedded import EmbeddedServer
-from taskcore.migrate import HEAD, Migration, MigrationStatus
+from taskcore.schema.migrate import HEAD, Migration, MigrationStatus
 from tests.databases import Database, execute
 from tests.taskcore_cli.conftest import Run
 
@@ -118,7 +118,7 @@ def test_the_applications_url_is_shown_once_with_the_remark_that_it_is(
     async def migrated(*_: object, **__: object) -> Migration:
         return Migration(MigrationStatus(None, HEAD, ("something",)), url)
 
-    monkeypatch.setattr(taskcore.migrate, "migrate", migrated)
+    monkeypatch.setattr(taskcore.schema.migrate, "migrate", migrated)
     result = run("--database-url", "postgresql://owner@host/database", "migrate", *form)
     assert result.stdout.count(url) == 1
     assert "shown only now" in result.stderr

@@ -20,9 +20,9 @@ import httpx2
 import pytest
 
 from taskcore import Settings, TaskStore
+from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_DESCRIPTION
 from taskcore.settings import load_settings
-from taskcore.url import connect_arguments
 from taskcore_cli.serve import _grace, _pass_on, _reachable
 from taskcore_cli.session import Session
 from tests.databases import Database

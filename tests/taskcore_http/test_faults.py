@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from taskcore import Settings, TaskStore
-from taskcore.url import connect_arguments
+from taskcore.database.url import connect_arguments
 from taskcore_http import create_app
 from taskcore_http.errors import repeat_filter
 from tests.databases import Database, execute

@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from taskcore import TaskStore
+from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
-from taskcore.url import connect_arguments
 from taskcore_http import create_app, create_router
 from tests.databases import Database
 from tests.sessions import terminate

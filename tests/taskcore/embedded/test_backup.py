@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from taskcore import ConfigurationError, TaskStore
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer, backup, restore
-from taskcore.url import connect_arguments
 
 
 async def backed_up(home: Path) -> io.BytesIO:

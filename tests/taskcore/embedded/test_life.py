@@ -23,9 +23,9 @@ import asyncpg
 import pytest
 
 from taskcore import ConfigurationError, OutcomeUnknown, TaskStore, Unavailable
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer, locks
 from taskcore.embedded.programs import Programs
-from taskcore.url import connect_arguments
 from tests.folders import server_folder
 from tests.taskcore.embedded.homes import (
     Start,

@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 
 from taskcore import ConfigurationError, Task
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
-from taskcore.url import connect_arguments
 from tests.ports import free_port
 from tests.taskcore.embedded.homes import Start, embedded_store, is_running, postmaster
 

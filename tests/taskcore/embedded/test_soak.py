@@ -17,8 +17,8 @@ import asyncpg
 import pytest
 
 from taskcore import ConfigurationError, TaskcoreError, TaskStore
+from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
-from taskcore.url import connect_arguments
 from tests.folders import server_folder
 from tests.taskcore.embedded.homes import embedded_store, keeper, postmaster, wait_until_stopped
 

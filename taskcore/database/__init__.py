@@ -1,0 +1,1 @@
+"""Statements sent to PostgreSQL: connections, retries, and what a failure means."""

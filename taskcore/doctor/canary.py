@@ -1,0 +1,185 @@
+"""The canary: two throw-away users try each other's tasks, and leave no trace."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from taskcore.limits import MAX_ID
+from taskcore.schema.catalog import rolled_back
+from taskcore.tasks.ids import new_write_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_FUNCTIONS = {
+    "create": "task_create_v1($1, $2, $3, $4, NULL)",
+    "create_many": "task_create_many_v1($1, $2, $3)",
+    "import": "task_import_v1($1, $2, $3)",
+    "get": "task_get_v1($1, $2)",
+    "list": "task_list_v1($1, NULL, 1000, $2)",
+    "update": "task_update_v1($1, $2, $3, NULL, $4, false, NULL, NULL)",
+    "delete": "task_delete_v1($1, $2, NULL)",
+}
+_BINDING = "SELECT nullif(current_setting('taskcore.user_id', true), '')"
+_DIRECT = (
+    "SELECT 1 FROM taskcore.tasks LIMIT 1",
+    "SELECT 1 FROM taskcore.users LIMIT 1",
+    "UPDATE taskcore.tasks SET completed = true WHERE false",
+    "UPDATE taskcore.users SET updated_at = updated_at WHERE false",
+    "DELETE FROM taskcore.tasks WHERE false",
+    "DELETE FROM taskcore.users WHERE false",
+)
+_REFUSED = "42501"
+_INVALID = "22023"
+_ATTEMPTS = 10
+
+
+async def broken_promises(connection: asyncpg.Connection) -> list[str]:
+    """Say which promises of isolation this connection's role sees broken, a line each.
+
+    Everything happens in a transaction that is rolled back. The users' ids are random,
+    from the highest, and have no tasks.
+
+    Raises:
+        asyncpg.PostgresError: A function failed, or is not there.
+    """
+    async with rolled_back(connection):
+        canary = _Canary(connection)
+        await canary.is_nobodys()
+        ours, theirs = await _unused(connection), await _unused(connection)
+        await canary.keeps_tasks_apart(ours, theirs)
+        await canary.needs_a_user()
+        await canary.reaches_no_table(theirs)
+    async with rolled_back(connection):
+        for user in (ours, theirs):
+            left = await _rows(connection, "list", user, None)
+            canary.expect(not left, f"the rolled-back tasks of user {user} are still there")
+    return canary.broken
+
+
+class _Canary:
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+        self.broken: list[str] = []
+
+    def expect(self, kept: bool, otherwise: str) -> None:  # noqa: FBT001
+        """Note a promise that is not kept, once."""
+        if not kept and otherwise not in self.broken:
+            self.broken.append(otherwise)
+
+    async def is_nobodys(self) -> None:
+        """Look for a binding that a setting of the role or the database made."""
+        self.expect(
+            await self._connection.fetchval(_BINDING) is None,
+            "a user is bound before the first call",
+        )
+
+    async def keeps_tasks_apart(self, ours: int, theirs: int) -> None:
+        """Let one user try the other's tasks; one task id is in use by both."""
+        shared, own, foreign, elsewhere = 1, 2, 3, 4
+        for user, ids in ((ours, (shared, own)), (theirs, (shared, foreign, elsewhere))):
+            for task in ids:
+                rows = await self._call("create", user, task, new_write_id(), "canary")
+                self.expect(_ids(rows) == [(user, task)], "create did not return the user's task")
+        untouched = [tuple(row) for row in await self._call("list", theirs, None)]
+
+        self.expect(not await self._call("get", ours, foreign), "get found another user's task")
+        found = await self._call("get", ours, own)
+        self.expect(_ids(found) == [(ours, own)], "get did not find the user's own task")
+        for completed in (None, False):
+            found = await self._call("list", ours, completed)
+            self.expect(
+                _ids(found) == [(ours, own), (ours, shared)],
+                "list did not return the user's own tasks and no others",
+            )
+        found = await self._call("list", ours, True)
+        self.expect(not found, "list of the completed tasks returned some")
+
+        found = await self._call("update", ours, foreign, new_write_id(), "changed")
+        self.expect(not found, "update found another user's task")
+        found = await self._call("update", ours, shared, new_write_id(), "changed")
+        self.expect(_ids(found) == [(ours, shared)], "update did not change the user's own task")
+        self.expect(not await self._call("delete", ours, foreign), "delete found another's task")
+        found = await self._call("delete", ours, shared)
+        self.expect(len(found) == 1, "delete did not find the user's own task")
+        batch = json.dumps([{"id": foreign, "title": "canary", "description": None}])
+        found = await self._call("create_many", ours, new_write_id(), batch)
+        self.expect(_ids(found) == [(ours, foreign)], "create_many did not return the batch")
+
+        batch = json.dumps([{"id": task, "title": "canary"} for task in (own, elsewhere)])
+        found = await self._call("import", ours, new_write_id(), batch)
+        self.expect(
+            [row["id"] for row in found] == [own],
+            "import did not return the user's own taken ids and no others",
+        )
+
+        found = await self._call("list", ours, None)
+        self.expect(
+            _ids(found) == [(ours, elsewhere), (ours, foreign), (ours, own)],
+            "list did not return the user's own tasks and no others",
+        )
+        self.expect(
+            [tuple(row) for row in await self._call("list", theirs, None)] == untouched,
+            "one user's writes changed another user's tasks",
+        )
+
+    async def needs_a_user(self) -> None:
+        """Call without a user."""
+        for nobody in (None, 0):
+            self.expect(
+                await self._sqlstate(partial(self._call, "list", nobody, None)) == _INVALID,
+                f"a function takes {nobody!r} for a user",
+            )
+
+    async def reaches_no_table(self, bound: int) -> None:
+        """Go for the tables directly, bound to a user who has tasks."""
+        await self._connection.fetchval(
+            "SELECT set_config('taskcore.user_id', $1, true)", str(bound)
+        )
+        for statement in _DIRECT:
+            code = await self._sqlstate(partial(self._connection.execute, statement))
+            self.expect(code == _REFUSED, f"not refused: {statement}")
+
+    async def _call(self, function: str, *args: object) -> list[asyncpg.Record]:
+        rows = await _rows(self._connection, function, *args)
+        self.expect(
+            await self._connection.fetchval(_BINDING) is None,
+            f"{function} leaves its user bound",
+        )
+        return rows
+
+    async def _sqlstate(self, call: Callable[[], Any]) -> str | None:
+        try:
+            async with rolled_back(self._connection):
+                await call()
+        except asyncpg.PostgresError as exc:
+            return exc.sqlstate
+        return None
+
+
+async def _unused(connection: asyncpg.Connection) -> int:
+    for _ in range(_ATTEMPTS):
+        user = MAX_ID - secrets.randbelow(1 << 50)
+        if not await _rows(connection, "list", user, None):
+            return user
+    # A list that is not empty for whoever asks is what the canary is looking for.
+    return user
+
+
+async def _rows(
+    connection: asyncpg.Connection, function: str, *args: object
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(
+        f"SELECT * FROM taskcore.{_FUNCTIONS[function]}",  # noqa: S608  (from the table above)
+        *args,
+    )
+    return rows
+
+
+def _ids(rows: Iterable[asyncpg.Record]) -> list[tuple[int, int]]:
+    return [(row["user_id"], row["id"]) for row in rows]

@@ -1,0 +1,1 @@
+"""The database's roles, tables, policies and functions, and how a database gets them."""

@@ -1,0 +1,62 @@
+"""What this release expects in the database's catalogs, and what is there."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import resources
+
+import asyncpg
+
+from taskcore.schema import pinned, role_settings
+
+Catalog = Mapping[str, str]
+"""Objects, such as ``policy tasks.tasks_own``, and their definitions."""
+
+
+_FOLDER = resources.files("taskcore.schema")
+
+
+def sql(name: str) -> str:
+    """Return the text of a ``.sql`` file of this package, or of all files of a folder."""
+    if (folder := _FOLDER.joinpath(name)).is_dir():
+        files = sorted(folder.iterdir(), key=lambda file: file.name)
+        return "\n".join(file.read_text("utf-8") for file in files)
+    return _FOLDER.joinpath(f"{name}.sql").read_text("utf-8")
+
+
+def expected() -> Catalog:
+    """Return the catalog of a database that this release has just migrated."""
+    text = _FOLDER.joinpath("catalog.json").read_text("utf-8")
+    catalog: dict[str, str] = json.loads(text)
+    return catalog
+
+
+@asynccontextmanager
+async def rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Run a block in a transaction, or savepoint, whose settings do not outlive it."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
+
+
+async def read(connection: asyncpg.Connection) -> Catalog:
+    """Return the catalog as it is; every role may read it. Takes no lock that blocks."""
+    async with rolled_back(connection):
+        # The definitions are PostgreSQL's own print of them, which settings change.
+        await connection.execute(pinned.meaning(connection))
+        rows = await connection.fetch(sql("catalog"))
+        settings = await role_settings.read(connection)
+    return {row["object"]: row["definition"] for row in rows} | role_settings.as_objects(settings)
+
+
+def differences(actual: Catalog) -> tuple[str, ...]:
+    """Say, a line each, in what a catalog differs from the expected one."""
+    wanted = expected()
+    return tuple(
+        f"{name}: is {actual.get(name, 'missing')!r}, should be {wanted.get(name, 'absent')!r}"
+        for name in sorted(actual.keys() | wanted.keys())
+        if actual.get(name) != wanted.get(name)
+    )

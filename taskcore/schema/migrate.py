@@ -1,0 +1,308 @@
+"""Bring a database to this release: roles, tables, policies, functions, grants.
+
+Runs on a direct connection, as the database's owner (on Neon: the role of the
+console) or a superuser. Safe to run again, and by several processes at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import asyncpg
+import tenacity
+
+from taskcore.database.failures import (
+    DRIVER_ERRORS,
+    Outcome,
+    one_line,
+    while_connecting,
+    while_executing,
+)
+from taskcore.database.url import connect_arguments, direct_url, with_login
+from taskcore.errors import ConfigurationError, PermissionDenied, TaskcoreError, Unavailable
+from taskcore.schema import catalog, pinned, roles
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import Connection
+
+HEAD = "0001"
+"""The newest revision in ``taskcore/schema/revisions``; known without loading Alembic."""
+
+_ADVISORY_LOCK = 0x7461736B636F7265  # "taskcore" in ASCII
+_CONNECT_TIMEOUT = 15.0
+_alembic = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """How a database stands to this release.
+
+    Attributes:
+        revision: Alembic's revision of the tables; None: never migrated.
+        head: The revision this release needs.
+        differences: What the catalogs say otherwise than this release, a line each.
+        schema_exists: Whether the database has a schema ``taskcore`` at all.
+    """
+
+    revision: str | None
+    head: str
+    differences: tuple[str, ...]
+    schema_exists: bool = True
+
+    @property
+    def current(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.revision == self.head and not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What a migration did.
+
+    Attributes:
+        before: The status it found.
+        application_url: The URL for the application, with the generated password of
+            its role, if this call created the role or rotated the password; it is
+            not kept anywhere.
+    """
+
+    before: MigrationStatus
+    application_url: str | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was migrated or mended; a rotated password alone is neither."""
+        return not self.before.current
+
+
+async def read_status(url: str) -> MigrationStatus:
+    """Compare a database with this release; changes nothing.
+
+    Raises:
+        Unavailable: The database cannot be reached.
+        ConfigurationError: The URL or the login is wrong.
+        PermissionDenied: The role is not the migrating one.
+    """
+    async with _connection(url) as connection:
+        return await _status(connection)
+
+
+async def migrate(
+    url: str, *, application_host_url: str | None = None, rotate_password: bool = False
+) -> Migration:
+    """Bring a database to this release; if it is there already, change nothing.
+
+    Args:
+        url: The migrating role's URL. Of Neon's pooled host the direct one is used.
+        application_host_url: What the application's URL is derived from, where
+            its host is another than ``url``'s.
+        rotate_password: Give the application's role a new password; its old URL
+            then opens no new connection.
+
+    Raises:
+        PermissionDenied: The role may not do this.
+        ConfigurationError: The database is newer than this release, too old a
+            PostgreSQL, not UTF8, or has grants that cannot be mended.
+        Unavailable: It cannot be reached, or stayed locked.
+    """
+    given_url, url = url, direct_url(url)
+    async with _connection(url) as connection:
+        await _refuse_unsuitable(connection)
+        # Read before the roles are mended: that is a change too.
+        found = await catalog.read(connection)
+        password = await roles.ensure_roles(connection)
+        before = await _compared(connection, found)
+        if before.revision is not None and before.revision > HEAD:
+            raise ConfigurationError(
+                f"the database has revision {before.revision}, newer than this release "
+                f"({HEAD}): upgrade taskcore"
+            )
+    if not before.current:
+        # The connection above is closed: it would be idle during the migration.
+        async with _translated():
+            await apply(url)
+        after = await read_status(url)
+        if not after.current:
+            raise ConfigurationError(
+                "the database still differs from this release; mend by hand:\n"
+                + "\n".join(after.differences)
+            )
+    if rotate_password and password is None:
+        async with _connection(url) as connection:
+            password = await roles.rotate_password(connection)
+    return Migration(
+        before=before,
+        application_url=password
+        and with_login(application_host_url or given_url, roles.APPLICATION_ROLE, password),
+    )
+
+
+async def apply(url: str) -> None:
+    """Apply revisions and scripts in one transaction, under an advisory lock."""
+    await asyncio.to_thread(_apply_alone, url)
+
+
+def _apply_alone(url: str) -> None:
+    # Alembic keeps its context in globals of the process.
+    with _alembic:
+        asyncio.run(_apply(url))
+
+
+async def _apply(url: str) -> None:
+    # Loaded on use: a database that is current needs neither.
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: _connect_patiently(url), poolclass=NullPool
+    )
+    async with engine.begin() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(driver, asyncpg.Connection)
+        # The first statement through SQLAlchemy begins the transaction that the
+        # scripts, sent by the simple protocol, then run in.
+        await connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
+        await driver.execute(pinned.creation(driver))
+        await driver.execute(f"SELECT pg_catalog.pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        await driver.execute("SET LOCAL lock_timeout = '10s'")
+        if (await _status(driver)).current:
+            return
+        await driver.execute("CREATE SCHEMA IF NOT EXISTS taskcore AUTHORIZATION taskcore_owner")
+        await driver.execute("SET LOCAL ROLE taskcore_owner")
+        await connection.run_sync(_upgrade)
+        await driver.execute(catalog.sql("policies"))
+        await driver.execute(catalog.sql("functions"))
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option(
+        "script_location", str(resources.files("taskcore.schema").joinpath("revisions"))
+    )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def _status(connection: asyncpg.Connection) -> MigrationStatus:
+    return await _compared(connection, await catalog.read(connection))
+
+
+async def _compared(connection: asyncpg.Connection, found: catalog.Catalog) -> MigrationStatus:
+    revision: str | None = None
+    if "relation alembic_version" in found:
+        async with catalog.rolled_back(connection):
+            await connection.execute("SET LOCAL ROLE taskcore_owner")
+            revision = await connection.fetchval("SELECT version_num FROM taskcore.alembic_version")
+    exists = "privileges of schema taskcore" in found
+    return MigrationStatus(revision, HEAD, catalog.differences(found), exists)
+
+
+async def _refuse_unsuitable(connection: asyncpg.Connection) -> None:
+    if connection.get_server_version() < (16,):
+        raise ConfigurationError(
+            f"taskcore needs PostgreSQL 16 or newer, this is {connection.get_server_version()[0]}"
+        )
+    if (encoding := connection.get_settings().server_encoding) != "UTF8":
+        raise ConfigurationError(f"taskcore needs a database with encoding UTF8, not {encoding}")
+
+
+async def _connect(url: str) -> asyncpg.Connection:
+    return await asyncpg.connect(**({"timeout": _CONNECT_TIMEOUT} | connect_arguments(url)))
+
+
+def _is_waking_up(exc: BaseException) -> bool:
+    return isinstance(exc, DRIVER_ERRORS) and while_connecting(exc).outcome is Outcome.NOT_YET
+
+
+# A suspended compute that a migration wakes up.
+_connect_patiently = tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_waking_up),
+    wait=tenacity.wait_random_exponential(multiplier=0.1, max=1),
+    stop=tenacity.stop_after_delay(_CONNECT_TIMEOUT),
+    reraise=True,
+)(_connect)
+
+
+@asynccontextmanager
+async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
+    try:
+        connection = await _connect_patiently(url)
+    except DRIVER_ERRORS as exc:
+        raise while_connecting(exc).error from exc
+    try:
+        async with _translated():
+            yield connection
+    finally:
+        # The server may have closed it already.
+        with suppress(*DRIVER_ERRORS):
+            await connection.close()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Translate the driver's errors within a block."""
+    try:
+        yield
+    except Exception as exc:
+        if (error := _migration_error(exc)) is exc:
+            raise
+        raise error from exc
+
+
+_TIME_LIMITS = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57014": "statement_timeout",
+    "57P05": "idle_session_timeout",
+}
+"""Each transaction pins them, but one of a few milliseconds ends the session before that."""
+
+
+def _migration_error(exc: Exception) -> Exception:
+    """Translate a failure of a migration; its transaction was rolled back."""
+    # SQLAlchemy wraps the driver's exception.
+    cause = getattr(exc, "orig", None)
+    cause = getattr(cause, "__cause__", None) or exc
+    if isinstance(cause.__cause__, asyncpg.PostgresError):
+        # The server gave a reason before it closed the connection.
+        cause = cause.__cause__
+    code = getattr(cause, "sqlstate", None) or ""
+    if isinstance(exc, TaskcoreError) or not isinstance(cause, DRIVER_ERRORS):
+        return exc
+    if code == "42501":
+        return PermissionDenied(
+            f"{one_line(cause)}: this needs the migrating role, the owner of the database with "
+            "CREATEROLE that migrated it the first time, or a superuser"
+        )
+    if code == "25006":
+        return Unavailable(
+            "the database takes no writes: migrate the primary, or RESET "
+            "default_transaction_read_only for the database and the role"
+        )
+    if code == "55P03":
+        return Unavailable("another session holds a lock on the tables: try again later")
+    if code in _TIME_LIMITS:
+        name = _TIME_LIMITS[code]
+        return ConfigurationError(
+            f"{name} ended the migration ({code}): RESET it for the database and the role, "
+            "or give it more time"
+        )
+    if code.startswith(("53", "54000", "58")):
+        return while_executing(cause).error
+    if code and not code.startswith(("08", "57P")):
+        return ConfigurationError(f"the database refused the migration: {one_line(cause)} ({code})")
+    return Unavailable(
+        "the connection to the database was lost: nothing was changed; if it is lost each time, "
+        "RESET transaction_timeout, idle_in_transaction_session_timeout and "
+        "idle_session_timeout for the database and the role"
+    )

@@ -1,0 +1,121 @@
+"""The cluster's roles.
+
+They are made by plain statements outside any migration transaction: roles belong to
+the cluster, and Neon's control plane watches their DDL.
+"""
+
+import secrets
+
+import asyncpg
+import tenacity
+
+from taskcore.schema import pinned, role_settings
+
+ROLES = {
+    "taskcore_owner": "NOLOGIN",
+    "taskcore_definer": "NOLOGIN",
+    "taskcore_directory": "NOLOGIN",
+    "taskcore_admin": "NOLOGIN",
+    "taskcore_app": "LOGIN",
+}
+"""What each may do is in ``specs/001-backend-core/data-model.md``."""
+
+APPLICATION_ROLE = role_settings.ROLE
+
+_ATTRIBUTES = {
+    "rolsuper": "NOSUPERUSER",
+    "rolbypassrls": "NOBYPASSRLS",
+    "rolcreaterole": "NOCREATEROLE",
+    "rolcreatedb": "NOCREATEDB",
+    "rolreplication": "NOREPLICATION",
+}
+
+# What the migrating role needs of the others; a superuser has it all.
+_MEMBERSHIPS = {
+    "taskcore_owner": ("SET", "SET TRUE, INHERIT FALSE"),
+    "taskcore_definer": ("SET", "SET TRUE, INHERIT FALSE"),
+    "taskcore_directory": ("SET", "SET TRUE, INHERIT FALSE"),
+    "taskcore_app": ("USAGE", "INHERIT TRUE"),
+    "taskcore_admin": ("USAGE", "INHERIT TRUE"),
+}
+
+
+def _raced(exc: BaseException) -> bool:
+    # Another database of the cluster is migrated at the same time: duplicate
+    # role (42710, 23505), or "tuple concurrently updated" (XX000).
+    return isinstance(exc, asyncpg.PostgresError) and exc.sqlstate in {"42710", "23505", "XX000"}
+
+
+async def ensure_roles(connection: asyncpg.Connection) -> str | None:
+    """Create the roles that are missing and mend those that differ; else change nothing.
+
+    Returns:
+        The generated password of ``taskcore_app`` (192 random bits), if this call
+        created it: the only time that anybody can know it.
+    """
+    password = secrets.token_urlsafe(24)
+    created = False
+    async for attempt in tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(_raced),
+        stop=tenacity.stop_after_delay(30),
+        wait=tenacity.wait_random_exponential(multiplier=0.02, max=0.5),
+        reraise=True,
+    ):
+        with attempt:
+            # A later statement of the same attempt may fail and be tried again.
+            created = await _create(connection, password) or created
+            await _reset_settings(connection)
+            await _grant(connection)
+    return password if created else None
+
+
+async def _create(connection: asyncpg.Connection, password: str) -> bool:
+    """Create or mend the roles; tell whether the application's was created."""
+    present = {
+        row["rolname"]: row
+        for row in await connection.fetch(
+            "SELECT * FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[])", list(ROLES)
+        )
+    }
+    for role, login in ROLES.items():
+        if role not in present:
+            # The application's is the last one: whoever creates it knows its password.
+            # Neon wants the password itself, not its hash.
+            secret = f" PASSWORD '{password}'" if role == APPLICATION_ROLE else ""
+            await _execute(connection, f"CREATE ROLE {role} {login}{secret}")
+            continue
+        wrong = [word for name, word in _ATTRIBUTES.items() if present[role][name]]
+        if present[role]["rolcanlogin"] != (login == "LOGIN"):
+            wrong.append(login)
+        if wrong:
+            await _execute(connection, f"ALTER ROLE {role} {' '.join(wrong)}")
+    return APPLICATION_ROLE not in present
+
+
+async def rotate_password(connection: asyncpg.Connection) -> str:
+    """Give ``taskcore_app`` a new password and return it; connections that stand stay."""
+    password = secrets.token_urlsafe(24)
+    await _execute(connection, f"ALTER ROLE {APPLICATION_ROLE} PASSWORD '{password}'")
+    return password
+
+
+async def _reset_settings(connection: asyncpg.Connection) -> None:
+    """Reset settings that the application's role has made itself, and set its timeouts."""
+    database = await connection.fetchval(
+        "SELECT pg_catalog.quote_ident(pg_catalog.current_database())"
+    )
+    for statement in role_settings.corrections(await role_settings.read(connection), database):
+        await _execute(connection, statement)
+
+
+async def _grant(connection: asyncpg.Connection) -> None:
+    for role, (needed, options) in _MEMBERSHIPS.items():
+        if not await connection.fetchval(
+            "SELECT pg_catalog.pg_has_role(session_user, $1::name, $2)", role, needed
+        ):
+            await _execute(connection, f"GRANT {role} TO CURRENT_USER WITH {options}")
+
+
+async def _execute(connection: asyncpg.Connection, statement: str) -> None:
+    """Run one statement, in a transaction of its own in which the settings are pinned."""
+    await connection.execute(pinned.creation(connection) + statement)

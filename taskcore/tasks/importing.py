@@ -1,0 +1,151 @@
+"""Tasks from elsewhere, stored batch by batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from taskcore.errors import DatabaseError, OutcomeUnknown, ValidationError
+from taskcore.tasks.ids import ID_ATTEMPTS, new_write_id
+from taskcore.tasks.models import ImportResult, Task, TaskImport
+from taskcore.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+
+    from taskcore.database.database import Database
+    from taskcore.tasks.ids import IdGenerator
+
+Importable = TaskImport | Task | Mapping[str, Any]
+Tasks = Iterable[Importable] | AsyncIterable[Importable]
+"""What an import takes."""
+
+_IMPORT = "SELECT id FROM taskcore.task_import_v1($1, $2, $3)"
+
+_NEWEST = "SELECT id FROM taskcore.task_list_v1($1, NULL, 1, NULL)"
+
+# A batch holds at most so many tasks and about so many characters of text.
+_TASKS = 2_000
+_CHARACTERS = 1_000_000
+# While the database stores some batches the next are read.
+_UNDER_WAY = 4
+
+_BATCH = TypeAdapter(list[TaskImport])
+
+
+class Import:
+    """One import into one user's tasks."""
+
+    def __init__(self, database: Database, ids: IdGenerator, user_id: int) -> None:
+        self._database = database
+        self._ids = ids
+        self._user_id = user_id
+        self._imported = 0
+        self._present = 0
+        self._risen = False
+
+    async def run(self, tasks: Tasks, *, new_ids: bool) -> ImportResult:
+        """Store every task, a few batches at a time, in constant memory."""
+        storing: deque[asyncio.Task[None]] = deque()
+        try:
+            async for batch in _batches(tasks):
+                if not self._risen and (new_ids or any(task.id is None for task in batch)):
+                    await self._rise()
+                if len(storing) == _UNDER_WAY:
+                    await storing.popleft()
+                storing.append(asyncio.create_task(self._store(batch, new_ids=new_ids)))
+            while storing:
+                await storing.popleft()
+        finally:
+            for one in storing:
+                one.cancel()
+            await asyncio.gather(*storing, return_exceptions=True)
+        return ImportResult(imported=self._imported, present=self._present)
+
+    async def _rise(self) -> None:
+        """Make new ids higher than those of the user's tasks, even if the clock is wrong.
+
+        Once for an import: batches under way at once may be stored in any order.
+        """
+        rows = await self._database.fetch(_NEWEST, self._user_id)
+        if rows:
+            self._ids.rise(self._user_id, rows[0]["id"])
+        self._risen = True
+
+    async def _store(self, batch: list[TaskImport], *, new_ids: bool) -> None:
+        given = set() if new_ids else {task.id for task in batch if task.id is not None}
+        tasks: dict[int, TaskImport] = {}
+        for task in batch:
+            if new_ids or task.id is None:
+                self._add_as_new(task, tasks, given)
+            else:
+                # Of two with one id the first is stored, the second is present.
+                tasks.setdefault(task.id, task)
+        stored = 0
+        write_id = new_write_id()
+        for _ in range(ID_ATTEMPTS):
+            document = _BATCH.dump_json(list(tasks.values())).decode()
+            rows, repeated = await self._database.write(_IMPORT, self._user_id, write_id, document)
+            taken = {row["id"] for row in rows}
+            stored += len(tasks) - len(taken)
+            # Ids of ours that other writes hold.
+            clashes = [tasks[task_id] for task_id in sorted(taken - given)]
+            if not clashes:
+                self._imported += stored
+                self._present += len(batch) - stored
+                return
+            if repeated:
+                raise OutcomeUnknown(
+                    "tasks were imported, and other writes have changed them since"
+                )
+            tasks = {}
+            for task in clashes:
+                self._add_as_new(task, tasks, given)
+        raise DatabaseError("no free task ids were found")
+
+    def _add_as_new(
+        self, task: TaskImport, tasks: dict[int, TaskImport], given: Collection[int]
+    ) -> None:
+        """Give the task an id that no other of its batch has."""
+        task_id = self._ids.next(self._user_id)
+        while task_id in given:
+            task_id = self._ids.next(self._user_id)
+        tasks[task_id] = task.model_copy(update={"id": task_id})
+
+
+async def _batches(tasks: Tasks) -> AsyncIterator[list[TaskImport]]:
+    batch: list[TaskImport] = []
+    characters = number = 0
+    async for one in _each(tasks):
+        task = _validated(one, number)
+        number += 1
+        batch.append(task)
+        characters += len(task.title) + len(task.description or "")
+        if len(batch) == _TASKS or characters > _CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _validated(task: Importable, number: int) -> TaskImport:
+    # What reads files makes them, and has validated them: it is done once.
+    if type(task) is TaskImport:
+        return task
+    fields = dict(task) if isinstance(task, Task) else task
+    return validate(TaskImport, fields, where=f"tasks[{number}]")
+
+
+async def _each(tasks: Tasks) -> AsyncIterator[Importable]:
+    if isinstance(tasks, AsyncIterable):
+        async for task in tasks:
+            yield task
+    elif isinstance(tasks, Iterable):
+        for task in tasks:
+            yield task
+    else:
+        raise ValidationError("tasks must be iterable", field="tasks", constraint="type")

@@ -1,0 +1,314 @@
+"""One user's tasks: the only way to tasks, so that no call can forget its user."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from itertools import islice
+from typing import Any, Unpack
+
+from taskcore.database.database import Database
+from taskcore.database.failures import IdsTaken, NotNewest
+from taskcore.errors import (
+    DatabaseError,
+    OutcomeUnknown,
+    TaskNotFound,
+    ValidationError,
+    VersionConflict,
+)
+from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE, MAX_VERSION
+from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
+from taskcore.tasks.importing import Import, Tasks
+from taskcore.tasks.models import (
+    TASK_COLUMNS,
+    ImportResult,
+    Task,
+    TaskChanges,
+    TaskCreate,
+    TaskPage,
+    TaskUpdate,
+    tasks_from_rows,
+)
+from taskcore.validation import validate, validate_id, validate_integer
+
+_CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5, $6)"  # noqa: S608
+_CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3, $4)"  # noqa: S608
+_GET = f"SELECT {TASK_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
+_LIST = f"SELECT {TASK_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
+_UPDATE = (
+    f"SELECT {TASK_COLUMNS}, conflict "  # noqa: S608
+    "FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
+)
+_DELETE = "SELECT version, conflict FROM taskcore.task_delete_v1($1, $2, $3)"
+
+
+class UserTasks:
+    """The tasks of one user; made by ``TaskStore.for_user``.
+
+    Every method is one call of one SQL function and one network round trip.
+    Besides the errors named below each may raise `Unavailable` and `DatabaseError`,
+    each write `OutcomeUnknown`. Safe to use from many asyncio tasks at once; a
+    cancelled call took effect wholly or not at all.
+    """
+
+    def __init__(self, database: Database, ids: IdGenerator, user_id: int) -> None:
+        self._database = database
+        self._ids = ids
+        self.user_id = validate_id(user_id, field="user_id")
+
+    def __repr__(self) -> str:
+        return f"UserTasks(user_id={self.user_id})"
+
+    async def create(self, title: str, description: str | None = None) -> Task:
+        """Create a task, and the user with their first one.
+
+        Args:
+            title: 1 to 500 characters. White space around it is removed.
+            description: At most 5,000 characters; empty means none.
+
+        Raises:
+            ValidationError: Names the field and the constraint.
+        """
+        new = validate(TaskCreate, {"title": title, "description": description}, where="task")
+        task_id, write_id = self._ids.next(self.user_id), self._ids.write_id()
+        must_be_newest = True
+        for _ in range(ID_ATTEMPTS):
+            try:
+                rows, repeated = await self._database.write(
+                    *(_CREATE, self.user_id, task_id, write_id),
+                    *(new.title, new.description, must_be_newest),
+                )
+            except NotNewest as found:
+                self._ids.rise(self.user_id, found.newest, found.server_ms)
+                # Tasks with even higher ids were created after this call began.
+                must_be_newest = False
+            else:
+                if rows:
+                    return tasks_from_rows(rows)[0]
+                if repeated:
+                    raise OutcomeUnknown(
+                        "the answer to the create was lost, and another write holds the task now"
+                    )
+            task_id = self._ids.next(self.user_id)
+        raise DatabaseError("no free task id was found")
+
+    async def create_many(
+        self, tasks: Iterable[TaskCreate | Mapping[str, Any]]
+    ) -> tuple[Task, ...]:
+        """Create a batch of tasks in one statement: all of them, or none.
+
+        Args:
+            tasks: At most 10,000 `TaskCreate` or mappings of their fields. Later
+                ones are newer.
+
+        Returns:
+            The tasks, in the order given.
+
+        Raises:
+            ValidationError: Names the place too, such as ``tasks[3].title``.
+        """
+        if not isinstance(tasks, Iterable):
+            raise ValidationError("tasks must be iterable", field="tasks", constraint="type")
+        # One more than the limit tells; an endless iterator is not read to its end.
+        new = [
+            validate(TaskCreate, task, where=f"tasks[{index}]")
+            for index, task in enumerate(islice(tasks, MAX_BATCH + 1))
+        ]
+        if len(new) > MAX_BATCH:
+            raise ValidationError(
+                f"tasks must be at most {MAX_BATCH}",
+                field="tasks",
+                constraint="max_length",
+                limits={"max": MAX_BATCH},
+            )
+        if not new:
+            return ()
+        ids = [self._ids.next(self.user_id) for _ in new]
+        write_id = self._ids.write_id()
+        must_be_newest = True
+        for _ in range(ID_ATTEMPTS):
+            batch = [
+                {"id": task_id, "title": task.title, "description": task.description}
+                for task_id, task in zip(ids, new, strict=True)
+            ]
+            try:
+                rows, _ = await self._database.write(
+                    _CREATE_MANY, self.user_id, write_id, json.dumps(batch), must_be_newest
+                )
+            except NotNewest as found:
+                self._ids.rise(self.user_id, found.newest, found.server_ms)
+                ids = [self._ids.next(self.user_id) for _ in ids]
+                must_be_newest = False
+                continue
+            except IdsTaken as taken:
+                # New ids are later than all others, so the ids after the first
+                # collision change with it, to keep the order.
+                first = min(ids.index(task_id) for task_id in taken.ids)
+                ids[first:] = [self._ids.next(self.user_id) for _ in ids[first:]]
+                continue
+            if len(rows) < len(new):
+                raise OutcomeUnknown("the batch was stored, and other writes have changed it since")
+            return tasks_from_rows(rows)
+        raise DatabaseError("no free task ids were found")
+
+    async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
+        """Store tasks from elsewhere, with their ids, versions and times.
+
+        In constant memory, up to 2,000 in each statement, and one statement more if there
+        are ids to make. A task whose id the user already has stays as it is, so that
+        importing twice adds nothing; of two tasks with one id, either may be stored. If it
+        fails half-way some are stored, and importing again stores the rest (but those
+        without ids twice).
+
+        Args:
+            tasks: `TaskImport`, `Task` or mappings of their fields, as an iterable or
+                an asynchronous one, such as another user's ``iterate()``;
+                ``taskcore.tasks.files`` reads them from files.
+            new_ids: Give every task a new id; later ones are newer.
+
+        Raises:
+            ValidationError: Names the place too, such as ``tasks[3].title``.
+        """
+        return await Import(self._database, self._ids, self.user_id).run(tasks, new_ids=new_ids)
+
+    async def get(self, task_id: int) -> Task:
+        """Return one task.
+
+        Raises:
+            TaskNotFound: It does not exist, or is another user's.
+            ValidationError: The id is not an integer from 1 to 2^53-1.
+        """
+        validate_id(task_id, field="task_id")
+        rows = await self._database.fetch(_GET, self.user_id, task_id)
+        if not rows:
+            raise _not_found()
+        return tasks_from_rows(rows)[0]
+
+    async def list(
+        self,
+        *,
+        completed: bool | None = None,
+        limit: int = DEFAULT_PAGE,
+        after: int | None = None,
+    ) -> TaskPage:
+        """Return a page of tasks, newest first.
+
+        Args:
+            completed: Only completed or only open tasks; None for both.
+            limit: 1 to 1,000.
+            after: The cursor: ``page.next`` of the page before.
+
+        Raises:
+            ValidationError: Names the argument and its limit.
+        """
+        validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
+        if after is not None:
+            validate_id(after, field="after")
+        if completed is not None and not isinstance(completed, bool):
+            raise ValidationError(
+                "completed must be true or false", field="completed", constraint="type"
+            )
+        # One row more than asked for tells whether there is a next page.
+        rows = await self._database.fetch(_LIST, self.user_id, after, limit + 1, completed)
+        items = tasks_from_rows(rows[:limit])
+        return TaskPage.model_construct(
+            items=items, next=items[-1].id if len(rows) > limit else None
+        )
+
+    async def iterate(
+        self, *, completed: bool | None = None, after: int | None = None
+    ) -> AsyncIterator[Task]:
+        """Yield every task, newest first, in constant memory.
+
+        Reads pages by key: tasks that are created meanwhile are not seen, tasks
+        deleted meanwhile may be. Arguments and errors as in `list`.
+        """
+        cursor = after
+        while True:
+            page = await self.list(completed=completed, limit=MAX_PAGE, after=cursor)
+            for task in page.items:
+                yield task
+            if page.next is None:
+                return
+            cursor = page.next
+
+    async def update(
+        self, task_id: int, *, if_version: int | None = None, **changes: Unpack[TaskChanges]
+    ) -> Task:
+        """Change the fields given and return the task as it then is.
+
+        A change that changes nothing leaves ``version`` and ``updated_at`` alone.
+
+        Args:
+            task_id: Which task.
+            if_version: Change it only if this is its version.
+            changes: Any of ``title``, ``description`` (None clears it), ``completed``.
+
+        Raises:
+            TaskNotFound: It does not exist, or is another user's.
+            VersionConflict: It has another version; nothing was changed.
+            ValidationError: Names the field and the constraint.
+        """
+        validate_id(task_id, field="task_id")
+        _validate_version(if_version)
+        change = validate(TaskUpdate, changes, where="changes")
+        given = change.model_fields_set
+        rows, repeated = await self._database.write(
+            _UPDATE,
+            self.user_id,
+            task_id,
+            new_write_id(),
+            if_version,
+            change.title if "title" in given else None,
+            "description" in given,
+            change.description,
+            change.completed if "completed" in given else None,
+        )
+        if not rows:
+            raise _not_found()
+        *columns, conflict = rows[0]
+        if conflict:
+            if repeated:
+                raise OutcomeUnknown(
+                    "the answer to the update was lost, and another write has changed the task"
+                )
+            raise _conflict(if_version, rows[0]["version"])
+        return tasks_from_rows([columns])[0]
+
+    async def delete(self, task_id: int, *, if_version: int | None = None) -> None:
+        """Delete a task for good.
+
+        Args:
+            task_id: Which task.
+            if_version: Delete it only if this is its version.
+
+        Raises:
+            TaskNotFound: It does not exist, or is another user's.
+            VersionConflict: It has another version; nothing was deleted.
+            ValidationError: The id is not an integer from 1 to 2^53-1.
+        """
+        validate_id(task_id, field="task_id")
+        _validate_version(if_version)
+        rows, repeated = await self._database.write(_DELETE, self.user_id, task_id, if_version)
+        if not rows:
+            if repeated:
+                # Gone it is: the lost attempt deleted it, or somebody else did.
+                return
+            raise _not_found()
+        if rows[0]["conflict"]:
+            raise _conflict(if_version, rows[0]["version"])
+
+
+def _validate_version(if_version: int | None) -> None:
+    if if_version is not None:
+        validate_integer(if_version, field="if_version", low=1, high=MAX_VERSION)
+
+
+def _not_found() -> TaskNotFound:
+    # No id and no user in the text: foreign and missing must read alike.
+    return TaskNotFound("task not found")
+
+
+def _conflict(expected: int | None, current: int) -> VersionConflict:
+    return VersionConflict(
+        f"the task has version {current}, not {expected}: read it and decide again",
+        current=current,
+    )

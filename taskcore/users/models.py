@@ -1,0 +1,36 @@
+"""What administrators see of users."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from taskcore.limits import MAX_ID
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class User(BaseModel):
+    """A user, as administrators see it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: Id
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserDetail(User):
+    """A user and how many tasks they have, in all and open."""
+
+    task_count: int
+    open_count: int
+
+
+class UserPage(BaseModel):
+    """Some users, by rising id; ``next`` is the cursor of the next page, or None on the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: tuple[User, ...]
+    next: int | None

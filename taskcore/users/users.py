@@ -1,0 +1,79 @@
+"""Users, for administrators: needs a role that is a member of taskcore_admin."""
+
+from collections.abc import AsyncIterator
+
+from taskcore.database.database import Database
+from taskcore.errors import UserNotFound
+from taskcore.limits import DEFAULT_PAGE, MAX_PAGE
+from taskcore.users.models import User, UserDetail, UserPage
+from taskcore.validation import validate_id, validate_integer
+
+_GET = "SELECT id, created_at, updated_at, task_count, open_count FROM taskcore.user_get_v1($1)"
+_LIST = "SELECT id, created_at, updated_at FROM taskcore.user_list_v1($1, $2)"
+_DELETE = "SELECT id FROM taskcore.user_delete_v1($1)"
+
+
+class Users:
+    """Every user of the store; reached as ``store.users``.
+
+    The application's role has no right to any of this: each method then raises
+    `PermissionDenied`. The role that migrated the database has it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, user_id: int) -> UserDetail:
+        """Return one user and their counts of tasks.
+
+        Raises:
+            UserNotFound: There is none with this id.
+            PermissionDenied: The role is no administrator's.
+        """
+        validate_id(user_id, field="user_id")
+        rows = await self._database.fetch(_GET, user_id)
+        if not rows:
+            raise UserNotFound(f"user {user_id} not found")
+        return UserDetail.model_construct(**rows[0])
+
+    async def list(self, *, limit: int = DEFAULT_PAGE, after: int | None = None) -> UserPage:
+        """Return a page of users, by rising id.
+
+        Args:
+            limit: 1 to 1,000.
+            after: The cursor: ``page.next`` of the page before.
+
+        Raises:
+            PermissionDenied: The role is no administrator's.
+        """
+        validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
+        if after is not None:
+            validate_id(after, field="after")
+        rows = await self._database.fetch(_LIST, after, limit + 1)
+        items = tuple(User.model_construct(**row) for row in rows[:limit])
+        return UserPage.model_construct(
+            items=items, next=items[-1].id if len(rows) > limit else None
+        )
+
+    async def iterate(self) -> AsyncIterator[User]:
+        """Yield every user, by rising id, in constant memory; errors as in `list`."""
+        cursor: int | None = None
+        while True:
+            page = await self.list(limit=MAX_PAGE, after=cursor)
+            for user in page.items:
+                yield user
+            if page.next is None:
+                return
+            cursor = page.next
+
+    async def delete(self, user_id: int) -> None:
+        """Erase a user and every task of theirs, for good.
+
+        Raises:
+            UserNotFound: There is none with this id.
+            PermissionDenied: The role is no administrator's.
+        """
+        validate_id(user_id, field="user_id")
+        rows, repeated = await self._database.write(_DELETE, user_id)
+        if not rows and not repeated:
+            raise UserNotFound(f"user {user_id} not found")

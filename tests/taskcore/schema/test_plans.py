@@ -1,0 +1,114 @@
+"""What the database reads for an operation, counted by itself: keys, never whole tables.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html
+"""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from taskcore.database.url import connect_arguments
+from taskcore.embedded import EmbeddedServer
+from tests.conftest import MakeDatabase
+from tests.databases import Database, execute
+
+pytestmark = pytest.mark.inspects
+
+FILL = """
+INSERT INTO taskcore.users (id) SELECT generate_series(1, 100);
+INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed)
+    SELECT u, t, 1, 'task ' || t, t > 10
+    FROM generate_series(1, 100) AS u, generate_series(1, 1000) AS t;
+"""
+# At this size the planner would sooner read all tasks of a user and sort them.
+FEW = """
+INSERT INTO taskcore.users (id) SELECT generate_series(101, 150);
+INSERT INTO taskcore.tasks (user_id, id, write_id, title)
+    SELECT u, t, 1, 'task ' || t
+    FROM generate_series(101, 150) AS u, generate_series(1, 20) AS t;
+ANALYZE taskcore.users, taskcore.tasks;
+"""
+BEFORE = {"empty tables": "SELECT", "a thousand tasks": FEW}
+BATCH = """'[{"id": 2001, "title": "x"}, {"id": 5, "title": "x"}]'"""
+
+# Of each function arguments, and how many entries of indexes it may read at most: reads
+# first, as what is rolled back leaves entries behind.
+CALLS = {
+    "task_get_v1": ("50, 1000", 1),
+    "task_list_v1": ("50, NULL, 21, NULL", 21),
+    "task_list_v1 ": ("50, 300, 21, NULL", 21),
+    "task_list_v1  ": ("50, NULL, 21, false", 10),
+    "task_list_v1   ": ("50, NULL, 21, true", 21),
+    "user_list_v1": ("20, 21", 21),
+    "user_get_v1": ("50", 1002),
+    "task_create_v1": ("50, 2000, 7, 'x', NULL", 4),
+    "task_create_v1 ": ("50, 5000, 8589934592, 'x', NULL, true", 5),
+    "task_create_many_v1 ": (
+        f"50, 8589934592, {BATCH.replace('2001', '6001').replace('5,', '6002,')}, true",
+        20,
+    ),
+    "task_create_many_v1": (f"50, 8, {BATCH.replace('5,', '2002,')}", 16),
+    "task_import_v1": (f"50, 9, {BATCH}", 10),
+    "task_update_v1": ("50, 9, 10, NULL, 'y', false, NULL, true", 4),
+    "task_delete_v1": ("50, 8, NULL", 4),
+}
+
+_READ = """
+SELECT (SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE schemaname = 'taskcore')::integer,
+       (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes
+        WHERE schemaname = 'taskcore' AND relname IN ('tasks', 'users'))::integer
+"""
+
+
+class Reader:
+    """One session, as the pool keeps one: its plans were made when there was little or nothing."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def call(self, function: str, arguments: str) -> None:
+        """Call a function and roll back, so that calls do not meet each other's rows."""
+        statement = f"SELECT * FROM taskcore.{function}({arguments})"  # noqa: S608
+        await self._connection.execute(f"BEGIN; {statement}; ROLLBACK")
+
+    async def read_by(self, function: str, arguments: str) -> tuple[int, int]:
+        """Return how many whole tables and how many entries of indexes a call reads."""
+        before = await self._counters()
+        await self.call(function, arguments)
+        after = await self._counters()
+        return after[0] - before[0], after[1] - before[1]
+
+    async def _counters(self) -> tuple[int, int]:
+        await self._connection.execute("SELECT pg_stat_force_next_flush()")
+        await self._connection.execute("SELECT pg_stat_clear_snapshot()")
+        tables, entries = await self._connection.fetchrow(_READ)
+        return tables, entries
+
+
+@pytest.fixture
+def bare(each_server: EmbeddedServer, make_database: MakeDatabase) -> Database:
+    return make_database(each_server)
+
+
+@pytest.fixture(params=BEFORE)
+async def reader(bare: Database, request: pytest.FixtureRequest) -> AsyncIterator[Reader]:
+    await execute(bare.owner_url, BEFORE[request.param])
+    connection = await asyncpg.connect(**connect_arguments(bare.owner_url))
+    reader = Reader(connection)
+    for function, (arguments, _) in CALLS.items():
+        # Often enough for a plan that is kept; another user, as what is rolled back leaves
+        # entries behind.
+        for _ in range(6):
+            await reader.call(function, arguments.replace("50", "999", 1))
+    await execute(bare.owner_url, FILL)
+    yield reader
+    await connection.close()
+
+
+async def test_every_operation_reads_by_key_whatever_the_tables_hold(reader: Reader) -> None:
+    """SC-001: 100,000 tasks of 100 users, in a session whose plans are from before them."""
+    for function, (arguments, most) in CALLS.items():
+        tables, entries = await reader.read_by(function, arguments)
+        assert (function, arguments, tables) == (function, arguments, 0)
+        assert (function, arguments, entries <= most) == (function, arguments, True), entries

@@ -1,0 +1,380 @@
+"""What is refused before anything is sent, and the database's own repetition of the limits."""
+
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from taskcore import TaskStore, ValidationError
+from taskcore.database.url import connect_arguments
+from taskcore.limits import (
+    AFTER_LAST_MOMENT,
+    BLANK,
+    FIRST_MOMENT,
+    MAX_DESCRIPTION,
+    MAX_ID,
+    MAX_PAGE,
+    MAX_TITLE,
+    MAX_VERSION,
+)
+from taskcore.tasks.models import TaskCreate
+from taskcore.tasks.user_tasks import UserTasks
+from taskcore.validation import validate
+from tests.databases import Database
+
+EMOJI = "\U0001f600"
+WHITE_SPACE = "".join(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace())
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def unopened() -> UserTasks:
+    """Tasks of a store that is not open: what passes validation ends in StoreNotOpen."""
+    return TaskStore("postgresql://taskcore_app@localhost/taskcore").for_user(1)
+
+
+def details(field: str, constraint: str, **limits: int) -> dict[str, Any]:
+    return {"field": field, "constraint": constraint, **limits}
+
+
+BAD_TITLES = {
+    "empty": ("", details("title", "non_empty")),
+    "blank": ("   ", details("title", "non_empty")),
+    "every white space of Unicode": (WHITE_SPACE, details("title", "non_empty")),
+    "one character too long": ("x" * 501, details("title", "max_length", max=500)),
+    "one astral character too long": (EMOJI * 501, details("title", "max_length", max=500)),
+    "NUL alone": ("\x00", details("title", "no_nul")),
+    "NUL inside": ("a\x00b", details("title", "no_nul")),
+    "lone high surrogate": ("a\ud800", details("title", "unicode")),
+    "lone low surrogate": ("\udfffa", details("title", "unicode")),
+    "surrogates in the wrong order": ("\ude00\ud83d", details("title", "unicode")),
+    "null": (None, details("title", "not_null")),
+    "integer": (1, details("title", "type")),
+    "boolean": (True, details("title", "type")),
+    "bytes": (b"title", details("title", "type")),
+    "list": (["title"], details("title", "type")),
+}
+BAD_DESCRIPTIONS = {
+    "one character too long": ("x" * 5001, details("description", "max_length", max=5000)),
+    "one astral character too long": (
+        EMOJI * 5001,
+        details("description", "max_length", max=5000),
+    ),
+    "NUL": ("Milk\x00eggs", details("description", "no_nul")),
+    "lone surrogate": ("Milk\ud83d", details("description", "unicode")),
+    "integer": (1, details("description", "type")),
+    "bytes": (b"Milk", details("description", "type")),
+    "mapping": ({}, details("description", "type")),
+}
+BAD_COMPLETED = {
+    "one": (1, details("completed", "type")),
+    "zero": (0, details("completed", "type")),
+    "yes": ("yes", details("completed", "type")),
+    "true in quotes": ("true", details("completed", "type")),
+    "null": (None, details("completed", "not_null")),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TITLES)
+async def test_a_bad_title_is_refused(unopened: UserTasks, case: str) -> None:
+    """US1, US3, FR-004, SC-006; edge cases: over-length, blank, NUL, lone surrogates, types."""
+    title, expected = BAD_TITLES[case]
+
+    with pytest.raises(ValidationError) as created:
+        await unopened.create(title)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError) as updated:
+        await unopened.update(1, title=title)  # type: ignore[typeddict-item]
+    with pytest.raises(ValidationError) as batched:
+        await unopened.create_many([{"title": "good"}, {"title": title}])
+
+    assert created.value.details == updated.value.details == expected
+    assert batched.value.details == expected | {"field": "tasks[1].title"}
+    assert str(created.value).startswith("title ")
+
+
+@pytest.mark.parametrize("case", BAD_DESCRIPTIONS)
+async def test_a_bad_description_is_refused(unopened: UserTasks, case: str) -> None:
+    """FR-005, SC-006."""
+    description, expected = BAD_DESCRIPTIONS[case]
+
+    with pytest.raises(ValidationError) as created:
+        await unopened.create("good", description)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError) as updated:
+        await unopened.update(1, description=description)  # type: ignore[typeddict-item]
+    with pytest.raises(ValidationError) as batched:
+        await unopened.create_many([{"title": "good", "description": description}])
+
+    assert created.value.details == updated.value.details == expected
+    assert batched.value.details == expected | {"field": "tasks[0].description"}
+
+
+@pytest.mark.parametrize("case", BAD_COMPLETED)
+async def test_completed_takes_only_true_and_false(unopened: UserTasks, case: str) -> None:
+    """SC-006; edge case: not 1, not "yes"."""
+    completed, expected = BAD_COMPLETED[case]
+
+    with pytest.raises(ValidationError) as error:
+        await unopened.update(1, completed=completed)  # type: ignore[typeddict-item]
+
+    assert error.value.details == expected
+
+
+async def test_the_longest_texts_fit(store: TaskStore) -> None:
+    """FR-004, FR-005: lengths are counted in code points."""
+    tasks = store.for_user(1)
+    for character in ("x", "\u00e9", EMOJI):
+        title, description = character * MAX_TITLE, character * MAX_DESCRIPTION
+        created = await tasks.create(title, description)
+        (batched,) = await tasks.create_many([{"title": title, "description": description}])
+        for task in (created, batched):
+            assert (task.title, task.description) == (title, description)
+
+
+async def test_a_title_is_stripped_and_measured_as_it_was_sent(store: TaskStore) -> None:
+    """FR-004; edge case: the contract's maxLength is the rule."""
+    tasks = store.for_user(1)
+    longest = WHITE_SPACE + "x" * (MAX_TITLE - 2 * len(WHITE_SPACE)) + WHITE_SPACE
+    assert (await tasks.create(longest)).title == longest.strip()
+    for title in (f"{longest} ", f" {longest}", f" {'x' * MAX_TITLE}"):
+        with pytest.raises(ValidationError) as error:
+            await tasks.create(title)
+        assert error.value.details == details("title", "max_length", max=MAX_TITLE)
+
+
+async def test_unknown_fields_are_refused(unopened: UserTasks) -> None:
+    """SC-006; edge case."""
+    with pytest.raises(ValidationError) as updated:
+        await unopened.update(1, title="good", priority=1)  # type: ignore[call-arg]
+    with pytest.raises(ValidationError) as batched:
+        await unopened.create_many([{"title": "good", "completed": True}])
+
+    assert updated.value.details == details("priority", "unknown_field")
+    assert batched.value.details == details("tasks[0].completed", "unknown_field")
+
+
+@pytest.mark.parametrize("name", ["id", "user_id", "version", "write_id", "created_at"])
+async def test_no_one_writes_what_the_store_decides(unopened: UserTasks, name: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        await unopened.update(1, **{name: 2})  # type: ignore[arg-type,misc]
+    assert error.value.details == details(name, "unknown_field")
+
+
+async def test_an_empty_update_is_refused(unopened: UserTasks) -> None:
+    """Edge case: an empty change set is an error."""
+    with pytest.raises(ValidationError) as error:
+        await unopened.update(1)
+    assert error.value.details == details("changes", "empty_update")
+
+
+async def test_a_batch_without_a_title_is_refused(unopened: UserTasks) -> None:
+    with pytest.raises(ValidationError) as error:
+        await unopened.create_many([{"description": "Milk"}])
+    assert error.value.details == details("tasks[0].title", "required")
+
+
+@pytest.mark.parametrize("task", [1, "title", ["title"]])
+async def test_a_batch_holds_only_tasks(unopened: UserTasks, task: Any) -> None:
+    with pytest.raises(ValidationError) as error:
+        await unopened.create_many([{"title": "good"}, task])
+    assert error.value.details == details("tasks[1]", "type")
+
+
+async def test_a_batch_of_nothing_names_the_place(unopened: UserTasks) -> None:
+    with pytest.raises(ValidationError) as error:
+        await unopened.create_many([None])  # type: ignore[list-item]
+    assert error.value.field == "tasks[0]"
+
+
+BAD_IDS = {
+    "zero": (0, "min", {"min": 1}),
+    "negative": (-1, "min", {"min": 1}),
+    "beyond 53 bits": (2**53, "max", {"max": MAX_ID}),
+    "beyond 64 bits": (2**64, "max", {"max": MAX_ID}),
+    "true": (True, "type", {}),
+    "string": ("1", "type", {}),
+    "float": (1.0, "type", {}),
+    "null": (None, "type", {}),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IDS)
+async def test_a_bad_id_is_refused(unopened: UserTasks, case: str) -> None:
+    """SC-006; edge case: non-integer and non-positive ids."""
+    bad, constraint, limits = BAD_IDS[case]
+
+    with pytest.raises(ValidationError) as error:
+        TaskStore("postgresql://taskcore_app@localhost/taskcore").for_user(bad)  # type: ignore[arg-type]
+    assert error.value.details == details("user_id", constraint, **limits)
+    for call in (unopened.get(bad), unopened.update(bad, title="x"), unopened.delete(bad)):  # type: ignore[arg-type]
+        with pytest.raises(ValidationError) as error:
+            await call
+        assert error.value.details == details("task_id", constraint, **limits)
+    if bad is not None:
+        with pytest.raises(ValidationError) as error:
+            await unopened.list(after=bad)  # type: ignore[arg-type]
+        assert error.value.details == details("after", constraint, **limits)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (0, details("limit", "min", min=1)),
+        (-5, details("limit", "min", min=1)),
+        (MAX_PAGE + 1, details("limit", "max", max=1000)),
+        (True, details("limit", "type")),
+        ("10", details("limit", "type")),
+        (10.0, details("limit", "type")),
+        (None, details("limit", "type")),
+    ],
+)
+async def test_a_page_has_one_to_a_thousand_tasks(
+    unopened: UserTasks, limit: Any, expected: dict[str, Any]
+) -> None:
+    """SC-006."""
+    with pytest.raises(ValidationError) as error:
+        await unopened.list(limit=limit)
+    assert error.value.details == expected
+
+
+@pytest.mark.parametrize("version", [0, -1, MAX_VERSION + 1, True, "1", 1.0])
+async def test_a_bad_version_is_refused(unopened: UserTasks, version: Any) -> None:
+    """SC-006."""
+    for call in (
+        unopened.update(1, if_version=version, title="x"),
+        unopened.delete(1, if_version=version),
+    ):
+        with pytest.raises(ValidationError) as error:
+            await call
+        assert error.value.field == "if_version"
+
+
+@pytest.mark.parametrize("completed", [1, 0, "true", "yes"])
+async def test_a_bad_filter_is_refused(unopened: UserTasks, completed: Any) -> None:
+    """SC-006."""
+    with pytest.raises(ValidationError) as error:
+        await unopened.list(completed=completed)
+    assert error.value.details == details("completed", "type")
+
+
+def test_a_validation_error_is_a_value_error_and_names_its_field() -> None:
+    """SC-006: with a clear message."""
+    with pytest.raises(ValueError, match="title must have at most 500 characters") as error:
+        validate(TaskCreate, {"title": "x" * 501}, where="body")
+    assert isinstance(error.value, ValidationError)
+
+
+# One truth per fact: SQL repeats what taskcore.limits says.
+
+
+async def _refusal(database: Database, table: str, **columns: object) -> str | None:
+    """Insert a row behind the library's back; return the constraint that refuses it."""
+    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        if table == "tasks":
+            await connection.execute("INSERT INTO taskcore.users (id) VALUES (1)")
+            columns = {"user_id": 1, "id": 1, "write_id": 1, "title": "good"} | columns
+        places = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+        await connection.execute(
+            f"INSERT INTO taskcore.{table} ({', '.join(columns)}) VALUES ({places})",  # noqa: S608
+            *columns.values(),
+        )
+    except asyncpg.CheckViolationError as exc:
+        return exc.constraint_name
+    else:
+        return None
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "constraint"),
+    [
+        ("users", {"id": 1}, None),
+        ("users", {"id": MAX_ID}, None),
+        ("users", {"id": 0}, "users_id_range"),
+        ("users", {"id": MAX_ID + 1}, "users_id_range"),
+        ("tasks", {"id": MAX_ID}, None),
+        ("tasks", {"id": 0}, "tasks_id_range"),
+        ("tasks", {"id": MAX_ID + 1}, "tasks_id_range"),
+        ("tasks", {"title": EMOJI * MAX_TITLE}, None),
+        ("tasks", {"title": "x" * (MAX_TITLE + 1)}, "tasks_title_length"),
+        ("tasks", {"title": ""}, "tasks_title_not_blank"),
+        ("tasks", {"title": "  "}, "tasks_title_not_blank"),
+        ("tasks", {"description": EMOJI * MAX_DESCRIPTION}, None),
+        ("tasks", {"description": "x" * (MAX_DESCRIPTION + 1)}, "tasks_description_length"),
+        ("tasks", {"description": ""}, "tasks_description_length"),
+        ("tasks", {"version": 0}, "tasks_version_positive"),
+        ("tasks", {"version": MAX_VERSION}, None),
+        ("tasks", {"title": WHITE_SPACE}, "tasks_title_not_blank"),
+        ("tasks", {"created_at": FIRST + MICROSECOND, "updated_at": LAST - MICROSECOND}, None),
+        ("tasks", {"updated_at": FIRST + MICROSECOND}, "tasks_times"),
+        # asyncpg sends these as minus infinity and infinity.
+        ("tasks", {"created_at": FIRST}, "tasks_times"),
+        ("tasks", {"updated_at": LAST}, "tasks_times"),
+    ],
+)
+async def test_the_database_repeats_every_limit(
+    database: Database, table: str, columns: dict[str, object], constraint: str | None
+) -> None:
+    """FR-004, FR-005."""
+    assert await _refusal(database, table, **columns) == constraint
+
+
+async def test_the_limits_in_the_catalogs_are_the_library_s(database: Database) -> None:
+    """FR-004, FR-005."""
+    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+    rows = await connection.fetch(
+        "SELECT conname::text AS name, pg_get_constraintdef(oid) AS definition "
+        "FROM pg_constraint WHERE connamespace = 'taskcore'::regnamespace AND contype = 'c'"
+    )
+    await connection.close()
+    definitions = {row["name"]: row["definition"] for row in rows}
+
+    assert f"(char_length(title) <= {MAX_TITLE})" in definitions["tasks_title_length"]
+    assert (
+        f"(char_length(description) <= {MAX_DESCRIPTION})"
+        in definitions["tasks_description_length"]
+    )
+    assert f"'{FIRST_MOMENT}'" in definitions["tasks_times"]
+    assert f"'{AFTER_LAST_MOMENT}'" in definitions["tasks_times"]
+    assert f"'[^{BLANK}]'" in definitions["tasks_title_not_blank"]
+    for name in ("users_id_range", "tasks_id_range"):
+        assert f"(id <= '{MAX_ID}'::bigint)" in definitions[name]
+
+
+def test_the_white_space_that_the_database_knows_is_python_s() -> None:
+    """FR-004."""
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert "".join(re.findall(f"[{BLANK}]", everything)) == WHITE_SPACE
+
+
+def test_the_moments_that_the_database_has_are_python_s() -> None:
+    assert datetime.fromisoformat(FIRST_MOMENT) == FIRST
+    year, rest = AFTER_LAST_MOMENT.split("-", 1)
+    assert (int(year), rest) == (LAST.year + 1, "01-01 00:00:00+00")
+
+
+async def test_a_batch_is_read_no_further_than_its_limit(store: TaskStore) -> None:
+    def endless() -> Iterator[dict[str, str]]:
+        while True:
+            yield {"title": "x"}
+
+    with pytest.raises(ValidationError) as error:
+        await store.for_user(1).create_many(endless())
+    assert error.value.details == {"field": "tasks", "constraint": "max_length", "max": 10_000}
+
+
+async def test_an_instance_is_validated_however_it_was_made(store: TaskStore) -> None:
+    forged = TaskCreate.model_construct(title=5)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError) as error:
+        await store.for_user(1).create_many([forged])
+    assert error.value.field == "tasks[0].title"
