@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _FUNCTIONS = {
-    "create": "task_create_v1($1, $2, $3, $4, NULL)",
+    "create": "task_create_v1($1, $2, $3, $4)",
     "create_many": "task_create_many_v1($1, $2, $3)",
     "import": "task_import_v1($1, $2, $3)",
     "get": "task_get_v1($1, $2)",
     "list": "task_list_v1($1, NULL, 1000, $2)",
-    "update": "task_update_v1($1, $2, $3, NULL, $4, false, NULL, NULL)",
+    "update": "task_update_v1($1, $2, $3, NULL, $4)",
     "delete": "task_delete_v1($1, $2, NULL)",
 }
+_TASK = json.dumps({"title": "canary"})
+_CHANGE = json.dumps({"title": "changed"})
 _BINDING = "SELECT nullif(current_setting('taskcore.user_id', true), '')"
 _DIRECT = (
     "SELECT 1 FROM taskcore.tasks LIMIT 1",
@@ -84,7 +86,7 @@ class _Canary:
         shared, own, foreign, elsewhere = 1, 2, 3, 4
         for user, ids in ((ours, (shared, own)), (theirs, (shared, foreign, elsewhere))):
             for task in ids:
-                rows = await self._call("create", user, task, new_write_id(), "canary")
+                rows = await self._call("create", user, task, new_write_id(), _TASK)
                 self.expect(_ids(rows) == [(user, task)], "create did not return the user's task")
         untouched = [tuple(row) for row in await self._call("list", theirs, None)]
 
@@ -100,13 +102,13 @@ class _Canary:
         found = await self._call("list", ours, True)
         self.expect(not found, "list of the completed tasks returned some")
 
-        found = await self._call("update", ours, foreign, new_write_id(), "changed")
+        found = await self._call("update", ours, foreign, new_write_id(), _CHANGE)
         self.expect(not found, "update found another user's task")
-        found = await self._call("update", ours, shared, new_write_id(), "changed")
+        found = await self._call("update", ours, shared, new_write_id(), _CHANGE)
         self.expect(_ids(found) == [(ours, shared)], "update did not change the user's own task")
         self.expect(not await self._call("delete", ours, foreign), "delete found another's task")
         found = await self._call("delete", ours, shared)
-        self.expect(len(found) == 1, "delete did not find the user's own task")
+        self.expect(_ids(found) == [(ours, shared)], "delete did not find the user's own task")
         batch = json.dumps([{"id": foreign, "title": "canary", "description": None}])
         found = await self._call("create_many", ours, new_write_id(), batch)
         self.expect(_ids(found) == [(ours, foreign)], "create_many did not return the batch")

@@ -29,15 +29,12 @@ from taskcore.tasks.models import (
 )
 from taskcore.validation import validate, validate_id, validate_integer
 
-_CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5, $6)"  # noqa: S608
+_CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"  # noqa: S608
 _CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3, $4)"  # noqa: S608
 _GET = f"SELECT {TASK_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
 _LIST = f"SELECT {TASK_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
-_UPDATE = (
-    f"SELECT {TASK_COLUMNS}, conflict "  # noqa: S608
-    "FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
-)
-_DELETE = "SELECT version, conflict FROM taskcore.task_delete_v1($1, $2, $3)"
+_UPDATE = f"SELECT {TASK_COLUMNS}, write_id FROM taskcore.task_update_v1($1, $2, $3, $4, $5)"  # noqa: S608
+_DELETE = "SELECT version FROM taskcore.task_delete_v1($1, $2, $3)"
 
 
 class UserTasks:
@@ -68,13 +65,13 @@ class UserTasks:
             ValidationError: Names the field and the constraint.
         """
         new = validate(TaskCreate, {"title": title, "description": description}, where="task")
+        document = new.model_dump_json()
         task_id, write_id = self._ids.next(self.user_id), self._ids.write_id()
         must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             try:
                 rows, repeated = await self._database.write(
-                    *(_CREATE, self.user_id, task_id, write_id),
-                    *(new.title, new.description, must_be_newest),
+                    _CREATE, self.user_id, task_id, write_id, document, must_be_newest
                 )
             except NotNewest as found:
                 self._ids.rise(self.user_id, found.newest, found.server_ms)
@@ -250,28 +247,22 @@ class UserTasks:
         validate_id(task_id, field="task_id")
         _validate_version(if_version)
         change = validate(TaskUpdate, changes, where="changes")
-        given = change.model_fields_set
+        document = change.model_dump_json(exclude_unset=True)
+        write_id = new_write_id()
         rows, repeated = await self._database.write(
-            _UPDATE,
-            self.user_id,
-            task_id,
-            new_write_id(),
-            if_version,
-            change.title if "title" in given else None,
-            "description" in given,
-            change.description,
-            change.completed if "completed" in given else None,
+            _UPDATE, self.user_id, task_id, write_id, if_version, document
         )
         if not rows:
             raise _not_found()
-        *columns, conflict = rows[0]
-        if conflict:
+        *columns, last_write_id = rows[0]
+        (task,) = tasks_from_rows([columns])
+        if last_write_id != write_id and if_version not in (None, task.version):
             if repeated:
                 raise OutcomeUnknown(
                     "the answer to the update was lost, and another write has changed the task"
                 )
-            raise _conflict(if_version, rows[0]["version"])
-        return tasks_from_rows([columns])[0]
+            raise _conflict(if_version, task.version)
+        return task
 
     async def delete(self, task_id: int, *, if_version: int | None = None) -> None:
         """Delete a task for good.
@@ -293,7 +284,7 @@ class UserTasks:
                 # Gone it is: the lost attempt deleted it, or somebody else did.
                 return
             raise _not_found()
-        if rows[0]["conflict"]:
+        if if_version not in (None, rows[0]["version"]):
             raise _conflict(if_version, rows[0]["version"])
 
 

@@ -339,7 +339,7 @@ REFUSED = (
         "a title that is blank",
         "23514",
         "the tables' CHECK, which names the adversary's own row",
-        ("SELECT * FROM taskcore.task_create_v1(123, 10, 1, ' ', NULL)",),
+        ("SELECT * FROM taskcore.task_create_v1(123, 10, 1, jsonb_build_object('title', ' '))",),
     ),
     Refused(
         "a statement in a parameter's place",
@@ -349,7 +349,10 @@ REFUSED = (
     ),
 )
 
-_MINE = "SELECT id, user_id, title FROM taskcore.task_create_v1(123, {}, 1, {}, NULL)"
+_MINE = (
+    "SELECT id, user_id, title"
+    " FROM taskcore.task_create_v1(123, {}, 1, jsonb_build_object('title', {}))"
+)
 _GET_THEIRS = "SELECT title FROM taskcore.task_get_v1(123, 10)"
 _LIST = "SELECT title FROM taskcore.task_list_v1(123, NULL, 1000, NULL)"
 
@@ -381,7 +384,7 @@ HARMLESS = (
         (
             "SAVEPOINT before",
             (
-                "DO $$ BEGIN PERFORM taskcore.task_create_v1(456, 0, 1, 'x', NULL);"
+                'DO $$ BEGIN PERFORM taskcore.task_create_v1(456, 0, 1, \'{"title": "x"}\');'
                 " EXCEPTION WHEN check_violation THEN END $$"
             ),
             "SELECT COALESCE(current_setting('taskcore.user_id', true), '')",
@@ -549,7 +552,7 @@ HARMLESS = (
     Harmless(
         "the id and the write of another's task",
         "a repeated write is recognised among the user's own rows",
-        ("SELECT title FROM taskcore.task_create_v1(123, 10, 1, 'mine', NULL)",),
+        ("""SELECT title FROM taskcore.task_create_v1(123, 10, 1, '{"title": "mine"}')""",),
         (("mine",),),
     ),
     Harmless(
@@ -628,8 +631,8 @@ HARMLESS = (
     ),
     Harmless(
         "a guess at another's version",
-        "without a row there is no conflict to report",
-        ("SELECT version, conflict FROM taskcore.task_delete_v1(123, 10, 7)",),
+        "there is no row whose version could be told",
+        ("SELECT version FROM taskcore.task_delete_v1(123, 10, 7)",),
         (),
     ),
 )

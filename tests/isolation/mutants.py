@@ -47,12 +47,12 @@ class DatabaseMutant:
 
 
 SIGNATURES = {
-    "task_create_v1": "bigint, bigint, bigint, text, text, boolean",
+    "task_create_v1": "bigint, bigint, bigint, jsonb, boolean",
     "task_create_many_v1": "bigint, bigint, jsonb, boolean",
     "task_import_v1": "bigint, bigint, jsonb",
     "task_get_v1": "bigint, bigint",
     "task_list_v1": "bigint, bigint, integer, boolean",
-    "task_update_v1": "bigint, bigint, bigint, integer, text, boolean, text, boolean",
+    "task_update_v1": "bigint, bigint, bigint, integer, jsonb",
     "task_delete_v1": "bigint, bigint, integer",
     "user_get_v1": "bigint",
     "user_delete_v1": "bigint",
@@ -124,18 +124,32 @@ def _bodies() -> list[DatabaseMutant]:
             "SELECT p_user_id + 1, b.id",
             "rls",
         ),
-        DatabaseMutant(
-            "task_create_many_v1: user taken from the batch",
-            edit=lambda script: body_edited(
-                "task_create_many_v1", "SELECT p_user_id, b.id", "SELECT b.user_id, b.id"
-            )(
-                body_edited(
-                    "task_create_many_v1",
-                    "AS b(id bigint, title",
-                    "AS b(id bigint, user_id bigint, title",
-                )(script)
-            ),
-            without="rls",
+        _edited(
+            "user taken from the task",
+            "task_create_v1",
+            "VALUES (p_user_id, p_id,",
+            "VALUES (COALESCE(v_new.user_id, p_user_id), p_id,",
+            "rls",
+        ),
+        _edited(
+            "user taken from the changes",
+            "task_update_v1",
+            "SET title = v_new.title,",
+            "SET user_id = v_new.user_id, title = v_new.title,",
+            "rls",
+        ),
+        _edited(
+            "id taken from the changes",
+            "task_update_v1",
+            "SET title = v_new.title,",
+            "SET id = v_new.id, title = v_new.title,",
+        ),
+        _edited(
+            "user taken from the batch",
+            "task_create_many_v1",
+            "SELECT p_user_id, b.id",
+            "SELECT COALESCE(b.user_id, p_user_id), b.id",
+            "rls",
         ),
     ]
     mutants += [
@@ -146,18 +160,12 @@ def _bodies() -> list[DatabaseMutant]:
             "SELECT p_user_id + 1, b.id",
             "rls",
         ),
-        DatabaseMutant(
-            "task_import_v1: user taken from the batch",
-            edit=lambda script: body_edited(
-                "task_import_v1", "SELECT p_user_id, b.id", "SELECT b.user_id, b.id"
-            )(
-                body_edited(
-                    "task_import_v1",
-                    "id bigint, title text, description text, completed boolean,",
-                    "user_id bigint, id bigint, title text, description text, completed boolean,",
-                )(script)
-            ),
-            without="rls",
+        _edited(
+            "user taken from the batch",
+            "task_import_v1",
+            "SELECT p_user_id, b.id",
+            "SELECT COALESCE(b.user_id, p_user_id), b.id",
+            "rls",
         ),
         _edited(
             "ids of others are called taken",

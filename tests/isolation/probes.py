@@ -30,12 +30,12 @@ MY_DONE, MY_OPEN = 13, 14
 MISSING = 77
 
 TASK_FUNCTIONS: dict[str, tuple[object, ...]] = {
-    "task_create_v1": (SHARED, ME * 1000 + SHARED, "again", None),
+    "task_create_v1": (SHARED, ME * 1000 + SHARED, json.dumps({"title": "again"})),
     "task_create_many_v1": (ME * 1000 + SHARED, json.dumps([{"id": SHARED, "title": "again"}])),
     "task_import_v1": (ME * 1000 + SHARED, json.dumps([{"id": SHARED, "title": "again"}])),
     "task_get_v1": (SHARED,),
     "task_list_v1": (None, 1000, None),
-    "task_update_v1": (SHARED, ME * 1000 + SHARED, None, "again", False, None, None),
+    "task_update_v1": (SHARED, ME * 1000 + SHARED, None, json.dumps({"title": "again"})),
     "task_delete_v1": (MISSING, None),
 }
 """Of each function arguments, after the user, that change nothing that is stored."""
@@ -150,7 +150,7 @@ async def a_task_is_read_by_its_user_only(place: Place) -> None:
         assert missing == []
         for task in NOT_MINE:
             assert await place.call("task_get_v1", ME, task) == missing
-        assert await place.ids("task_get_v1", ME, SHARED) == [(SHARED, ME)]
+        assert await place.ids("task_get_v1", ME, SHARED) == [(ME, SHARED)]
 
 
 async def a_list_holds_its_users_tasks_only(place: Place) -> None:
@@ -167,23 +167,27 @@ async def a_list_holds_its_users_tasks_only(place: Place) -> None:
             (True, SHARED, []),
         ):
             listed = await place.ids("task_list_v1", ME, after, 1000, completed)
-            assert listed == [(task, ME) for task in expected]
+            assert listed == [(ME, task) for task in expected]
 
 
 async def a_task_is_changed_by_its_user_only(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
         for version in (99, 1, None):
-            change = (5, version, "mine now", True, "mine", True)
+            change = (
+                *(5, version),
+                json.dumps({"title": "mine now", "description": "mine", "completed": True}),
+            )
             missing = await place.call("task_update_v1", ME, MISSING, *change)
             assert missing == []
             for task in NOT_MINE:
                 assert await place.call("task_update_v1", ME, task, *change) == missing
-        no_change = (6, None, None, False, None, None)
-        assert await place.ids("task_update_v1", ME, SHARED, *no_change) == [(SHARED, ME)]
-        stale = await place.call("task_update_v1", ME, SHARED, 7, 99, "x", False, None, None)
-        assert [row[1:3] + row[-1:] for row in stale] == [(ME, f"{ME}/{SHARED}", True)]
-        changed = await place.call("task_update_v1", ME, SHARED, 8, 1, "x", False, None, None)
-        assert [row[:3] + row[-1:] for row in changed] == [(SHARED, ME, "x", False)]
+        no_change = (6, None, "{}")
+        assert await place.ids("task_update_v1", ME, SHARED, *no_change) == [(ME, SHARED)]
+        change = json.dumps({"title": "x", "user_id": LOW, "id": MISSING})
+        (stale,) = await place.call("task_update_v1", ME, SHARED, 7, 99, change)
+        assert stale[:3] == (ME, SHARED, f"{ME}/{SHARED}")
+        (changed,) = await place.call("task_update_v1", ME, SHARED, 8, 1, change)
+        assert changed[:3] == (ME, SHARED, "x")
 
 
 async def a_task_is_deleted_by_its_user_only(place: Place) -> None:
@@ -193,22 +197,23 @@ async def a_task_is_deleted_by_its_user_only(place: Place) -> None:
             assert missing == []
             for task in NOT_MINE:
                 assert await place.call("task_delete_v1", ME, task, version) == missing
-        assert await place.ids("task_delete_v1", ME, SHARED, 99) == [(1, True)]
-        assert await place.ids("task_delete_v1", ME, SHARED, None) == [(1, False)]
+        assert await place.ids("task_delete_v1", ME, SHARED, 99) == [(ME, SHARED)]
+        assert await place.ids("task_get_v1", ME, SHARED) == [(ME, SHARED)]
+        assert await place.ids("task_delete_v1", ME, SHARED, None) == [(ME, SHARED)]
         assert await place.call("task_get_v1", ME, SHARED) == []
 
 
 async def an_id_of_anothers_task_is_as_free_as_any(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
         for user in OTHERS:
-            taken = (SHARED, user * 1000 + SHARED, "theirs", None)
+            taken = (SHARED, user * 1000 + SHARED, json.dumps({"title": "theirs"}))
             assert await place.call("task_create_v1", ME, *taken) == []
         repeated = await place.ids("task_create_v1", ME, *TASK_FUNCTIONS["task_create_v1"])
-        assert repeated == [(SHARED, ME)]
-        title = f"{LOW}/{NOT_MINE[0]}"
+        assert repeated == [(ME, SHARED)]
+        new = json.dumps({"title": f"{LOW}/{NOT_MINE[0]}", "user_id": LOW})
         for task in NOT_MINE:
-            mine = await place.ids("task_create_v1", ME, task, 5, title, None)
-            assert mine == [(task, ME)]
+            mine = await place.ids("task_create_v1", ME, task, 5, new)
+            assert mine == [(ME, task)]
 
 
 async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
@@ -219,10 +224,10 @@ async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
     for write in (5, *(user * 1000 + task for user in OTHERS for task in NOT_MINE)):
         async with nothing_of_the_others_changes(place):
             stored = await place.ids("task_create_many_v1", ME, write, batch(*NOT_MINE))
-            assert stored == [(task, ME) for task in NOT_MINE]
+            assert stored == [(ME, task) for task in NOT_MINE]
     async with nothing_of_the_others_changes(place):
         mine = TASK_FUNCTIONS["task_create_many_v1"]
-        assert await place.ids("task_create_many_v1", ME, *mine) == [(SHARED, ME)]
+        assert await place.ids("task_create_many_v1", ME, *mine) == [(ME, SHARED)]
         taken = await place.call("task_create_many_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
         assert isinstance(taken, str)
         assert taken.startswith("TC001")
@@ -242,15 +247,16 @@ async def a_new_task_is_compared_with_its_users_tasks_only(place: Place) -> None
                 f" VALUES ({user}, {newest}, 1, 'newest')"
             )
         async with nothing_of_the_others_changes(place):
-            new = await place.ids("task_create_v1", ME, 10_001, 1 << 32, "x", None, True)
-            assert new == [(10_001, ME)]
-            late = await place.call("task_create_v1", ME, 9_000, 2 << 32, "x", None, True)
+            task = json.dumps({"title": "x"})
+            new = await place.ids("task_create_v1", ME, 10_001, 1 << 32, task, True)
+            assert new == [(ME, 10_001)]
+            late = await place.call("task_create_v1", ME, 9_000, 2 << 32, task, True)
             assert isinstance(late, str)
             assert late.startswith("TC002")
             assert " 10001," in late
         async with nothing_of_the_others_changes(place):
             new = await place.ids("task_create_many_v1", ME, 3 << 32, batch(10_002, 10_003), True)
-            assert new == [(10_002, ME), (10_003, ME)]
+            assert new == [(ME, 10_002), (ME, 10_003)]
             late = await place.call("task_create_many_v1", ME, 4 << 32, batch(9_001, 10_004), True)
             assert isinstance(late, str)
             assert late.startswith("TC002")
@@ -268,7 +274,7 @@ async def an_import_is_stored_for_its_user_only(place: Place) -> None:
             assert await place.call("task_import_v1", ME, write, batch(*NOT_MINE)) == []
             listed = await place.ids("task_list_v1", ME, None, 1000, None)
             stored = (MY_OPEN, MY_DONE, SHARED, *NOT_MINE[::-1])
-            assert listed == [(task, ME) for task in stored]
+            assert listed == [(ME, task) for task in stored]
     async with nothing_of_the_others_changes(place):
         # Named are the ids that the user's own tasks hold, and no others.
         taken = await place.call("task_import_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
@@ -288,7 +294,7 @@ async def an_administrator_sees_and_erases_the_user_named_only(place: Place) -> 
         listed = await place.ids("user_list_v1", None, 1000, role=admin)
         assert [row[0] for row in listed] == [LOW, ME, HIGH]
         assert await place.call("user_delete_v1", NOBODY, role=admin) == []
-        assert await place.call("user_delete_v1", ME, role=admin) == [(ME,)]
+        assert [row[0] for row in await place.ids("user_delete_v1", ME, role=admin)] == [ME]
         left = "SELECT count(*) FROM taskcore.tasks WHERE user_id = $1"
         assert await place.owner.fetchval(left, ME) == 0
 
@@ -307,7 +313,7 @@ async def a_binding_from_outside_changes_nothing(place: Place) -> None:
     for user in (LOW, HIGH, ""):
         async with nothing_of_the_others_changes(place):
             await place.owner.execute(f"SELECT set_config('taskcore.user_id', '{user}', true)")
-            assert await place.ids("task_get_v1", ME, SHARED) == [(SHARED, ME)]
+            assert await place.ids("task_get_v1", ME, SHARED) == [(ME, SHARED)]
             assert await place.call("task_get_v1", ME, NOT_MINE[0]) == []
 
 

@@ -43,16 +43,17 @@ UPDATES = (
     "ALTER FUNCTION taskcore.task_get_v1 SECURITY INVOKER",
 )
 
+TASK_OF_MINE = json.dumps({"title": "mine"})
 BATCH = json.dumps([{"id": 11, "title": "mine", "description": None}])
 
 # Every function that binds a user, and arguments to call it with.
 TASK_FUNCTIONS = {
-    "task_create_v1": (12, 2, "mine", None),
+    "task_create_v1": (12, 2, TASK_OF_MINE),
     "task_create_many_v1": (3, BATCH),
     "task_import_v1": (5, BATCH),
     "task_get_v1": (TASK,),
     "task_list_v1": (None, 1000, None),
-    "task_update_v1": (TASK, 4, None, "stolen", False, None, True),
+    "task_update_v1": (TASK, 4, None, json.dumps({"title": "stolen", "completed": True})),
     "task_delete_v1": (TASK, None),
 }
 USER_FUNCTIONS: dict[str, tuple[object, ...]] = {"user_get_v1": (), "user_delete_v1": ()}
@@ -67,7 +68,14 @@ async def call(connection: asyncpg.Connection, name: str, *args: object) -> list
 async def adversary(database: Database) -> AsyncIterator[asyncpg.Connection]:
     """The application's role over a plain connection; another user has a task."""
     connection = await asyncpg.connect(**connect_arguments(database.url))
-    await call(connection, "task_create_v1", VICTIM, TASK, 1, "theirs", "secret")
+    await call(
+        connection,
+        "task_create_v1",
+        VICTIM,
+        TASK,
+        1,
+        json.dumps({"title": "theirs", "description": "secret"}),
+    )
     yield connection
     await connection.close()
 
@@ -187,7 +195,7 @@ async def test_the_functions_isolate_whoever_calls_them(
     for name in ("task_get_v1", "task_list_v1", "task_update_v1", "task_delete_v1"):
         assert await call(owner, name, 123, *TASK_FUNCTIONS[name]) == []
     # The id of another's task is as free as any.
-    (mine,) = await call(owner, "task_create_v1", 123, TASK, 1, "mine", None)
+    (mine,) = await call(owner, "task_create_v1", 123, TASK, 1, TASK_OF_MINE)
     assert mine["user_id"] == 123
     (mine,) = await call(owner, "task_list_v1", 123, None, 1000, None)
     assert mine["title"] == "mine"
@@ -316,7 +324,7 @@ async def test_a_statement_and_its_plan_serve_one_user_after_another(
 ) -> None:
     """FR-018: after five executions a plan may be kept, here and inside the functions."""
     await adversary.execute(f"SET plan_cache_mode = {mode}")
-    await call(adversary, "task_create_v1", 123, 11, 2, "mine", None)
+    await call(adversary, "task_create_v1", 123, 11, 2, TASK_OF_MINE)
     get = await adversary.prepare("SELECT title FROM taskcore.task_get_v1($1, $2)")
     listed = await adversary.prepare("SELECT title FROM taskcore.task_list_v1($1, NULL, 9, NULL)")
     for _ in range(12):
@@ -332,8 +340,8 @@ async def test_a_cursor_keeps_to_the_user_it_was_opened_for(
     adversary: asyncpg.Connection, hold: str
 ) -> None:
     """FR-018: whoever is bound, or called for, between two fetches."""
-    await call(adversary, "task_create_v1", 123, 11, 2, "mine", None)
-    await call(adversary, "task_create_v1", 123, 12, 2, "mine", None)
+    await call(adversary, "task_create_v1", 123, 11, 2, TASK_OF_MINE)
+    await call(adversary, "task_create_v1", 123, 12, 2, TASK_OF_MINE)
     async with adversary.transaction():
         await adversary.execute(
             f"DECLARE c CURSOR {hold} FOR SELECT title "  # noqa: S608
@@ -354,11 +362,11 @@ async def test_what_another_session_runs_shows_no_value(
     await transaction.start()
     # Behind a pooler the driver's own number is the pooler's.
     pid = await other.fetchval("SELECT pg_backend_pid()")
-    await call(other, "task_update_v1", VICTIM, TASK, 9, None, "confidential", False, None, None)
+    await call(other, "task_update_v1", VICTIM, TASK, 9, None, '{"title": "confidential"}')
 
     seen = await adversary.fetch("SELECT query FROM pg_stat_activity WHERE pid = $1", pid)
     assert [row["query"] for row in seen] == [
-        "SELECT * FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
+        "SELECT * FROM taskcore.task_update_v1($1, $2, $3, $4, $5)"
     ]
     # Locks name tables and transactions; a row's only while somebody waits for it.
     locks = await adversary.fetch("SELECT DISTINCT locktype FROM pg_locks WHERE pid = $1", pid)
@@ -374,15 +382,15 @@ async def test_another_users_lock_is_not_felt(
     other = await asyncpg.connect(**connect_arguments(database.url))
     transaction = other.transaction()
     await transaction.start()
-    await call(other, "task_update_v1", VICTIM, TASK, 9, None, "x", False, None, None)
-    await call(other, "task_create_v1", VICTIM, 77, 9, "x", None)
+    await call(other, "task_update_v1", VICTIM, TASK, 9, None, '{"title": "x"}')
+    await call(other, "task_create_v1", VICTIM, 77, 9, TASK_OF_MINE)
 
     # A wait would end in an error.
     await adversary.execute("SET lock_timeout = '1ms'")
     for task in (TASK, 77):
         assert await call(adversary, "task_get_v1", 123, task) == []
         assert await call(adversary, "task_delete_v1", 123, task, None) == []
-        (mine,) = await call(adversary, "task_create_v1", 123, task, 3, "mine", None)
+        (mine,) = await call(adversary, "task_create_v1", 123, task, 3, TASK_OF_MINE)
         assert mine["user_id"] == 123
     await transaction.rollback()
     await other.close()
@@ -396,7 +404,7 @@ async def test_advisory_locks_hold_nobody_up(
         await adversary.execute(f"SELECT pg_advisory_lock({number})")
     other = await asyncpg.connect(**connect_arguments(database.url))
     await other.execute("SET lock_timeout = '1ms'")
-    assert await call(other, "task_update_v1", VICTIM, TASK, 9, None, "x", False, None, None)
+    assert await call(other, "task_update_v1", VICTIM, TASK, 9, None, '{"title": "x"}')
     await other.close()
 
 
@@ -405,7 +413,7 @@ async def test_nothing_is_notified(adversary: asyncpg.Connection, database: Data
     for channel in ("tasks", "users", "taskcore"):
         await adversary.add_listener(channel, lambda *message: heard.append(message))
     other = await asyncpg.connect(**connect_arguments(database.url))
-    await call(other, "task_update_v1", VICTIM, TASK, 9, None, "x", False, None, None)
+    await call(other, "task_update_v1", VICTIM, TASK, 9, None, '{"title": "x"}')
     await other.close()
 
     # Notifications come with the answer to the next statement.

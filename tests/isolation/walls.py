@@ -28,7 +28,7 @@ _OTHER_USES = re.compile(
     r"|p_user_id IS NULL OR p_user_id < 1\b"
     r"|set_config\('taskcore\.user_id', p_user_id::text, true\)"
     r"|INSERT INTO taskcore\.users \(id\) VALUES \(p_user_id\)"
-    r"|VALUES \(p_user_id, p_id, p_write_id, p_title, p_description\)"
+    r"|VALUES \(p_user_id, p_id, p_write_id, v_new\.title, v_new\.description\)"
     r"|SELECT p_user_id, b\.id, p_write_id, b\.title, b\.description\b"  # batch and import
 )
 _TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")

@@ -5,5 +5,5 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT 1 $$;
 
-REVOKE ALL ON FUNCTION taskcore.schema_version_v1() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION taskcore.schema_version_v1() TO taskcore_app, taskcore_admin;
+REVOKE ALL ON FUNCTION taskcore.schema_version_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.schema_version_v1 TO taskcore_app, taskcore_admin;

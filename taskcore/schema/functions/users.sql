@@ -3,7 +3,8 @@
 GRANT CREATE ON SCHEMA taskcore TO taskcore_definer, taskcore_directory;
 SET LOCAL ROLE taskcore_definer;
 
--- Describe one user: dates, and how many tasks, open and in all.
+-- Read one user, with the number of their tasks and of the open ones.
+-- No row: there is no such user.
 CREATE OR REPLACE FUNCTION taskcore.user_get_v1(
     p_user_id bigint
 ) RETURNS TABLE (
@@ -36,14 +37,14 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION taskcore.user_get_v1(bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION taskcore.user_get_v1(bigint) TO taskcore_admin;
+REVOKE ALL ON FUNCTION taskcore.user_get_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.user_get_v1 TO taskcore_admin;
 
--- Erase one user and, by the foreign key's cascade, every task of theirs.
--- No row: no such user.
+-- Erase one user and, by the foreign key's cascade, all of their tasks. No row: there
+-- is no such user.
 CREATE OR REPLACE FUNCTION taskcore.user_delete_v1(
     p_user_id bigint
-) RETURNS TABLE (id bigint)
+) RETURNS SETOF taskcore.users
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
@@ -57,20 +58,20 @@ BEGIN
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     RETURN QUERY
-        DELETE FROM taskcore.users AS u WHERE u.id = p_user_id RETURNING u.id;
+        DELETE FROM taskcore.users AS u WHERE u.id = p_user_id RETURNING u.*;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
 
-REVOKE ALL ON FUNCTION taskcore.user_delete_v1(bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION taskcore.user_delete_v1(bigint) TO taskcore_admin;
+REVOKE ALL ON FUNCTION taskcore.user_delete_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.user_delete_v1 TO taskcore_admin;
 
 SET LOCAL ROLE taskcore_directory;
 
 -- Read at most p_limit users with ids above p_after (null: from the lowest).
 CREATE OR REPLACE FUNCTION taskcore.user_list_v1(
     p_after bigint, p_limit integer
-) RETURNS TABLE (id bigint, created_at timestamptz, updated_at timestamptz)
+) RETURNS SETOF taskcore.users
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
@@ -78,15 +79,14 @@ SET enable_seqscan = off
 AS $$
 BEGIN
     RETURN QUERY
-        SELECT u.id, u.created_at, u.updated_at
-        FROM taskcore.users AS u
+        SELECT u.* FROM taskcore.users AS u
         WHERE u.id > COALESCE(p_after, 0)
         ORDER BY u.id LIMIT p_limit;
 END
 $$;
 
-REVOKE ALL ON FUNCTION taskcore.user_list_v1(bigint, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION taskcore.user_list_v1(bigint, integer) TO taskcore_admin;
+REVOKE ALL ON FUNCTION taskcore.user_list_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.user_list_v1 TO taskcore_admin;
 
 SET LOCAL ROLE taskcore_owner;
 REVOKE CREATE ON SCHEMA taskcore FROM taskcore_definer, taskcore_directory;

@@ -30,6 +30,7 @@ INSERT INTO taskcore.tasks (user_id, id, write_id, title)
 ANALYZE taskcore.users, taskcore.tasks;
 """
 BEFORE = {"empty tables": "SELECT", "a thousand tasks": FEW}
+TASK = """'{"title": "x", "completed": true}'"""
 BATCH = """'[{"id": 2001, "title": "x"}, {"id": 5, "title": "x"}]'"""
 
 # Of each function arguments, and how many entries of indexes it may read at most: reads
@@ -42,15 +43,15 @@ CALLS = {
     "task_list_v1   ": ("50, NULL, 21, true", 21),
     "user_list_v1": ("20, 21", 21),
     "user_get_v1": ("50", 1002),
-    "task_create_v1": ("50, 2000, 7, 'x', NULL", 4),
-    "task_create_v1 ": ("50, 5000, 8589934592, 'x', NULL, true", 5),
+    "task_create_v1": (f"50, 2000, 7, {TASK}", 4),
+    "task_create_v1 ": (f"50, 5000, 8589934592, {TASK}, true", 5),
     "task_create_many_v1 ": (
         f"50, 8589934592, {BATCH.replace('2001', '6001').replace('5,', '6002,')}, true",
         20,
     ),
     "task_create_many_v1": (f"50, 8, {BATCH.replace('5,', '2002,')}", 16),
     "task_import_v1": (f"50, 9, {BATCH}", 10),
-    "task_update_v1": ("50, 9, 10, NULL, 'y', false, NULL, true", 4),
+    "task_update_v1": (f"50, 9, 10, NULL, {TASK}", 4),
     "task_delete_v1": ("50, 8, NULL", 4),
 }
 

@@ -345,7 +345,10 @@ async def test_a_create_that_was_stored_before_a_newer_one_is_recognised(
 
 MARK = 1 << 32
 CALLS = {
-    "create": ("SELECT id FROM taskcore.task_create_v1(1, 5010, $1, 'x', NULL, true)", (MARK,)),
+    "create": (
+        """SELECT id FROM taskcore.task_create_v1(1, 5010, $1, '{"title": "x"}', true)""",
+        (MARK,),
+    ),
     "create_many": (
         "SELECT id FROM taskcore.task_create_many_v1(1, $1, $2, true)",
         (MARK, json.dumps([{"id": n, "title": "x"} for n in (5009, 5010)])),
@@ -364,11 +367,15 @@ async def test_two_attempts_of_one_write_at_once_store_it_once(
     statement, args = CALLS[call]
     connections = [await asyncpg.connect(**connect_arguments(database.url)) for _ in range(3)]
     first, second, other = connections
-    await other.execute("SELECT FROM taskcore.task_create_v1(1, 1, 7, 'x', NULL)")
+    await other.execute(
+        "SELECT FROM taskcore.task_create_v1(1, 1, 7, jsonb_build_object('title', 'x'))"
+    )
     transaction = first.transaction()
     await transaction.start()
     stored = await first.fetch(statement, *args)
-    await other.execute("SELECT FROM taskcore.task_create_v1(1, 5050, 7, 'newer', NULL)")
+    await other.execute(
+        "SELECT FROM taskcore.task_create_v1(1, 5050, 7, jsonb_build_object('title', 'newer'))"
+    )
     attempt = asyncio.ensure_future(second.fetch(statement, *args))
     waiting = "SELECT true FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
     while not await other.fetchval(waiting):
@@ -392,7 +399,9 @@ async def test_what_the_same_store_has_created_does_not_count(
 ) -> None:
     statement, args = CALLS[call]
     connection = await asyncpg.connect(**connect_arguments(database.url))
-    create = "SELECT id FROM taskcore.task_create_v1(1, $1, $2, 'x', NULL, true)"
+    create = (
+        "SELECT id FROM taskcore.task_create_v1(1, $1, $2, jsonb_build_object('title', 'x'), true)"
+    )
     await connection.fetch(create, 5050, MARK + 5)
     assert len(await connection.fetch(statement, *args)) == len(args)
     await connection.fetch(create, 5060, MARK + MARK)
@@ -409,7 +418,7 @@ async def test_an_id_without_a_time_is_answered_with_the_server_s(
     connection = await asyncpg.connect(**connect_arguments(database.url))
     batch = json.dumps([{"id": task_id, "title": "x"}, {"id": 5000, "title": "x"}])
     for call, args in (
-        ("task_create_v1(1, $1, 5, 'x', NULL, true)", (task_id,)),
+        ("task_create_v1(1, $1, 5, jsonb_build_object('title', 'x'), true)", (task_id,)),
         ("task_create_many_v1(1, 5, $1, true)", (batch,)),
     ):
         with pytest.raises(asyncpg.PostgresError) as error:
@@ -418,5 +427,7 @@ async def test_an_id_without_a_time_is_answered_with_the_server_s(
         assert newest == "0"
         assert abs(int(server_ms) - time.time_ns() // 1_000_000) < HOUR
     assert await connection.fetch("SELECT FROM taskcore.task_list_v1(1, NULL, 9, NULL)") == []
-    await connection.fetch("SELECT FROM taskcore.task_create_v1(1, 4096, 5, 'x', NULL, true)")
+    await connection.fetch(
+        "SELECT FROM taskcore.task_create_v1(1, 4096, 5, jsonb_build_object('title', 'x'), true)"
+    )
     await connection.close()

@@ -333,16 +333,16 @@ async def test_a_call_that_waits_for_a_connection_at_close_ends_clearly(
 # Repetition
 
 
-_CREATE = "SELECT * FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"
+_CREATE = "SELECT * FROM taskcore.task_create_v1($1, $2, $3, $4)"
 _CREATE_MANY = "SELECT * FROM taskcore.task_create_many_v1($1, $2, $3)"
-_UPDATE = "SELECT * FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6, $7, $8)"
+_UPDATE = "SELECT * FROM taskcore.task_update_v1($1, $2, $3, $4, $5)"
 
 
 async def test_a_repeated_create_returns_the_row_and_changes_nothing(
     application: asyncpg.Connection,
 ) -> None:
     """FR-002, FR-017."""
-    create = (1, 10, 77, "title", "description")
+    create = (1, 10, 77, '{"title": "title", "description": "description"}')
     first = await application.fetch(_CREATE, *create)
 
     assert len(first) == 1
@@ -351,9 +351,9 @@ async def test_a_repeated_create_returns_the_row_and_changes_nothing(
 
 
 async def test_a_create_does_not_take_anothers_id(application: asyncpg.Connection) -> None:
-    first = await application.fetch(_CREATE, 1, 10, 77, "first", None)
+    first = await application.fetch(_CREATE, 1, 10, 77, '{"title": "first"}')
 
-    assert await application.fetch(_CREATE, 1, 10, 78, "second", None) == []
+    assert await application.fetch(_CREATE, 1, 10, 78, '{"title": "second"}') == []
     assert await application.fetch("SELECT * FROM taskcore.task_get_v1(1, 10)") == first
 
 
@@ -386,7 +386,7 @@ async def test_a_repeated_batch_does_not_bring_deleted_tasks_back(
 async def test_a_batch_with_a_taken_id_stores_nothing_and_names_it(
     application: asyncpg.Connection,
 ) -> None:
-    await application.fetch(_CREATE, 1, 2, 76, "taken", None)
+    await application.fetch(_CREATE, 1, 2, 76, '{"title": "taken"}')
     batch = json.dumps([{"id": n, "title": f"n. {n}", "description": None} for n in (1, 2, 3)])
 
     with pytest.raises(asyncpg.PostgresError) as error:
@@ -404,9 +404,10 @@ async def test_a_repeated_update_returns_the_row_and_changes_nothing(
     application: asyncpg.Connection, if_version: int | None
 ) -> None:
     """Its own change is no conflict."""
-    await application.fetch(_CREATE, 1, 10, 77, "title", None)
-    update = (1, 10, 78, if_version, "new title", True, "new", True)
+    await application.fetch(_CREATE, 1, 10, 77, '{"title": "title"}')
+    changes = {"title": "new title", "description": "new", "completed": True}
+    update = (1, 10, 78, if_version, json.dumps(changes))
     first = await application.fetch(_UPDATE, *update)
 
-    assert (first[0]["version"], first[0]["conflict"]) == (2, False)
+    assert (first[0]["version"], first[0]["write_id"]) == (2, 78)
     assert await application.fetch(_UPDATE, *update) == first

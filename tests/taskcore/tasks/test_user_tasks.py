@@ -442,12 +442,7 @@ async def test_two_users_may_hold_the_same_task_id(
     mine = await tasks.create("mine")
     connection = await asyncpg.connect(**connect_arguments(database.url))
     await connection.fetch(
-        "SELECT id FROM taskcore.task_create_v1($1, $2, $3, $4, $5)",
-        456,
-        mine.id,
-        1,
-        "theirs",
-        None,
+        "SELECT id FROM taskcore.task_create_v1(456, $1, 1, $2)", mine.id, '{"title": "theirs"}'
     )
     await connection.close()
 
