@@ -18,17 +18,15 @@ from taskcore.errors import (
 )
 from taskcore.settings import Settings
 from taskcore.store import TaskStore
-from taskcore.tasks.models import (
-    ImportResult,
-    Task,
-    TaskChanges,
-    TaskCreate,
-    TaskImport,
-    TaskPage,
-    TaskUpdate,
-)
+from taskcore.tasks.fields import TaskCreate
+from taskcore.tasks.importing import ImportResult
+from taskcore.tasks.task import Task
+from taskcore.tasks.task_import import TaskImport
+from taskcore.tasks.task_page import TaskPage
+from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.tasks.user_tasks import UserTasks
-from taskcore.users.models import User, UserDetail, UserPage
+from taskcore.users.user import User, UserDetail
+from taskcore.users.user_page import UserPage
 from taskcore.users.users import Users
 from taskcore.version import __version__
 

@@ -39,7 +39,7 @@ class ValidationError(TaskcoreError, ValueError):
         field: The field at fault, such as ``title`` or ``tasks[3].title``.
         constraint: The rule it breaks: ``required``, ``type``, ``non_empty``,
             ``max_length``, ``min``, ``max``, ``no_nul``, ``unicode``, ``not_null``,
-            ``unknown_field``, ``empty_update`` or ``json``.
+            ``unknown_field``, ``empty_update``, ``given_twice``, ``cursor`` or ``json``.
         limits: The limit, where there is one: ``{"max": 500}``.
     """
 

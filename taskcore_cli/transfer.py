@@ -27,7 +27,8 @@ from taskcore_cli.visible import visible
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
-    from taskcore.tasks.models import Task, TaskImport
+    from taskcore.tasks.task import Task
+    from taskcore.tasks.task_import import TaskImport
     from taskcore.tasks.user_tasks import UserTasks
 
 # So many bad lines are shown; a file in another format has nothing else.

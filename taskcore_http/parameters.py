@@ -19,7 +19,7 @@ from taskcore.validation import validate_integer
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
-_Value = TypeVar("_Value", int, bool)
+_Value = TypeVar("_Value", int, bool, str)
 
 
 def _integer(field: str, high: int) -> Callable[[str], int]:
@@ -118,9 +118,9 @@ LIMIT = QueryParameter(
 )
 AFTER = QueryParameter(
     "after",
-    "Cursor: only tasks older than the one with this id.",
-    _integer("after", MAX_ID),
-    {"type": "integer", "minimum": 1, "maximum": MAX_ID},
+    "The cursor in the `Link` of the page before, unchanged.",
+    str,
+    {"type": "string", "format": "cursor"},
 )
 COMPLETED = QueryParameter(
     "completed", "Only completed, or only open tasks.", _boolean, {"type": "boolean"}

@@ -100,7 +100,7 @@ def task_router(
         """Create a task."""
         tasks = tasks_of(request)
         new = await json_body(request, TaskCreate)
-        task = await tasks.create(new.title, new.description)
+        task = await tasks.create(new)
         return _json(
             task.model_dump_json(),
             status=201,
@@ -123,7 +123,7 @@ def task_router(
         """Change the fields sent; the others stay as they are. PUT and PATCH do the same."""
         tasks, task_id = tasks_of(request), TASK_ID.of(request)
         change = await json_body(request, TaskUpdate)
-        task = await tasks.update(task_id, **change.model_dump(exclude_unset=True))
+        task = await tasks.update(task_id, change)
         return _json(task.model_dump_json())
 
     for method in ("PUT", "PATCH"):
@@ -161,7 +161,7 @@ def _path(request: Request) -> str:
     return quote(path, safe="/:@!$&'()*+,;=~")
 
 
-def _query_after(request: Request, cursor: int) -> str:
+def _query_after(request: Request, cursor: str) -> str:
     """Return the request's query with another cursor; Starlette's URL would parse all of it."""
     pairs = [pair for pair in request.query_params.multi_items() if pair[0] != AFTER.name]
     return urlencode([*pairs, (AFTER.name, cursor)])

@@ -12,6 +12,7 @@ from taskcore import (
     TaskNotFound,
     TaskPage,
     TaskStore,
+    TaskUpdate,
     User,
     UserDetail,
     UserTasks,
@@ -26,6 +27,7 @@ async def library() -> int | None:
         assert_type(tasks, UserTasks)
         task = await tasks.create("Buy groceries", description="Milk and eggs")
         assert_type(task, Task)
+        assert_type(await tasks.create(TaskCreate(title="Buy groceries")), Task)
         assert_type(
             await tasks.create_many([{"title": "one"}, TaskCreate(title="two")]),
             tuple[Task, ...],
@@ -35,6 +37,8 @@ async def library() -> int | None:
             assert_type(each, Task)
         try:
             await tasks.update(task.id, title="x", description=None, if_version=task.version)
+            await tasks.update(task.id, TaskUpdate(completed=True), if_version=2)
+            TaskUpdate(titel="x")  # type: ignore[call-arg]
             await tasks.update(task.id, titel="x")  # type: ignore[call-arg]
             await tasks.update(task.id, completed="yes")  # type: ignore[arg-type]
             await tasks.delete(task.id)

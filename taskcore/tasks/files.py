@@ -18,14 +18,21 @@ from pydantic_core import from_json
 from taskcore.errors import ValidationError
 from taskcore.limits import MAX_JSON
 from taskcore.tasks.csv_rows import Fault, Rows
-from taskcore.tasks.models import Task, TaskImport
+from taskcore.tasks.fields import type_of
+from taskcore.tasks.task import FIELDS, Task
+from taskcore.tasks.task_import import TaskImport
 from taskcore.validation import explained, validate
 
-COLUMNS = tuple(Task.model_fields)
+COLUMNS = FIELDS
 """The columns of a CSV file."""
 
 _BOM = b"\xef\xbb\xbf"
-_NOT_TEXT = ("id", "completed", "version", "created_at", "updated_at")
+_TYPES = {name: type_of(field) for name, field in TaskImport.model_fields.items()}
+_NULLABLE_TEXTS = [
+    name
+    for name, field in TaskImport.model_fields.items()
+    if _TYPES[name] is str and not field.is_required()
+]
 _BOOLEANS = {"true": True, "false": False}
 # R's missing value.
 _MISSING = "NA"
@@ -112,8 +119,9 @@ def write_csv(tasks: Iterable[Task], *, header: bool = False) -> bytes:
 
 def _cells(task: Task) -> tuple[object, ...]:
     fields = task.model_dump(mode="json")
-    fields["completed"] = "true" if task.completed else "false"
-    return tuple(fields[column] for column in COLUMNS)
+    return tuple(
+        str(value).lower() if isinstance(value, bool) else value for value in fields.values()
+    )
 
 
 def _objects(file: BinaryIO, names: "_Names") -> Iterator[TaskImport | BadLine]:
@@ -252,10 +260,8 @@ def _tasks_of(rows: Rows, names: _Names) -> Iterator[TaskImport | BadLine]:
         # Spreadsheets write rows that are empty.
         elif any(row.cells) or len(row.cells) == 1:
             cells = dict(zip(fields, row.cells, strict=False))
-            # R quotes text, but not missing values.
-            if from_r and cells.get("description") == _MISSING:
-                quoted = dict(zip(fields, rows.quoted(), strict=False))
-                cells["description"] = _MISSING if quoted["description"] else ""
+            if from_r and any(cells.get(name) == _MISSING for name in _NULLABLE_TEXTS):
+                _unquoted_are_missing(cells, dict(zip(fields, rows.quoted(), strict=False)))
             try:
                 yield _task_of(cells)
             except ValidationError as exc:
@@ -271,15 +277,22 @@ def _task_of(cells: dict[str | None, str]) -> TaskImport:
     fields: dict[str | None, Any] = {
         name: cell for name, cell in cells.items() if cell or name == "title"
     }
-    for name in _NOT_TEXT:
-        cell = fields.get(name)
-        if cell is None:
+    for name, cell in list(fields.items()):
+        kind = _TYPES.get(name or "", str)
+        if kind is str:
             continue
         if cell == _MISSING:
             del fields[name]
-        elif name == "completed":
+        elif kind is bool:
             # Python, R and spreadsheets differ in their capitals.
             fields[name] = _BOOLEANS.get(cell.lower(), cell)
-        elif name in ("id", "version") and _WHOLE.fullmatch(cell):
+        elif kind is int and _WHOLE.fullmatch(cell):
             fields[name] = int(cell.partition(".")[0])
     return validate(TaskImport, fields, where="line")
+
+
+def _unquoted_are_missing(cells: dict[str | None, str], quoted: dict[str | None, bool]) -> None:
+    """Empty the text cells with R's missing value: R quotes text, but not missing values."""
+    for name in _NULLABLE_TEXTS:
+        if cells.get(name) == _MISSING and not quoted[name]:
+            cells[name] = ""

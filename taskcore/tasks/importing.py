@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from taskcore.errors import DatabaseError, OutcomeUnknown, ValidationError
 from taskcore.tasks.ids import ID_ATTEMPTS, new_write_id
-from taskcore.tasks.models import ImportResult, Task, TaskImport
+from taskcore.tasks.task import Task
+from taskcore.tasks.task_import import TaskImport
 from taskcore.validation import validate
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ _CHARACTERS = 1_000_000
 _UNDER_WAY = 4
 
 _BATCH = TypeAdapter(list[TaskImport])
+
+
+class ImportResult(BaseModel):
+    """The result of an import, in numbers of tasks.
+
+    Attributes:
+        imported: New tasks.
+        present: Tasks whose id the user had already; the user's task was left as it is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    imported: int
+    present: int
 
 
 class Import:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
 from typing import Any, Unpack
 
+from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
 from taskcore.database.failures import IdsTaken, NotNewest
 from taskcore.errors import (
@@ -15,18 +16,12 @@ from taskcore.errors import (
     VersionConflict,
 )
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE, MAX_VERSION
+from taskcore.tasks.fields import TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
-from taskcore.tasks.importing import Import, Tasks
-from taskcore.tasks.models import (
-    TASK_COLUMNS,
-    ImportResult,
-    Task,
-    TaskChanges,
-    TaskCreate,
-    TaskPage,
-    TaskUpdate,
-    tasks_from_rows,
-)
+from taskcore.tasks.importing import Import, ImportResult, Tasks
+from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
+from taskcore.tasks.task_page import ORDER, TaskPage
+from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.validation import validate, validate_id, validate_integer
 
 _CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"  # noqa: S608
@@ -54,17 +49,22 @@ class UserTasks:
     def __repr__(self) -> str:
         return f"UserTasks(user_id={self.user_id})"
 
-    async def create(self, title: str, description: str | None = None) -> Task:
-        """Create a task, and the user with their first one.
+    async def create(self, title: str | TaskCreate, description: str | None = None) -> Task:
+        """Create a task. The user's first task creates the user.
 
         Args:
-            title: 1 to 500 characters. White space around it is removed.
+            title: 1 to 500 characters; white space at both ends is removed. Or a whole
+                `TaskCreate`, which is not validated again.
             description: At most 5,000 characters; empty means none.
 
         Raises:
             ValidationError: Names the field and the constraint.
         """
-        new = validate(TaskCreate, {"title": title, "description": description}, where="task")
+        if type(title) is TaskCreate and description is None:
+            new = title
+        else:
+            fields = {"title": title, "description": description}
+            new = validate(TaskCreate, fields, where="task")
         document = new.model_dump_json()
         task_id, write_id = self._ids.next(self.user_id), self._ids.write_id()
         must_be_newest = True
@@ -106,7 +106,9 @@ class UserTasks:
             raise ValidationError("tasks must be iterable", field="tasks", constraint="type")
         # One more than the limit tells; an endless iterator is not read to its end.
         new = [
-            validate(TaskCreate, task, where=f"tasks[{index}]")
+            task
+            if type(task) is TaskCreate
+            else validate(TaskCreate, task, where=f"tasks[{index}]")
             for index, task in enumerate(islice(tasks, MAX_BATCH + 1))
         ]
         if len(new) > MAX_BATCH:
@@ -123,8 +125,7 @@ class UserTasks:
         must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             batch = [
-                {"id": task_id, "title": task.title, "description": task.description}
-                for task_id, task in zip(ids, new, strict=True)
+                {"id": task_id, **task.model_dump()} for task_id, task in zip(ids, new, strict=True)
             ]
             try:
                 rows, _ = await self._database.write(
@@ -184,69 +185,76 @@ class UserTasks:
         *,
         completed: bool | None = None,
         limit: int = DEFAULT_PAGE,
-        after: int | None = None,
+        after: str | None = None,
     ) -> TaskPage:
         """Return a page of tasks, newest first.
 
         Args:
             completed: Only completed or only open tasks; None for both.
             limit: 1 to 1,000.
-            after: The cursor: ``page.next`` of the page before.
+            after: The cursor: ``next`` of the page before.
 
         Raises:
             ValidationError: Names the argument and its limit.
         """
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
-        if after is not None:
-            validate_id(after, field="after")
+        key = None if after is None else key_of(after, ORDER)
         if completed is not None and not isinstance(completed, bool):
             raise ValidationError(
                 "completed must be true or false", field="completed", constraint="type"
             )
         # One row more than asked for tells whether there is a next page.
-        rows = await self._database.fetch(_LIST, self.user_id, after, limit + 1, completed)
+        rows = await self._database.fetch(_LIST, self.user_id, key, limit + 1, completed)
         items = tasks_from_rows(rows[:limit])
         return TaskPage.model_construct(
-            items=items, next=items[-1].id if len(rows) > limit else None
+            items=items, next=cursor_after(ORDER, items[-1].id) if len(rows) > limit else None
         )
 
     async def iterate(
-        self, *, completed: bool | None = None, after: int | None = None
+        self, *, completed: bool | None = None, after: str | None = None
     ) -> AsyncIterator[Task]:
         """Yield every task, newest first, in constant memory.
 
-        Reads pages by key: tasks that are created meanwhile are not seen, tasks
-        deleted meanwhile may be. Arguments and errors as in `list`.
+        Reads one page after another, so a task that is created while it runs is not seen,
+        and one that is deleted may be. Arguments and errors are those of `list`.
         """
         cursor = after
         while True:
             page = await self.list(completed=completed, limit=MAX_PAGE, after=cursor)
-            for task in page.items:
+            for task in page:
                 yield task
             if page.next is None:
                 return
             cursor = page.next
 
     async def update(
-        self, task_id: int, *, if_version: int | None = None, **changes: Unpack[TaskChanges]
+        self,
+        task_id: int,
+        change: TaskUpdate | None = None,
+        /,
+        *,
+        if_version: int | None = None,
+        **changes: Unpack[TaskChanges],
     ) -> Task:
         """Change the fields given and return the task as it then is.
 
         A change that changes nothing leaves ``version`` and ``updated_at`` alone.
 
         Args:
-            task_id: Which task.
-            if_version: Change it only if this is its version.
+            task_id: The task.
+            change: The change as a whole, which is not validated again.
+            if_version: Change the task only if this is its version.
             changes: Any of ``title``, ``description`` (None clears it), ``completed``.
 
         Raises:
-            TaskNotFound: It does not exist, or is another user's.
-            VersionConflict: It has another version; nothing was changed.
+            TaskNotFound: The user has no task with this id.
+            VersionConflict: The task has another version; nothing was changed.
             ValidationError: Names the field and the constraint.
         """
         validate_id(task_id, field="task_id")
         _validate_version(if_version)
-        change = validate(TaskUpdate, changes, where="changes")
+        if type(change) is not TaskUpdate or changes:
+            change = validate(TaskUpdate, _given(change, changes), where="changes")
         document = change.model_dump_json(exclude_unset=True)
         write_id = new_write_id()
         rows, repeated = await self._database.write(
@@ -268,12 +276,12 @@ class UserTasks:
         """Delete a task for good.
 
         Args:
-            task_id: Which task.
-            if_version: Delete it only if this is its version.
+            task_id: The task.
+            if_version: Delete the task only if this is its version.
 
         Raises:
-            TaskNotFound: It does not exist, or is another user's.
-            VersionConflict: It has another version; nothing was deleted.
+            TaskNotFound: The user has no task with this id.
+            VersionConflict: The task has another version; nothing was deleted.
             ValidationError: The id is not an integer from 1 to 2^53-1.
         """
         validate_id(task_id, field="task_id")
@@ -281,11 +289,28 @@ class UserTasks:
         rows, repeated = await self._database.write(_DELETE, self.user_id, task_id, if_version)
         if not rows:
             if repeated:
-                # Gone it is: the lost attempt deleted it, or somebody else did.
+                # It is gone: either the lost attempt or another caller deleted it.
                 return
             raise _not_found()
         if if_version not in (None, rows[0]["version"]):
             raise _conflict(if_version, rows[0]["version"])
+
+
+def _given(change: object, changes: TaskChanges) -> object:
+    """Return the change to validate, however it was given.
+
+    Raises:
+        ValidationError: It was given twice.
+    """
+    if change is None:
+        return changes
+    if changes:
+        raise ValidationError(
+            "changes must be given as a TaskUpdate or as keywords, not both",
+            field="changes",
+            constraint="given_twice",
+        )
+    return change
 
 
 def _validate_version(if_version: int | None) -> None:

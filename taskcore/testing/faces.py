@@ -5,7 +5,9 @@ from collections.abc import Callable, Collection, Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from taskcore import Task, TaskStore, UserTasks
+from taskcore import Task, TaskPage, TaskStore, UserTasks
+from taskcore.cursors import cursor_after, key_of
+from taskcore.tasks.task_page import ORDER
 from taskcore.testing.operations import (
     Cancelled,
     Create,
@@ -76,11 +78,11 @@ class LibraryFace:
 
 async def _call(tasks: UserTasks, operation: Operation, target: Any) -> Observation:
     match operation:
-        case Create(title, description):
-            task = await tasks.create(title, description)
+        case Create(new):
+            task = await tasks.create(**new)
             return Observation("returned", _fields(task), (task.id,))
-        case CreateMany(new):
-            created = await tasks.create_many(new)
+        case CreateMany(batch):
+            created = await tasks.create_many(batch)
             return Observation(
                 "returned", [_fields(task) for task in created], tuple(task.id for task in created)
             )
@@ -101,21 +103,22 @@ async def _call(tasks: UserTasks, operation: Operation, target: Any) -> Observat
             return await _cancel(tasks, operation)
 
 
-async def _list(tasks: UserTasks, operation: List, after: Any) -> Any:
+async def _list(tasks: UserTasks, operation: List, key: Any) -> Any:
     completed = operation.completed
+    after = None if key is None else cursor_after(ORDER, key)
     if operation.limit is None:
         return [_fields(task) async for task in tasks.iterate(completed=completed, after=after)]
     page = await tasks.list(limit=operation.limit, after=after, completed=completed)
-    return page.model_dump(mode="json")
+    return _page(page)
 
 
 async def _walk(tasks: UserTasks, operation: Walk) -> Any:
     limit, completed = operation.limit, operation.completed
     page = await tasks.list(limit=limit, completed=completed)
-    pages = [page.model_dump(mode="json")]
+    pages = [_page(page)]
     while page.next is not None:
         page = await tasks.list(limit=limit, completed=completed, after=page.next)
-        pages.append(page.model_dump(mode="json"))
+        pages.append(_page(page))
     return pages
 
 
@@ -158,6 +161,12 @@ def _is_whole(call: str, before: Task, changed: list[Task], lost: set[int]) -> b
     if call == "update":
         return task.id == before.id and found == ("after", None, True, 2)
     return call == "create" and task.id > before.id and found == ("created", "wholly", False, 1)
+
+
+def _page(page: TaskPage) -> dict[str, Any]:
+    """Return a page with the id in its cursor, which the comparison of two runs can name."""
+    following = None if page.next is None else key_of(page.next, ORDER)
+    return {"items": [_fields(task) for task in page], "next": following}
 
 
 def _fields(task: Task) -> dict[str, Any]:

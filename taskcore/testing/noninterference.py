@@ -132,7 +132,7 @@ def _generate(
 async def _check_usable(face: Face) -> None:
     """Refuse a face that answers everything with the same error: it would always pass."""
     user = _new_user()
-    made = await face.perform(user, Create("usable"), None)
+    made = await face.perform(user, Create({"title": "usable"}), None)
     assert made.created, f"the face does not create a task: {made}"
     (task_id,) = made.created
     for operation, target in ((Get(Own(0)), task_id), (List(), None)):

@@ -40,16 +40,15 @@ Reference = Own | Foreign | Never | Literal
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Create a task; title and description may be anything, invalid ones included."""
+    """Create a task from its fields, which may be invalid."""
 
-    title: Any
-    description: Any = None
+    task: Mapping[str, Any]
     target: None = field(default=None, init=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CreateMany:
-    """Create a batch of tasks, each a mapping of its fields; invalid ones included."""
+    """Create a batch of tasks, each a mapping of its fields, which may be invalid."""
 
     tasks: tuple[Mapping[str, Any], ...]
     target: None = field(default=None, init=False, repr=False)
@@ -64,7 +63,7 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Read a page: the tasks older than ``target``, the cursor. Without a limit: all tasks."""
+    """Read a page: the tasks older than ``target``. Without a limit: all of these tasks."""
 
     limit: int | None = None
     target: Reference | None = None
@@ -82,7 +81,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change the fields given, invalid ones included; with ``if_version`` where a face has it."""
+    """Change the fields given, which may be invalid; with ``if_version`` where a face has it."""
 
     target: Reference
     changes: Mapping[str, Any]

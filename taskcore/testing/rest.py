@@ -1,12 +1,15 @@
 """The REST API: in process, mounted in a host, or at a URL."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
+from taskcore.cursors import cursor_after, key_of
+from taskcore.tasks.task_page import ORDER
 from taskcore.testing.lifespan import Application, lifespan
 from taskcore.testing.operations import (
     Create,
@@ -112,14 +115,14 @@ class RestFace:
         tasks = f"{self._prefix}/users/{user_id}/tasks"
         task = f"{tasks}/{target}"
         match operation:
-            case Create(title, description):
-                body = {"title": title, "description": description}
-                response = await self._send(user_id, "POST", tasks, body)
+            case Create(new):
+                response = await self._send(user_id, "POST", tasks, new)
                 return self._observed(response, created=response.status_code == 201)  # noqa: PLR2004
             case Get():
                 return self._observed(await self._send(user_id, "GET", task))
             case List(limit, _, completed):
-                url = _with_query(tasks, limit=limit, after=target, completed=completed)
+                after = None if target is None else cursor_after(ORDER, target)
+                url = _with_query(tasks, limit=limit, completed=completed, after=after)
                 return self._observed(await self._send(user_id, "GET", url))
             case Walk(limit, completed):
                 return await self._walk(
@@ -155,7 +158,7 @@ class RestFace:
     def _observed(self, response: Response, *, created: bool = False) -> Observation:
         body: Any = response.content.decode(errors="backslashreplace")
         headers = sorted(
-            (name.lower(), value)
+            (name.lower(), _CURSOR.sub(_key, value))
             for name, value in response.headers.multi_items()
             if name.lower() not in self._ignored
         )
@@ -174,8 +177,20 @@ class RestFace:
         )
 
 
+# A link has the id in its cursor, which the comparison of two runs can name.
+_CURSOR = re.compile(r"(?<=[?&]after=)[\w-]+(?=[&>])")
+
+
+def _key(cursor: re.Match[str]) -> str:
+    return str(key_of(cursor[0], ORDER))
+
+
 def _with_query(path: str, **parameters: object) -> str:
-    query = {name: str(value).lower() for name, value in parameters.items() if value is not None}
+    query = {
+        name: json.dumps(value) if isinstance(value, bool) else value
+        for name, value in parameters.items()
+        if value is not None
+    }
     return f"{path}?{urlencode(query)}" if query else path
 
 

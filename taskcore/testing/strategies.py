@@ -1,12 +1,14 @@
 """Hypothesis strategies: users, tasks, operations, and whole programs of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import chain
 from typing import Any
 
 from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
 
-from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_PAGE, MAX_TITLE
+from taskcore.limits import MAX_ID, MAX_PAGE
+from taskcore.tasks.fields import TaskCreate, TaskFields, type_of
 from taskcore.testing.operations import (
     Cancelled,
     Create,
@@ -30,34 +32,64 @@ USERS = 3
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 
-titles: st.SearchStrategy[str] = _TEXTS.filter(lambda text: text.strip() != "")
-"""Titles that are accepted; most are short."""
+_SCHEMA = TaskFields.model_json_schema()["properties"]
 
-descriptions: st.SearchStrategy[str | None] = st.none() | _TEXTS
-"""Descriptions that are accepted."""
 
-bad_titles: st.SearchStrategy[Any] = st.sampled_from(
-    ["", " \t\u2003", "x" * (MAX_TITLE + 1), "\x00", "\ud800", None, 7]
+def _valid(field: FieldInfo) -> st.SearchStrategy[Any]:
+    if type_of(field) is bool:
+        return st.booleans()
+    if field.is_required():
+        return _TEXTS.filter(lambda text: text.strip() != "")
+    return st.none() | _TEXTS
+
+
+def _invalid(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
+    if type_of(field) is bool:
+        return st.sampled_from([1, None])
+    schema = _SCHEMA[name]
+    limit = schema.get("maxLength") or schema["anyOf"][0]["maxLength"]
+    values = ["x" * (limit + 1), "a\x00", "\ud800", 7]
+    return st.sampled_from([*values, "", " \t\u2003", None] if field.is_required() else values)
+
+
+valid: Mapping[str, st.SearchStrategy[Any]] = {
+    name: _valid(field) for name, field in TaskFields.model_fields.items()
+}
+"""Values of each writable field that are accepted; most are short."""
+
+invalid: Mapping[str, st.SearchStrategy[Any]] = {
+    name: _invalid(name, field) for name, field in TaskFields.model_fields.items()
+}
+"""Values of each writable field that are refused."""
+
+new_tasks: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {name: valid[name] for name, field in TaskCreate.model_fields.items() if field.is_required()},
+    optional={
+        name: valid[name]
+        for name, field in TaskCreate.model_fields.items()
+        if not field.is_required()
+    },
 )
-"""Titles that are refused."""
+"""New tasks that are accepted."""
 
-bad_descriptions: st.SearchStrategy[Any] = st.sampled_from(
-    ["x" * (MAX_DESCRIPTION + 1), "a\x00", "\udfff", 7]
-)
-"""Descriptions that are refused."""
 
-changes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {}, optional={"title": titles, "description": descriptions, "completed": st.booleans()}
-).filter(bool)
+def _with_one_bad(
+    fields: st.SearchStrategy[dict[str, Any]], names: Collection[str]
+) -> st.SearchStrategy[dict[str, Any]]:
+    bad = st.sampled_from(list(names)).flatmap(
+        lambda name: st.fixed_dictionaries({name: invalid[name]})
+    )
+    return st.builds(lambda good, bad: {**good, **bad}, fields, bad)
+
+
+bad_new_tasks: st.SearchStrategy[dict[str, Any]] = _with_one_bad(new_tasks, TaskCreate.model_fields)
+"""New tasks with one field that is refused."""
+
+changes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({}, optional=valid).filter(bool)
 """Changes that are accepted."""
 
 bad_changes: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.just({}),
-    st.builds(lambda title: {"title": title, "completed": True}, bad_titles),
-    st.builds(lambda description: {"description": description}, bad_descriptions),
-    st.just({"completed": 1}),
-    st.just({"completed": None}),
-    st.just({"user_id": 1}),
+    st.just({}), st.just({"user_id": 1}), _with_one_bad(changes, TaskFields.model_fields)
 )
 """Changes that are refused."""
 
@@ -81,23 +113,12 @@ _limits = st.one_of(
     st.none(), st.integers(min_value=1, max_value=5), st.sampled_from([0, MAX_PAGE + 1])
 )
 
-_creates = st.builds(Create, titles, descriptions)
+_creates = st.builds(Create, new_tasks)
 _OPERATIONS: dict[type[Operation], st.SearchStrategy[Operation]] = {
-    Create: st.one_of(
-        _creates,
-        _creates,
-        st.builds(Create, bad_titles, descriptions),
-        st.builds(Create, titles, bad_descriptions),
-    ),
+    Create: st.one_of(_creates, _creates, st.builds(Create, bad_new_tasks)),
     CreateMany: st.builds(
         CreateMany,
-        st.lists(
-            st.fixed_dictionaries(
-                {"title": st.one_of(titles, titles, titles, bad_titles)},
-                optional={"description": descriptions},
-            ),
-            max_size=4,
-        ).map(tuple),
+        st.lists(st.one_of(new_tasks, new_tasks, new_tasks, bad_new_tasks), max_size=4).map(tuple),
     ),
     Get: st.builds(Get, references),
     List: st.builds(List, _limits, st.none() | references, _completed),

@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator
 
+from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
 from taskcore.errors import UserNotFound
 from taskcore.limits import DEFAULT_PAGE, MAX_PAGE
-from taskcore.users.models import User, UserDetail, UserPage
+from taskcore.users.user import User, UserDetail
+from taskcore.users.user_page import UserPage
 from taskcore.validation import validate_id, validate_integer
 
 _GET = "SELECT id, created_at, updated_at, task_count, open_count FROM taskcore.user_get_v1($1)"
 _LIST = "SELECT id, created_at, updated_at FROM taskcore.user_list_v1($1, $2)"
 _DELETE = "SELECT id FROM taskcore.user_delete_v1($1)"
+
+_ORDER = "users"
 
 
 class Users:
@@ -36,31 +40,31 @@ class Users:
             raise UserNotFound(f"user {user_id} not found")
         return UserDetail.model_construct(**rows[0])
 
-    async def list(self, *, limit: int = DEFAULT_PAGE, after: int | None = None) -> UserPage:
+    async def list(self, *, limit: int = DEFAULT_PAGE, after: str | None = None) -> UserPage:
         """Return a page of users, by rising id.
 
         Args:
             limit: 1 to 1,000.
-            after: The cursor: ``page.next`` of the page before.
+            after: The cursor: ``next`` of the page before.
 
         Raises:
+            ValidationError: The limit is out of range, or the cursor is not of this list.
             PermissionDenied: The role is no administrator's.
         """
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
-        if after is not None:
-            validate_id(after, field="after")
-        rows = await self._database.fetch(_LIST, after, limit + 1)
+        key = None if after is None else key_of(after, _ORDER)
+        rows = await self._database.fetch(_LIST, key, limit + 1)
         items = tuple(User.model_construct(**row) for row in rows[:limit])
         return UserPage.model_construct(
-            items=items, next=items[-1].id if len(rows) > limit else None
+            items=items, next=cursor_after(_ORDER, items[-1].id) if len(rows) > limit else None
         )
 
     async def iterate(self) -> AsyncIterator[User]:
         """Yield every user, by rising id, in constant memory; errors as in `list`."""
-        cursor: int | None = None
+        cursor: str | None = None
         while True:
             page = await self.list(limit=MAX_PAGE, after=cursor)
-            for user in page.items:
+            for user in page:
                 yield user
             if page.next is None:
                 return

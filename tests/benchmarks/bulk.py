@@ -13,7 +13,7 @@ import asyncpg
 from taskcore import Task, TaskStore, UserTasks
 from taskcore.database.url import connect_arguments
 from taskcore.tasks.files import BadLine, read_jsonl, write_jsonl
-from taskcore.tasks.models import TaskImport
+from taskcore.tasks.task_import import TaskImport
 from tests.benchmarks.contents import DESCRIPTION, TITLE
 from tests.benchmarks.figures import Bar, Results
 from tests.benchmarks.plan import Plan

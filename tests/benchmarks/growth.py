@@ -15,6 +15,7 @@ from tests.benchmarks.plan import Plan
 from tests.benchmarks.population import Population, populated
 from tests.benchmarks.sample import Calls, sample, warm_up
 from tests.benchmarks.server import Server
+from tests.cursors import cursor
 
 _CALLS, _CALLS_WHEN_QUICK = 300, 100
 _MOST = 1.25
@@ -109,7 +110,7 @@ async def _one_long_list(server: Server, plan: Plan, results: Results) -> None:
         sizes = {
             "page 1": lambda: (long.list(limit=PAGE) for _ in repeat(None)),
             f"page {_LATE_PAGE:,}": lambda: (
-                long.list(limit=PAGE, after=late) for _ in repeat(None)
+                long.list(limit=PAGE, after=cursor(late)) for _ in repeat(None)
             ),
         }
         await _compare(plan, results, panel, LIST, sizes)

@@ -315,9 +315,9 @@ def _one_argument_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed, last = UserTasks.list, list[int | None]()
+    listed, last = UserTasks.list, list[str | None]()
 
-    async def listing(tasks: UserTasks, *, after: int | None = None, **options: Any) -> TaskPage:
+    async def listing(tasks: UserTasks, *, after: str | None = None, **options: Any) -> TaskPage:
         page = await listed(tasks, after=last[-1] if after and last else after, **options)
         last.append(page.next)
         return page

@@ -17,6 +17,7 @@ from taskcore import Settings, TaskNotFound, TaskStore, VersionConflict
 from taskcore.tasks import ids
 from taskcore_cli.app import app as taskctl
 from taskcore_http import create_app
+from tests.cursors import cursor
 from tests.isolation.probes import (
     HIGH,
     LOW,
@@ -87,7 +88,7 @@ async def the_library_answers_with_the_users_own(place: Place) -> None:
             assert [task.user_id for task in done] == [user]
         mine, theirs = store.for_user(ME), store.for_user(HIGH)
         pages = [await tasks.list(limit=1) for tasks in (mine, theirs)]
-        assert [page.next for page in pages] == [MY_OPEN, SHARED]
+        assert [page.next for page in pages] == [cursor(MY_OPEN), cursor(SHARED)]
         following = [
             await tasks.list(limit=1, after=page.next)
             for tasks, page in zip((mine, theirs), pages, strict=True)

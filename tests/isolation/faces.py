@@ -97,9 +97,9 @@ class CliFace:
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
         match operation:
-            case Create(title, description):
-                words = ["--", str(title)]
-                if description is not None:
+            case Create(new):
+                words = ["--", str(new["title"])]
+                if (description := new.get("description")) is not None:
                     words[:0] = [f"--description={description}"]
                 return await self._run(user_id, "add", words)
             case Get():

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from taskcore import Task, TaskNotFound, TaskStore, ValidationError, VersionConflict
-from taskcore.testing.strategies import bad_descriptions, bad_titles, descriptions, titles
+from taskcore.testing.strategies import bad_changes, bad_new_tasks, new_tasks
 from taskcore.testing.strategies import changes as good_changes
+from tests.cursors import cursor as cursor_of
 from tests.databases import Database
 
 _Result = TypeVar("_Result")
@@ -33,9 +34,19 @@ class Row:
 
     id: int
     title: str
-    description: str | None
+    description: str | None = None
     completed: bool = False
     version: int = 1
+
+
+def _normalized(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields as they are stored."""
+    stored = dict(fields)
+    if "title" in stored:
+        stored["title"] = stored["title"].strip()
+    if "description" in stored:
+        stored["description"] = stored["description"] or None
+    return stored
 
 
 class Users(RuleBasedStateMachine):
@@ -71,37 +82,29 @@ class Users(RuleBasedStateMachine):
 
     # What a user does.
 
-    @rule(who=USERS, title=titles, description=descriptions)
-    def create(self, who: int, title: str, description: str | None) -> None:
+    @rule(who=USERS, new=new_tasks)
+    def create(self, who: int, new: dict[str, Any]) -> None:
         user = self.users[who]
-        task = self.run(self.store.for_user(user).create(title, description))
-        row = Row(task.id, title.strip(), description or None)
+        task = self.run(self.store.for_user(user).create(**new))
+        row = Row(task.id, **_normalized(new))
         self._is(user, task, row)
         assert all(task.id > other for other in self.rows[user])
         self.rows[user][task.id] = row
 
-    @rule(who=USERS, tasks=st.lists(st.tuples(titles, descriptions), max_size=4))
-    def create_many(self, who: int, tasks: list[tuple[str, str | None]]) -> None:
+    @rule(who=USERS, tasks=st.lists(new_tasks, max_size=4))
+    def create_many(self, who: int, tasks: list[dict[str, Any]]) -> None:
         user = self.users[who]
-        created = self.run(
-            self.store.for_user(user).create_many(
-                {"title": title, "description": description} for title, description in tasks
-            )
-        )
-        for task, (title, description) in zip(created, tasks, strict=True):
-            row = Row(task.id, title.strip(), description or None)
+        created = self.run(self.store.for_user(user).create_many(tasks))
+        for task, new in zip(created, tasks, strict=True):
+            row = Row(task.id, **_normalized(new))
             self._is(user, task, row)
             assert all(task.id > other for other in self.rows[user])
             self.rows[user][task.id] = row
 
-    @rule(who=USERS, title=bad_titles, description=bad_descriptions)
-    def create_badly(self, who: int, title: Any, description: Any) -> None:
+    @rule(who=USERS, bad=bad_new_tasks)
+    def create_badly(self, who: int, bad: dict[str, Any]) -> None:
         tasks = self.store.for_user(self.users[who])
-        for call in (
-            tasks.create(title),
-            tasks.create("good", description),
-            tasks.create_many([{"title": "good"}, {"title": title}]),
-        ):
+        for call in (tasks.create(**bad), tasks.create_many([{"title": "good"}, bad])):
             with pytest.raises(ValidationError):
                 self.run(call)
 
@@ -117,27 +120,21 @@ class Users(RuleBasedStateMachine):
                 before.id, if_version=before.version if guarded else None, **changes
             )
         )
-        written = dict(changes)
-        if "title" in written:
-            written["title"] = written["title"].strip()
-        if "description" in written:
-            written["description"] = written["description"] or None
-        after = replace(before, **written)
+        after = replace(before, **_normalized(changes))
         if after != before:
             after = replace(after, version=before.version + 1)
         self._is(user, task, after)
         self.rows[user][before.id] = after
 
     @precondition(lambda self: any(self.rows.values()))
-    @rule(who=USERS, place=PLACES, title=bad_titles, description=bad_descriptions)
-    def update_badly(self, who: int, place: int, title: Any, description: Any) -> None:
+    @rule(who=USERS, place=PLACES, bad=bad_changes)
+    def update_badly(self, who: int, place: int, bad: dict[str, Any]) -> None:
         user = self.users[who]
         if not self.rows[user]:
             return
         tasks, row = self.store.for_user(user), self._mine(user, place)
-        for changes in ({"title": title}, {"description": description}, {"completed": None}, {}):
-            with pytest.raises(ValidationError):
-                self.run(tasks.update(row.id, **changes))
+        with pytest.raises(ValidationError):
+            self.run(tasks.update(row.id, **bad))
 
     @precondition(lambda self: any(self.rows.values()))
     @rule(who=USERS, place=PLACES, changes=good_changes, off=st.integers(1, 3))
@@ -208,7 +205,11 @@ class Users(RuleBasedStateMachine):
         elif cursor == "mine" and self.rows[user]:
             after = self._mine(user, place).id
         page = self.run(
-            self.store.for_user(user).list(limit=limit, completed=completed, after=after)
+            self.store.for_user(user).list(
+                limit=limit,
+                completed=completed,
+                after=None if after is None else cursor_of(after),
+            )
         )
         expected = [
             row
@@ -219,7 +220,8 @@ class Users(RuleBasedStateMachine):
         assert len(page.items) == len(expected[:limit])
         for task, row in zip(page.items, expected, strict=False):
             self._is(user, task, row)
-        assert page.next == (expected[limit - 1].id if len(expected) > limit else None)
+        last = expected[limit - 1] if len(expected) > limit else None
+        assert page.next == (None if last is None else cursor_of(last.id))
 
     @rule(who=USERS, place=PLACES)
     def get(self, who: int, place: int) -> None:

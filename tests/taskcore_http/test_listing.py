@@ -9,6 +9,7 @@ from starlette.types import Message
 from taskcore import TaskPage, TaskStore, Unavailable, UserTasks
 from taskcore.limits import MAX_PAGE
 from taskcore_http import create_app
+from tests.cursors import cursor
 from tests.taskcore_http.answers import TASK_FIELDS, error_of, tasks_of
 from tests.taskcore_http.server import Server
 
@@ -68,7 +69,7 @@ async def test_the_complete_list_can_be_filtered(served: Server, store: TaskStor
     async with served.client() as client:
         opened = tasks_of(await client.get(f"{TASKS}?completed=false"))
         done = tasks_of(await client.get(f"{TASKS}?completed=true"))
-        older = tasks_of(await client.get(f"{TASKS}?after={ids[99]}"))
+        older = tasks_of(await client.get(f"{TASKS}?after={cursor(ids[99])}"))
 
     assert [task["id"] for task in opened] == ids[:1_200] + ids[1_201:]
     assert [task["id"] for task in done] == [ids[1_200]]

@@ -7,10 +7,15 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
+from taskcore.limits import MAX_ID
 from taskcore_http import create_app
+from tests.cursors import cursor
 from tests.databases import Database
 from tests.taskcore_http.server import listener
+
+schemathesis.openapi.format("cursor", st.integers(1, MAX_ID).map(cursor))
 
 # Nothing is connected: the document does not depend on a database.
 document = schemathesis.openapi.from_dict(create_app("postgresql://localhost/taskcore").openapi())

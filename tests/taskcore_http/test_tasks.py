@@ -13,6 +13,7 @@ from taskcore import TaskStore
 from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
 from taskcore_http import create_app, create_router
+from tests.cursors import cursor
 from tests.databases import Database
 from tests.sessions import terminate
 from tests.taskcore_http.answers import TASK_FIELDS, TIMESTAMP, error_of, task_of, tasks_of
@@ -332,7 +333,7 @@ async def test_the_link_keeps_the_filter_and_moves_the_cursor(
     tasks = await store.for_user(123).create_many([{"title": "x"}] * 4)
 
     response = await client.get(
-        f"/users/123/tasks?limit=2&completed=false&after={tasks[3].id}&unknown=%C3%A9%20%26"
+        f"/users/123/tasks?limit=2&completed=false&after={cursor(tasks[3].id)}&unknown=%C3%A9%20%26"
     )
 
     link = urlsplit(response.links["next"]["url"])
@@ -341,7 +342,7 @@ async def test_the_link_keeps_the_filter_and_moves_the_cursor(
     assert parse_qs(link.query) == {
         "limit": ["2"],
         "completed": ["false"],
-        "after": [str(tasks[1].id)],
+        "after": [cursor(tasks[1].id)],
         "unknown": ["\N{LATIN SMALL LETTER E WITH ACUTE} &"],
     }
 
@@ -349,8 +350,8 @@ async def test_the_link_keeps_the_filter_and_moves_the_cursor(
 async def test_after_shows_only_older_tasks(client: Client, store: TaskStore) -> None:
     tasks = await store.for_user(123).create_many([{"title": "x"}] * 4)
 
-    everything = tasks_of(await client.get(f"/users/123/tasks?after={tasks[2].id}"))
-    page = tasks_of(await client.get(f"/users/123/tasks?after={tasks[2].id}&limit=1"))
+    everything = tasks_of(await client.get(f"/users/123/tasks?after={cursor(tasks[2].id)}"))
+    page = tasks_of(await client.get(f"/users/123/tasks?after={cursor(tasks[2].id)}&limit=1"))
 
     assert [task["id"] for task in everything] == [tasks[1].id, tasks[0].id]
     assert [task["id"] for task in page] == [tasks[1].id]
@@ -359,9 +360,9 @@ async def test_after_shows_only_older_tasks(client: Client, store: TaskStore) ->
 async def test_after_need_not_name_a_task(client: Client, store: TaskStore) -> None:
     task = await store.for_user(123).create("x")
 
-    assert len(tasks_of(await client.get(f"/users/123/tasks?after={task.id + 1}"))) == 1
-    assert tasks_of(await client.get("/users/123/tasks?after=1")) == []
-    assert len(tasks_of(await client.get(f"/users/123/tasks?after={MAX_ID}"))) == 1
+    assert len(tasks_of(await client.get(f"/users/123/tasks?after={cursor(task.id + 1)}"))) == 1
+    assert tasks_of(await client.get(f"/users/123/tasks?after={cursor(1)}")) == []
+    assert len(tasks_of(await client.get(f"/users/123/tasks?after={cursor(MAX_ID)}"))) == 1
 
 
 async def test_completed_filters(client: Client) -> None:

@@ -16,6 +16,7 @@ from taskcore import (
 from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_BATCH, MAX_ID
 from taskcore.tasks.user_tasks import UserTasks
+from tests.cursors import cursor
 from tests.databases import Database
 
 
@@ -205,8 +206,21 @@ async def test_a_list_gives_a_hundred_unless_told_otherwise(tasks: UserTasks) ->
     page = await tasks.list()
 
     assert page.items == created[:0:-1]
-    assert page.next == created[1].id
+    assert page.next == cursor(created[1].id)
     assert len((await tasks.list(limit=1000)).items) == 101
+
+
+async def test_a_page_is_a_sequence_of_its_tasks(tasks: UserTasks) -> None:
+    created = await tasks.create_many([{"title": str(n)} for n in range(4)])
+
+    page = await tasks.list(limit=3)
+
+    assert [task.title for task in page] == ["3", "2", "1"]
+    assert (len(page), page[0], page[-1]) == (3, created[3], created[1])
+    assert page[1:] == (created[2], created[1])
+    assert created[2] in page
+    assert page.model_dump(mode="json")["items"] == [task.model_dump(mode="json") for task in page]
+    assert not await tasks.list(completed=True)
 
 
 async def test_cursors_lead_through_every_task_once(tasks: UserTasks) -> None:
@@ -233,18 +247,18 @@ async def test_the_last_full_page_has_no_next(tasks: UserTasks) -> None:
 async def test_a_cursor_need_not_be_a_task_any_more(tasks: UserTasks) -> None:
     old, middle, new = await tasks.create_many([{"title": str(n)} for n in range(3)])
     page = await tasks.list(limit=2)
-    assert page.next == middle.id
+    assert page.next == cursor(middle.id)
     await tasks.delete(middle.id)
 
     assert (await tasks.list(after=page.next)).items == (old,)
-    assert (await tasks.list(after=old.id)).items == ()
-    assert (await tasks.list(after=MAX_ID)).items == (new, old)
+    assert (await tasks.list(after=cursor(old.id))).items == ()
+    assert (await tasks.list(after=cursor(MAX_ID))).items == (new, old)
 
 
 async def test_a_cursor_of_another_user_opens_nothing(tasks: UserTasks, others: UserTasks) -> None:
     """SC-002."""
     theirs = await others.create("theirs")
-    assert (await tasks.list(after=theirs.id)).items == ()
+    assert (await tasks.list(after=cursor(theirs.id))).items == ()
 
 
 async def test_a_list_can_be_of_open_or_of_completed_tasks(tasks: UserTasks) -> None:
@@ -268,7 +282,7 @@ async def test_iterate_gives_five_thousand_tasks_complete_and_in_order(tasks: Us
 
     assert seen == list(created[::-1])
     after = seen[1234]
-    assert [task async for task in tasks.iterate(after=after.id)] == seen[1235:]
+    assert [task async for task in tasks.iterate(after=cursor(after.id))] == seen[1235:]
 
 
 async def test_iterate_does_not_stumble_over_changes_on_its_way(tasks: UserTasks) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from taskcore import TaskStore, ValidationError
+from taskcore import (
+    DatabaseError,
+    TaskChanges,
+    TaskCreate,
+    TaskImport,
+    TaskStore,
+    TaskUpdate,
+    ValidationError,
+)
 from taskcore.database.url import connect_arguments
 from taskcore.limits import (
     AFTER_LAST_MOMENT,
@@ -21,7 +29,7 @@ from taskcore.limits import (
     MAX_TITLE,
     MAX_VERSION,
 )
-from taskcore.tasks.models import TaskCreate
+from taskcore.tasks.fields import TaskFields
 from taskcore.tasks.user_tasks import UserTasks
 from taskcore.validation import validate
 from tests.databases import Database
@@ -216,10 +224,6 @@ async def test_a_bad_id_is_refused(unopened: UserTasks, case: str) -> None:
         with pytest.raises(ValidationError) as error:
             await call
         assert error.value.details == details("task_id", constraint, **limits)
-    if bad is not None:
-        with pytest.raises(ValidationError) as error:
-            await unopened.list(after=bad)  # type: ignore[arg-type]
-        assert error.value.details == details("after", constraint, **limits)
 
 
 @pytest.mark.parametrize(
@@ -373,8 +377,39 @@ async def test_a_batch_is_read_no_further_than_its_limit(store: TaskStore) -> No
     assert error.value.details == {"field": "tasks", "constraint": "max_length", "max": 10_000}
 
 
-async def test_an_instance_is_validated_however_it_was_made(store: TaskStore) -> None:
-    forged = TaskCreate.model_construct(title=5)  # type: ignore[arg-type]
+@pytest.mark.parametrize("bad", [{"title": " "}, {"title": "x" * 501}, {"title": None}])
+async def test_the_database_refuses_an_instance_that_nobody_validated(
+    store: TaskStore, bad: dict[str, Any]
+) -> None:
+    """FR-004: an instance is not validated again."""
+    tasks = store.for_user(1)
+    task = await tasks.create("x")
+    forged = TaskCreate.model_construct(**bad)
+    for call in (
+        tasks.create(forged),
+        tasks.create_many([forged]),
+        tasks.update(task.id, TaskUpdate.model_construct(**bad)),
+    ):
+        with pytest.raises(DatabaseError):
+            await call
+    assert [one async for one in tasks.iterate()] == [task]
+
+
+async def test_an_instance_is_written_as_it_is(store: TaskStore) -> None:
+    tasks = store.for_user(1)
+    task = await tasks.create(TaskCreate(title=" x ", description="y"))
+    assert (task.title, task.description) == ("x", "y")
+    changed = await tasks.update(task.id, TaskUpdate(description=None), if_version=1)
+    assert (changed.title, changed.description, changed.version) == ("x", None, 2)
+    imported = TaskImport(title="x", completed=True)
     with pytest.raises(ValidationError) as error:
-        await store.for_user(1).create_many([forged])
-    assert error.value.field == "tasks[0].title"
+        await tasks.create(imported)
+    assert error.value.details == {"field": "title", "constraint": "type"}
+    with pytest.raises(ValidationError, match="not both"):
+        await tasks.update(task.id, TaskUpdate(title="z"), title="y")
+
+
+def test_the_keywords_of_an_update_are_the_writable_fields() -> None:
+    """One list is for type checkers, the other for validation."""
+    assert TaskChanges.__annotations__.keys() == TaskUpdate.model_fields.keys()
+    assert TaskUpdate.model_fields.keys() == TaskFields.model_fields.keys()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from taskcore import NotFound, PermissionDenied, TaskStore, UserNotFound, ValidationError
+from tests.cursors import cursor
 from tests.databases import Database
 
 
@@ -78,7 +79,8 @@ async def test_bad_ids_and_limits_are_refused(administration: TaskStore) -> None
         administration.users.delete(-1),
         administration.users.list(limit=0),
         administration.users.list(limit=1001),
-        administration.users.list(after=0),
+        administration.users.list(after=7),  # type: ignore[arg-type]
+        administration.users.list(after=cursor(10)),
     ):
         with pytest.raises(ValidationError):
             await call

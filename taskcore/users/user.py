@@ -1,4 +1,4 @@
-"""What administrators see of users."""
+"""A user, for administrators."""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,7 +11,7 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 class User(BaseModel):
-    """A user, as administrators see it."""
+    """A user: somebody who has, or had, a task."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,12 +25,3 @@ class UserDetail(User):
 
     task_count: int
     open_count: int
-
-
-class UserPage(BaseModel):
-    """Some users, by rising id; ``next`` is the cursor of the next page, or None on the last."""
-
-    model_config = ConfigDict(frozen=True)
-
-    items: tuple[User, ...]
-    next: int | None

@@ -1,0 +1,36 @@
+"""A task to import."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, Strict, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from taskcore.limits import MAX_VERSION
+from taskcore.tasks.fields import TaskFields
+from taskcore.tasks.moments import Moment
+from taskcore.tasks.task import Id
+
+
+class TaskImport(TaskFields):
+    """A task from an export or another system, stored with its id, version and times.
+
+    Every field but the title may be missing: a task without ``id`` gets a new one, one
+    without times is created now, one with ``updated_at`` alone was created then. Times
+    are aware `datetime` objects or RFC 3339 text with an offset. ``user_id`` says whose
+    the task was, and is ignored.
+    """
+
+    id: Annotated[Id, Strict()] | None = None
+    version: Annotated[int, Strict(), Field(ge=1, le=MAX_VERSION)] = 1
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
+    user_id: Any = Field(default=None, exclude=True)
+
+    @field_validator("updated_at")
+    @classmethod
+    def _not_before_creation(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        created = info.data.get("created_at")
+        if value is not None and created is not None and value < created:
+            raise PydanticCustomError("min", "must not be before created_at")
+        return value

@@ -1,0 +1,48 @@
+"""A change of a task."""
+
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+from pydantic import ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from taskcore.tasks.fields import TaskFields
+
+
+class TaskChanges(TypedDict, total=False):
+    """The keyword arguments of ``UserTasks.update``; the same fields as `TaskUpdate`."""
+
+    title: str
+    description: str | None
+    completed: bool
+
+
+def _schema(schema: dict[str, Any]) -> None:
+    schema["minProperties"] = 1
+    for member in schema["properties"].values():
+        # A field that is absent stays as it is: there is no default.
+        member.pop("default", None)
+
+
+class TaskUpdate(TaskFields):
+    """A change of a task: the fields given are written, the others stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra=_schema)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **changes: Unpack[TaskChanges]) -> None: ...
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            names = ", ".join(TaskFields.model_fields)
+            raise PydanticCustomError(
+                "empty_update", "must name at least one of {names}", {"names": names}
+            )
+        return self
+
+
+# Every field may be missing. A default is not validated, so a null that is given is an error.
+for _field in TaskUpdate.model_fields.values():
+    _field.default = None
+TaskUpdate.model_rebuild(force=True)
