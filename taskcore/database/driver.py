@@ -1,4 +1,4 @@
-"""asyncpg, as a store uses it: one statement on a connection, and what became of it."""
+"""Statements on connections of asyncpg, and their outcomes."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ Restart = Callable[[], Awaitable[str]]
 SCHEMA_VERSION = 1
 """The ``taskcore.schema_version_v1()`` this release needs; it accepts newer ones."""
 
-# Seconds. A younger connection shows the database's present state.
+# Seconds. A connection that is younger than this shows the database's present state.
 _YOUNG = 1.0
 
-# Seconds for a live server to take note of a cancelling, and of a farewell.
+# Seconds for a live server to acknowledge a cancellation, or the end of a connection.
 _ACKNOWLEDGED = 1.0
 
 _FIRST = (
@@ -53,13 +53,13 @@ _FIRST = (
 
 
 class Driver:
-    """asyncpg, as a store uses it: one statement on a connection of its own.
+    """Runs each statement on a pooled connection.
 
-    It keeps no session state, so every statement works on whichever server
-    connection a transaction-mode pooler gives.
+    It keeps no session state, so a transaction-mode pooler may give each statement
+    another server connection.
 
     Attributes:
-        took_writes: Whether the first connection took writes; None: there was none yet.
+        took_writes: Whether the first connection accepted writes; None before it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -69,13 +69,13 @@ class Driver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checked = False
         self.took_writes: bool | None = None
-        self._settling: set[asyncio.Task[None]] = set()
+        self._cancelling: set[asyncio.Task[None]] = set()
 
     def open(self, url: str, *, restart: Restart | None = None) -> None:
-        """Set up the pool; nothing is connected yet.
+        """Set up the pool, without connecting.
 
-        Idle connections are closed before Neon does it. Statements stay prepared:
-        one round trip from a statement's second use on.
+        The pool closes idle connections before Neon does. Statements stay prepared, so
+        from its second use on a statement is one round trip.
 
         Args:
             url: The database.
@@ -102,24 +102,24 @@ class Driver:
         }
 
     async def close(self) -> None:
-        """Close every connection; one that is silent does not hold it up."""
+        """Close every connection, without waiting for one that does not answer."""
         pool, self._pool = self._pool, None
         if pool is not None:
             try:
-                await asyncio.gather(*self._settling, return_exceptions=True)
+                await asyncio.gather(*self._cancelling, return_exceptions=True)
             finally:
                 await pool.close(_ACKNOWLEDGED)
 
     @property
     def is_open(self) -> bool:
-        """Whether `open` was called, and `close` not since."""
+        """Whether the driver is open."""
         return self._pool is not None
 
     def require_open(self) -> asyncio.AbstractEventLoop:
-        """Return the event loop; refuse when closed, or on another than it was opened on.
+        """Return the event loop.
 
         Raises:
-            StoreNotOpen: Says which.
+            StoreNotOpen: The driver is closed, or was opened on another event loop.
         """
         if self._pool is None:
             raise StoreNotOpen
@@ -129,17 +129,17 @@ class Driver:
         return loop
 
     async def fetch(self, statement: str, args: tuple[object, ...], deadline: float) -> list[Any]:
-        """Run a statement on a connection of its own and return its rows.
+        """Run a statement on a connection and return its rows.
 
         Args:
             statement: One SQL statement.
             args: Its parameters.
-            deadline: On the event loop's clock.
+            deadline: The latest time for the answer, on the event loop's clock.
 
         Raises:
-            Failure: It says what became of the statement.
-            SchemaOutdated: The first look found that the database needs ``taskctl migrate``.
-            ConfigurationError: It found a role that the settings refuse.
+            Failure: Has the outcome of the statement.
+            SchemaOutdated: On the first connection: the database needs ``taskctl migrate``.
+            ConfigurationError: On the first connection: the settings forbid its role.
         """
         loop, pool = self._loop, self._pool
         if loop is None or pool is None:
@@ -153,9 +153,9 @@ class Driver:
         try:
             rows = await connection.fetch(statement, *args, timeout=timeout)
         except (TimeoutError, asyncio.CancelledError) as exc:
-            # What became of the statement is decided before the caller goes on; and the
-            # next attempt has to know whether the server is alive.
-            await asyncio.wait([self._settle(pool, connection)])
+            # The statement ends before the caller continues, and the next attempt learns
+            # whether the server is alive.
+            await asyncio.wait([self._cancel(pool, connection)])
             if isinstance(exc, TimeoutError):
                 raise while_executing(exc) from exc
             raise
@@ -171,7 +171,7 @@ class Driver:
         except BaseException as exc:
             pool.discard(connection)
             if pool.is_closed and isinstance(exc, Exception):
-                # The driver does not expect to be closed between an answer and the next step.
+                # asyncpg fails in its own ways when it is closed between two steps.
                 error = Unavailable("the store was closed")
                 raise Failure(Outcome.UNKNOWN, error) from exc
             raise
@@ -179,29 +179,29 @@ class Driver:
         return rows
 
     def retire_connections(self) -> None:
-        """Retire every connection: idle ones now, busy ones when they come back."""
+        """Retire every current connection: idle ones now, busy ones on release."""
         if self._pool is not None:
-            self._pool.distrust()
+            self._pool.retire()
 
     def _read_only(self, pool: Pool, connection: Connection) -> Failure:
-        """Decide whether a write that was refused may succeed on a new connection.
+        """Decide whether a refused write may succeed on a new connection.
 
-        After a failover old connections may take no writes although new ones do. If a
-        new one does not either, it is the database, and reads go on using it.
+        After a failover old connections may refuse writes that new ones accept. If a new
+        connection refuses them too, the database is read-only, and reads keep using it.
         """
-        if connection.born + _YOUNG > asyncio.get_running_loop().time():
+        if connection.created_at + _YOUNG > asyncio.get_running_loop().time():
             return Failure(Outcome.REFUSED, ReadOnly())
-        pool.distrust()
+        pool.retire()
         return Failure(Outcome.READ_ONLY, ReadOnly())
 
-    def _settle(self, pool: Pool, connection: Connection) -> asyncio.Task[None]:
-        """Have a cancelled statement come to its end, and its connection closed."""
-        settling = asyncio.create_task(_hang_up(pool, connection))
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
-        # However it ends, and if it never begins.
-        settling.add_done_callback(lambda _settled: pool.discard(connection))
-        return settling
+    def _cancel(self, pool: Pool, connection: Connection) -> asyncio.Task[None]:
+        """Start a task that waits for a cancelled statement and closes its connection."""
+        task = asyncio.create_task(_close_after_cancelling(pool, connection))
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
+        # Also if the task is cancelled before it begins.
+        task.add_done_callback(lambda _task: pool.discard(connection))
+        return task
 
     async def _connect(self, arguments: dict[str, Any]) -> Connection:
         try:
@@ -212,7 +212,7 @@ class Driver:
             arguments.update(self._arguments(await self._restarted(self._restart)))
             connection = await asyncpg.connect(**arguments, connection_class=Connection)
         if not self._checked:
-            await self._look(connection)
+            await self._check_first(connection)
         return connection
 
     async def _restarted(self, restart: Restart) -> str:
@@ -221,8 +221,8 @@ class Driver:
         except ConfigurationError as exc:
             raise Failure(Outcome.REFUSED, Unavailable(str(exc))) from exc
 
-    async def _look(self, connection: Connection) -> None:
-        """Look at the schema's version and the role, on the first connection."""
+    async def _check_first(self, connection: Connection) -> None:
+        """Check the schema's version and the role, on the first connection."""
         try:
             row = await connection.fetchrow(_FIRST)
             assert row is not None
@@ -266,16 +266,16 @@ async def _acquire(pool: Pool, limit: float) -> Connection:
         raise while_connecting(exc) from exc
 
 
-async def _hang_up(pool: Pool, connection: Connection) -> None:
-    """Close a connection when the server has taken note of the cancelling.
+async def _close_after_cancelling(pool: Pool, connection: Connection) -> None:
+    """Close a connection when the server has acknowledged the cancellation.
 
-    It is not used again: the cancelling may arrive late, and would meet another
-    caller's statement. Neon's proxy hangs up before it passes one on.
+    The connection is not used again: the cancellation may arrive late, and would end
+    another caller's statement. Neon's proxy closes its side before it cancels.
     """
     try:
         await connection.close(timeout=_ACKNOWLEDGED)
     except TimeoutError:
-        # What has swallowed one connection has swallowed the others too.
-        pool.distrust()
+        # If one connection is dead, assume the others are too.
+        pool.retire()
     except DRIVER_ERRORS as exc:
         logger.debug("a connection was not closed in order: %s", exc)

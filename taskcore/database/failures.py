@@ -1,8 +1,8 @@
-"""What a failed statement means: may it be sent again, and what is the caller told.
+"""Translate failures of statements: whether to retry, and which error to raise.
 
-The one place that reads SQLSTATEs
-(https://www.postgresql.org/docs/current/errcodes-appendix.html) and, for Neon's
-proxy and PgBouncer, texts: the first says XX000 to everything, the second 08P01.
+No other module reads SQLSTATEs of operations
+(https://www.postgresql.org/docs/current/errcodes-appendix.html). Neon's proxy reports
+XX000 for every failure and PgBouncer 08P01, so for these two the text decides.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from taskcore.errors import (
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    # The server has said farewell on an idle connection, and has not hung up yet.
+    # The server has ended an idle session, and the connection is still open.
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
-"""Everything asyncpg raises; `TimeoutError` is its answer to its own timeouts."""
+"""Everything that asyncpg raises, its own timeouts included."""
 
 
 class Outcome(Enum):
-    """What became of a statement that failed."""
+    """The outcome of a statement that failed."""
 
     UNREACHABLE = "nothing was sent: no server answers"
-    NOT_YET = "nothing was sent: a server answers, and is not ready"
-    ROLLED_BACK = "the database undid it, and would take it again"
+    NOT_YET = "nothing was sent: a server answers that it is not ready"
+    ROLLED_BACK = "the database rolled it back, and may accept it next time"
     UNKNOWN = "the answer was lost: it took effect wholly or not at all"
-    READ_ONLY = "the database undid it: this connection takes no writes, a new one may"
-    REFUSED = "the database undid it, and would refuse it again"
+    READ_ONLY = "the database rolled it back: this connection refuses writes, a new one may not"
+    REFUSED = "the database rolled it back, and would refuse it again"
 
 
 class Failure(Exception):
     """A failed attempt.
 
     Attributes:
-        outcome: What became of the statement.
-        error: What to raise if it is not sent again.
+        outcome: The statement's outcome.
+        error: The error to raise if the statement is not sent again.
     """
 
     def __init__(self, outcome: Outcome, error: TaskcoreError) -> None:
@@ -58,7 +58,7 @@ class Failure(Exception):
 
     @property
     def lost(self) -> bool:
-        """Whether the connection is of no more use."""
+        """Whether the connection cannot be used again."""
         return self.outcome in (Outcome.NOT_YET, Outcome.UNKNOWN, Outcome.READ_ONLY)
 
 
@@ -112,7 +112,7 @@ _ROLLED_BACK = {
     "55P03": _CAME_BETWEEN,
     "53200": "the database's server is out of memory",
 }
-# The statement was undone, and no caller is to blame; an administrator has to act.
+# The statement was rolled back. No caller can help: an administrator has to act.
 _ADMINISTRATOR_NEEDED = {
     "25P04": "the database cancelled the statement (transaction_timeout)",
     "53000": "the database's server is short of a resource",
@@ -172,7 +172,7 @@ def while_connecting(exc: BaseException) -> Failure:
 
 
 def while_executing(exc: BaseException) -> Failure:
-    """Translate an error while a statement was sent, or after."""
+    """Translate an error after a statement was sent, or while it was."""
     said = exc.__cause__
     if isinstance(exc, asyncpg.ConnectionDoesNotExistError) and isinstance(
         said, asyncpg.PostgresError
@@ -186,7 +186,7 @@ def while_executing(exc: BaseException) -> Failure:
 
 
 def _reported(exc: BaseException, code: str) -> Failure | None:
-    """Translate an error with a known cause; the statement was undone."""
+    """Translate an error with a known cause; the statement was rolled back."""
     if code == "TC001":
         taken = getattr(exc, "detail", None) or ""
         ids = frozenset(int(task_id) for task_id in taken.split(","))
@@ -216,8 +216,8 @@ def _reported(exc: BaseException, code: str) -> Failure | None:
 
 def _lost(exc: BaseException, code: str) -> Failure | None:
     """Translate an error without a cause: nothing was sent, or the answer was lost."""
-    # asyncpg's own errors, without a SQLSTATE, come before it sends anything; but for
-    # that of an answer it does not understand.
+    # asyncpg raises errors without a SQLSTATE before it sends anything, except when it
+    # does not understand an answer.
     unsent = (
         isinstance(exc, asyncpg.InterfaceError | asyncpg.InternalClientError)
         and not isinstance(exc, asyncpg.exceptions.ProtocolError)
@@ -246,7 +246,7 @@ def _refused(code: str) -> Failure:
 
 
 def _login_refused(exc: BaseException) -> Failure:
-    """Translate a login that the server or the pooler refuses; it would refuse the next one."""
+    """Translate a refused login; the server or the pooler would refuse the next one too."""
     if getattr(exc, "sqlstate", None) == "58P01":
         error = ConfigurationError(
             f"the database ends every session at once: {one_line(exc)}; "

@@ -1,7 +1,7 @@
-"""A pool of connections: for each statement one of its own, the one used last first.
+"""A pool of connections. Each statement uses a connection alone, the most recently used first.
 
 asyncpg's own pool makes a task, a timer, a future and a proxy for each use of a
-connection, which cost nearly as much as the statement
+connection. These cost nearly as much as the statement
 (``specs/001-backend-core/research.md``, D33).
 """
 
@@ -23,25 +23,25 @@ class Connection(asyncpg.Connection):
     """A connection that knows its age.
 
     Attributes:
-        born: When it was ready, on the event loop's clock.
-        idle_since: When it was last given back.
+        created_at: When it was ready, on the event loop's clock.
+        idle_since: When it was last released.
     """
 
-    __slots__ = ("born", "idle_since")
+    __slots__ = ("created_at", "idle_since")
 
-    born: float
+    created_at: float
     idle_since: float
 
 
 class Pool:
-    """Connections that are taken and given back; made when needed, closed when idle.
+    """Connections that are opened when needed and closed when idle.
 
     A connection keeps no session state, so there is nothing to reset between two
-    uses. Whoever waits longest gets the next one that becomes free.
+    uses. The caller that has waited longest gets the next free connection.
 
     Args:
-        connect: Makes a connection.
-        max_size: Most connections at once, those included that are being made.
+        connect: Opens a connection.
+        max_size: The most connections at once, counting those that are being opened.
         idle_lifetime: Seconds until an unused connection is closed.
     """
 
@@ -58,10 +58,10 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []
-        # What they wait for is a connection, or None: a place to make one.
+        # A waiter gets a connection, or None: room to open one.
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._size = 0
-        self._trusted_from = 0.0
+        self._retired_before = 0.0
         self._reaping: asyncio.TimerHandle | None = None
         self._closed = False
         self._emptied = self._loop.create_future()
@@ -73,19 +73,19 @@ class Pool:
 
     @property
     def size(self) -> int:
-        """How many connections there are, those included that are being made."""
+        """The number of connections, counting those that are being opened."""
         return self._size
 
     async def acquire(self, limit: float) -> Connection:
         """Take a connection, to be given back with `release`.
 
         Args:
-            limit: Until when to wait, on the event loop's clock.
+            limit: The latest time to wait until, on the event loop's clock.
 
         Raises:
-            PoolExhausted: All of them stayed in use.
-            TimeoutError: None was made in time; or what making one raised.
-            StoreNotOpen: The pool was closed meanwhile.
+            PoolExhausted: All connections stayed in use.
+            TimeoutError: No connection was opened in time. Other errors of opening one pass.
+            StoreNotOpen: The pool was closed during the wait.
         """
         while self._idle:
             connection = self._idle.pop()
@@ -94,13 +94,13 @@ class Pool:
             self.discard(connection)
         if self._size < self._max_size:
             self._size += 1
-        elif (given := await self._turn(limit)) is not None:
+        elif (given := await self._wait(limit)) is not None:
             return given
-        return await self._made(limit)
+        return await self._open(limit)
 
     def release(self, connection: Connection) -> None:
-        """Give a connection back; one that is closed, or not trusted any more, is discarded."""
-        if self._closed or connection.is_closed() or connection.born < self._trusted_from:
+        """Give a connection back; discard it if it is closed or retired."""
+        if self._closed or connection.is_closed() or connection.created_at < self._retired_before:
             self.discard(connection)
         elif not self._hand_over(connection):
             connection.idle_since = self._loop.time()
@@ -109,57 +109,57 @@ class Pool:
                 self._reaping = self._loop.call_later(self._idle_lifetime, self._reap)
 
     def discard(self, connection: Connection) -> None:
-        """Close a connection without a word, in place of giving it back; twice is harmless."""
+        """Terminate a connection instead of releasing it. Safe to call twice."""
         connection.terminate()
         if connection in self._connections:
             self._connections.remove(connection)
             self._vacate()
 
-    def distrust(self) -> None:
-        """Use no connection any more that is there now: those in use until they come back."""
-        self._trusted_from = self._loop.time()
+    def retire(self) -> None:
+        """Retire every current connection: idle ones now, busy ones on release."""
+        self._retired_before = self._loop.time()
         while self._idle:
             self.discard(self._idle.pop())
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109  (the driver's own)
-        """Close all connections: the idle ones politely, those in use when they come back.
+        """Close idle connections in order, and busy ones on release.
 
         Args:
-            timeout: Seconds to wait for both; what is left then is cut off.
+            timeout: Seconds to wait; the connections that are left then are terminated.
         """
         self._closed = True
         if self._reaping is not None:
             self._reaping.cancel()
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_exception(StoreNotOpen())
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(StoreNotOpen())
         idle, self._idle = self._idle, []
         try:
-            farewells = (self._say_goodbye(connection, timeout) for connection in idle)
-            await asyncio.gather(*farewells, return_exceptions=True)
+            closing = (self._close(connection, timeout) for connection in idle)
+            await asyncio.gather(*closing, return_exceptions=True)
             if self._size:
                 await asyncio.wait([self._emptied], timeout=timeout)
         finally:
             for connection in list(self._connections):
                 self.discard(connection)
 
-    async def _say_goodbye(self, connection: Connection, timeout: float) -> None:  # noqa: ASYNC109
+    async def _close(self, connection: Connection, timeout: float) -> None:  # noqa: ASYNC109
         try:
             await connection.close(timeout=timeout)
         finally:
             self.discard(connection)
 
-    async def _turn(self, limit: float) -> Connection | None:
-        turn: asyncio.Future[Connection | None] = self._loop.create_future()
-        self._waiting.append(turn)
-        timer = self._loop.call_at(limit, self._exhausted, turn)
+    async def _wait(self, limit: float) -> Connection | None:
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiting.append(waiter)
+        timer = self._loop.call_at(limit, self._exhausted, waiter)
         try:
-            return await turn
+            return await waiter
         except asyncio.CancelledError:
-            if not turn.cancelled() and turn.exception() is None:
-                # It had its turn in the same moment.
-                if (given := turn.result()) is None:
+            if not waiter.cancelled() and waiter.exception() is None:
+                # It was served in the same moment.
+                if (given := waiter.result()) is None:
                     self._vacate()
                 else:
                     self.release(given)
@@ -167,25 +167,25 @@ class Pool:
         finally:
             timer.cancel()
 
-    def _exhausted(self, turn: asyncio.Future[Connection | None]) -> None:
-        if turn.done():
+    def _exhausted(self, waiter: asyncio.Future[Connection | None]) -> None:
+        if waiter.done():
             return
         if len(self._connections) < self._max_size:
-            # Places are taken by connections to come: it is the server that is waited for.
-            turn.set_exception(TimeoutError())
+            # Connections are still being opened, so the server is slow, not the callers.
+            waiter.set_exception(TimeoutError())
         else:
             error = f"no connection became free in time (pool_max_size is {self._max_size})"
-            turn.set_exception(PoolExhausted(error))
+            waiter.set_exception(PoolExhausted(error))
 
-    async def _made(self, limit: float) -> Connection:
-        """Make a connection in a place that is taken already."""
+    async def _open(self, limit: float) -> Connection:
+        """Open a connection that `size` counts already."""
         try:
             async with asyncio.timeout_at(limit):
                 connection = await self._connect()
         except BaseException:
             self._vacate()
             raise
-        connection.born = self._loop.time()
+        connection.created_at = self._loop.time()
         self._connections.add(connection)
         if self._closed:
             self.discard(connection)
@@ -193,11 +193,11 @@ class Pool:
         return connection
 
     def _hand_over(self, given: Connection | None) -> bool:
-        """Give whoever waits longest a connection, or a place for one; False: nobody waits."""
+        """Give the longest waiter a connection, or room to open one. False: nobody waits."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(given)
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(given)
                 return True
         return False
 
@@ -208,7 +208,7 @@ class Pool:
                 self._emptied.set_result(None)
 
     def _reap(self) -> None:
-        """Close what was idle for too long; the list begins with what was so for longest."""
+        """Discard connections that were idle for too long; the list is in order of idle time."""
         now = self._loop.time()
         while self._idle and self._idle[0].idle_since + self._idle_lifetime <= now:
             self.discard(self._idle.pop(0))

@@ -188,7 +188,7 @@ async def test_connections_that_are_not_trusted_any_more_are_not_used_again(
     pool = make_pool()
     busy, idle = await pool.acquire(within()), await pool.acquire(within())
     pool.release(idle)
-    pool.distrust()
+    pool.retire()
     assert idle.is_closed()
     assert not busy.is_closed()
     pool.release(busy)
@@ -315,7 +315,7 @@ async def test_whatever_happens_no_place_is_lost(
             give_back = chance.choice((pool.release,) * 6 + (pool.discard,))
             give_back(connection)
         if chance.random() < 0.02:
-            pool.distrust()
+            pool.retire()
 
     async def user() -> None:
         for _ in range(60):
