@@ -1,47 +1,58 @@
-"""Everything that taskcore raises, one tree.
+"""The errors of taskcore, in one tree. Each class has a ``code`` that never changes.
 
-* TaskcoreError
-  + ValidationError (also ValueError)    the input is wrong; nothing was sent
-  + NotFound (also LookupError)
-    - TaskNotFound
-    - UserNotFound
-  + VersionConflict                      the row has moved on; nothing was changed
-  + Unavailable                          the database cannot be reached or used; nothing was changed
-    - PoolExhausted
-  + OutcomeUnknown                       the answer to a write was lost
-  + PermissionDenied                     the database role may not do this
-  + SchemaOutdated                       the database needs ``taskctl migrate``
-  + ConfigurationError                   a setting, an extra or the environment is wrong
-  + StoreNotOpen                         the store is not open (yet, or any more)
-  + DatabaseError                        anything else the database refuses
+======================  ======================  ========================================
+class                   code                    meaning
+======================  ======================  ========================================
+TaskcoreError           INTERNAL_ERROR          base of all
+ ValidationError        VALIDATION_ERROR        the input is wrong; nothing was sent
+ NotFound               NOT_FOUND               the user has no such task
+  TaskNotFound
+  UserNotFound
+ VersionConflict        VERSION_CONFLICT        another version is stored; nothing changed
+ Unavailable            UNAVAILABLE             the database cannot be used now; nothing changed
+  PoolExhausted
+ OutcomeUnknown         OUTCOME_UNKNOWN         the answer to a write was lost
+ PermissionDenied       PERMISSION_DENIED       the database role may not do this
+ SchemaOutdated         SCHEMA_OUTDATED         the database needs ``taskctl migrate``
+ ConfigurationError     CONFIGURATION_ERROR     a setting, an extra or the environment is wrong
+ StoreNotOpen           STORE_NOT_OPEN          the store was not opened, or was closed
+ DatabaseError          DATABASE_ERROR          the database refused something else
+======================  ======================  ========================================
+
+A face needs a table from codes to its own answers, such as HTTP statuses or exit codes.
 
 PostgreSQL's errors are translated in ``taskcore.database.failures``, by SQLSTATE
 (https://www.postgresql.org/docs/current/errcodes-appendix.html); the driver's
 exception is the ``__cause__``.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 def printable(text: str) -> str:
-    """Return the text with a path's bytes that are not UTF-8 escaped, so that it can be printed."""
+    """Return the text with bytes that are not UTF-8 escaped, as paths may have them."""
     return text.encode(errors="backslashreplace").decode()
 
 
 class TaskcoreError(Exception):
     """Base of all errors of taskcore."""
 
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    """A name of the kind of error, for programs; subclasses may share it."""
+
 
 class ValidationError(TaskcoreError, ValueError):
     """The input breaks a rule of the data model; nothing was sent to the database.
 
     Attributes:
-        field: The field at fault, such as ``title`` or ``tasks[3].title``.
+        field: The invalid field, such as ``title`` or ``tasks[3].title``.
         constraint: The rule it breaks: ``required``, ``type``, ``non_empty``,
             ``max_length``, ``min``, ``max``, ``no_nul``, ``unicode``, ``not_null``,
             ``unknown_field``, ``empty_update``, ``given_twice``, ``cursor`` or ``json``.
         limits: The limit, where there is one: ``{"max": 500}``.
     """
+
+    code = "VALIDATION_ERROR"
 
     def __init__(
         self, message: str, *, field: str, constraint: str, limits: dict[str, int] | None = None
@@ -58,7 +69,9 @@ class ValidationError(TaskcoreError, ValueError):
 
 
 class NotFound(TaskcoreError, LookupError):
-    """What was asked for does not exist, or is another user's: the two are not told apart."""
+    """The user has no such thing. If another user has it, the answer is the same."""
+
+    code = "NOT_FOUND"
 
 
 class TaskNotFound(NotFound):
@@ -66,15 +79,17 @@ class TaskNotFound(NotFound):
 
 
 class UserNotFound(NotFound):
-    """There is no user with this id, or whoever asks is another user."""
+    """There is no user with this id, or the caller is another user."""
 
 
 class VersionConflict(TaskcoreError):
-    """``if_version`` is not the task's version; nothing was changed.
+    """The task has another version than ``if_version``; nothing was changed.
 
     Attributes:
-        current: The task's version. Read the task, decide again, try again.
+        current: The task's version. Read the task and decide again.
     """
+
+    code = "VERSION_CONFLICT"
 
     def __init__(self, message: str, *, current: int) -> None:
         super().__init__(message)
@@ -84,9 +99,11 @@ class VersionConflict(TaskcoreError):
 class Unavailable(TaskcoreError):
     """The database cannot be reached or used at the moment; nothing was changed.
 
-    It is starting, takes no writes, has no room, or refuses the login. The text says
-    which, and what an administrator can do. Try again later.
+    The text gives the reason, such as a database that is starting, read-only or full, and
+    what an administrator can do. Try again later.
     """
+
+    code = "UNAVAILABLE"
 
 
 class PoolExhausted(Unavailable):
@@ -99,17 +116,25 @@ class OutcomeUnknown(TaskcoreError):
     Read the task to learn which.
     """
 
+    code = "OUTCOME_UNKNOWN"
+
 
 class PermissionDenied(TaskcoreError):
     """The role of this connection may not do this; nothing was changed."""
+
+    code = "PERMISSION_DENIED"
 
 
 class SchemaOutdated(TaskcoreError):
     """The database has no taskcore schema, or an older one: run ``taskctl migrate``."""
 
+    code = "SCHEMA_OUTDATED"
+
 
 class ConfigurationError(TaskcoreError):
     """A setting, a database URL, an optional package or a folder cannot be used."""
+
+    code = "CONFIGURATION_ERROR"
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -118,9 +143,13 @@ class ConfigurationError(TaskcoreError):
 class StoreNotOpen(TaskcoreError):
     """The store is not open: use ``async with TaskStore(...)``, or ``await store.open()``."""
 
+    code = "STORE_NOT_OPEN"
+
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or StoreNotOpen.__doc__)
 
 
 class DatabaseError(TaskcoreError):
     """The database refused a statement for a reason that should not occur."""
+
+    code = "DATABASE_ERROR"

@@ -197,8 +197,8 @@ def _log_config() -> dict[str, Any]:
 
     config: dict[str, Any] = deepcopy(LOGGING_CONFIG)
     config["filters"] = {
-        "cancellations": {"()": "taskcore_http.log.CancellationFilter"},
-        "repeats": {"()": "taskcore_http.log.RepeatFilter"},
+        "cancellations": {"()": "taskcore_http.server.log.CancellationFilter"},
+        "repeats": {"()": "taskcore_http.server.log.RepeatFilter"},
     }
     config["loggers"]["uvicorn.error"]["filters"] = [*config["filters"]]
     # Otherwise every worker would announce the embedded database again.
@@ -226,7 +226,7 @@ def _run(**options: Any) -> None:
         uvicorn.run(
             "taskcore_http.app:app_from_environment",
             factory=True,
-            http="taskcore_http.protocol:HttpProtocol",
+            http="taskcore_http.server.protocol:HttpProtocol",
             ws="none",
             log_config=_log_config(),
             **options,

@@ -9,6 +9,6 @@ except ModuleNotFoundError as exc:
 
 from taskcore_http.app import app_from_environment, create_app
 from taskcore_http.identity import Identity, UserId
-from taskcore_http.router import create_router
+from taskcore_http.tasks.router import create_router
 
 __all__ = ["Identity", "UserId", "app_from_environment", "create_app", "create_router"]

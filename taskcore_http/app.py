@@ -1,4 +1,4 @@
-"""A whole application: the task routes, health, documentation, one shape for all errors."""
+"""The API as an application: tasks, health, documentation, and one shape for all errors."""
 
 import gc
 import logging
@@ -19,8 +19,8 @@ from taskcore import ConfigurationError, TaskStore, Unavailable, __version__
 from taskcore_http.errors import closed_if_unread, error_response, response_for
 from taskcore_http.health import create_health_router
 from taskcore_http.identity import Identity
-from taskcore_http.route import DirectRoute, TaskRoute
-from taskcore_http.router import create_router, task_router
+from taskcore_http.tasks.route import TaskRoute
+from taskcore_http.tasks.router import create_router
 
 logger = logging.getLogger("taskcore.http")
 
@@ -41,13 +41,13 @@ def create_app(
 ) -> FastAPI:
     """Make the API as an ASGI application of its own.
 
-    It starts while the database is away, and answers 503 until it is back.
+    It also starts without a reachable database, and then answers 503 until there is one.
 
     Args:
         database_url: As for `TaskStore`.
-        store: A store that the caller opens and closes, in place of a URL. Needed
-            when the application is mounted inside another: a mounted application's
-            lifespan does not run.
+        store: A store that the caller opens and closes. It replaces the URL. An
+            application that is mounted inside another needs it, because the lifespan of a
+            mounted application does not run.
         identity: As for `create_router`.
 
     Raises:
@@ -78,15 +78,15 @@ def create_app(
         version=__version__,
         description=_DESCRIPTION + (_TRUSTING if identity is None else ""),
         lifespan=lifespan,
-        # A second spelling of a path is no path of ours: 404, not 307.
+        # Do not redirect `/path/` to `/path`: answer 404.
         redirect_slashes=False,
-        routes=task_router(tasks, None, DirectRoute).routes if identity is None else None,
     )
-    for route in app.routes:
-        if isinstance(route, DirectRoute):
-            route.application = app
-    if identity is not None:
-        app.include_router(create_router(tasks, identity=identity))
+    router = create_router(tasks, identity=identity)
+    if router.dependencies:
+        app.include_router(router)
+    else:
+        # Not included: a route of the application itself skips FastAPI's solving.
+        app.router.routes.extend(router.routes)
     app.include_router(create_health_router(tasks))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _error)
@@ -97,10 +97,10 @@ def create_app(
 def app_from_environment() -> FastAPI:
     """Make the application from the settings, for ``uvicorn --factory``.
 
-    The process is taken to serve it and do nothing else: what has been loaded so far is
-    taken out of garbage collection, whose pauses are the slowest answers otherwise
-    (https://docs.python.org/3/library/gc.html#gc.freeze). A worker ends with its parent,
-    also one that was killed: it would keep the port and the database to itself.
+    It assumes that the process does nothing else. It freezes the objects loaded so far,
+    because collecting them makes the slowest answers
+    (https://docs.python.org/3/library/gc.html#gc.freeze). A worker process ends when its
+    parent ends or is killed; otherwise it would keep the port and the database.
     """
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

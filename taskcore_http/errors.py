@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: one shape for every status.
+"""Errors as HTTP answers, all in one shape.
 
 ``{"error": {"code": "…", "message": "…", "details": {…}?}}``
 """
@@ -15,16 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
-from taskcore import (
-    NotFound,
-    OutcomeUnknown,
-    PermissionDenied,
-    SchemaOutdated,
-    Unavailable,
-    ValidationError,
-)
+from taskcore import OutcomeUnknown, TaskcoreError, ValidationError
 from taskcore.validation import explained_error
-from taskcore_http.log import RepeatFilter
+from taskcore_http.server.log import RepeatFilter
 
 logger = logging.getLogger("taskcore.http")
 # Thousands of requests may meet one fault, and their tracebacks would fill a disk.
@@ -41,6 +34,17 @@ Code = Literal[
     "UNAVAILABLE",
 ]
 
+_STATUSES = {
+    "VALIDATION_ERROR": 400,
+    "NOT_FOUND": 404,
+    "UNAVAILABLE": 503,
+    # These two occur while an administrator changes the database.
+    "SCHEMA_OUTDATED": 503,
+    "PERMISSION_DENIED": 503,
+    "OUTCOME_UNKNOWN": 503,
+}
+"""The status for each ``code`` of an error of taskcore; 500 for any other."""
+
 _CODES: dict[int, Code] = {
     400: "VALIDATION_ERROR",
     404: "NOT_FOUND",
@@ -56,13 +60,13 @@ RETRY_AFTER = "5"
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong."""
+    """An error."""
 
     code: Code
     message: str
     details: dict[str, Any] | None = Field(
         default=None,
-        description="Of a VALIDATION_ERROR: the field, the constraint, and its limit if any.",
+        description="For a VALIDATION_ERROR: the field, the constraint, and its limit if any.",
         json_schema_extra={
             "anyOf": [
                 {
@@ -81,13 +85,13 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """The body of every answer that is not a success."""
+    """The body of every error answer."""
 
     error: ErrorDetail
 
 
 class RequestRefused(Exception):
-    """The request cannot be read; becomes an answer with this status."""
+    """The request cannot be read. The answer has this status."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -102,7 +106,7 @@ def error_response(
     details: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    """Make an answer in the one shape."""
+    """Return an error answer."""
     error: dict[str, Any] = {
         "code": _code(status),
         "message": message,
@@ -121,7 +125,7 @@ def closed_if_unread(request: HTTPConnection, response: Response) -> Response:
 
     A client that asked whether to send it may send the next request instead (RFC 9110,
     section 10.1.1). uvicorn with httptools takes what follows an upgrade for the next
-    request, except with the classes of `taskcore_http.protocol`, which remove the field.
+    request, except with the classes of `taskcore_http.server.protocol`, which remove the field.
     """
     names = {name for name, _value in request.scope["headers"]}
     if not names.isdisjoint(_UNSURE) and not names.isdisjoint(_FRAMING):
@@ -130,43 +134,42 @@ def closed_if_unread(request: HTTPConnection, response: Response) -> Response:
 
 
 def _code(status: int) -> str:
-    """Name a status; those outside the contract come from an identity of the host's."""
+    """Return the code for a status; an identity of the host may use any status."""
     with suppress(ValueError):
         return _CODES.get(status) or HTTPStatus(status).name
     return "HTTP_ERROR"
 
 
 def response_for(exc: Exception) -> Response:
-    """Translate an exception; what is not the client's fault is logged, and tells nothing."""
-    match exc:
-        case RequestValidationError():
-            return response_for(_first_error(exc))
-        case ValidationError():
-            return error_response(400, str(exc), details=exc.details)
-        case NotFound():
-            return error_response(404, str(exc))
-        case RequestRefused():
-            return error_response(exc.status, str(exc), headers=exc.headers)
-        case Unavailable() | SchemaOutdated() | PermissionDenied():
-            # The last two occur while an administrator changes the database.
-            logger.warning("503: %s", exc)
-            return error_response(
-                503,
-                "the database cannot be used now; nothing was changed",
-                headers={"Retry-After": RETRY_AFTER},
-            )
-        case OutcomeUnknown():
-            # No Retry-After: repeating a write blindly could double it.
-            logger.warning("503: %s", exc)
-            return error_response(503, str(exc))
-        case HTTPException():
-            return _of_http_exception(exc)
+    """Return the answer for an exception. Faults are logged; their answers give no detail."""
+    if isinstance(exc, RequestValidationError):
+        exc = _first_error(exc)
+    if isinstance(exc, TaskcoreError) and exc.code in _STATUSES:
+        return _of_taskcore_error(exc, _STATUSES[exc.code])
+    if isinstance(exc, RequestRefused):
+        return error_response(exc.status, str(exc), headers=exc.headers)
+    if isinstance(exc, HTTPException):
+        return _of_http_exception(exc)
     logger.error("500: %s", type(exc).__name__, exc_info=exc)
     return error_response(500, "internal error")
 
 
+def _of_taskcore_error(exc: TaskcoreError, status: int) -> Response:
+    if status < 500:
+        return error_response(status, str(exc), details=getattr(exc, "details", None))
+    logger.warning("%s: %s", status, exc)
+    if isinstance(exc, OutcomeUnknown):
+        # Without Retry-After: repeating a write blindly could do it twice.
+        return error_response(status, str(exc))
+    return error_response(
+        status,
+        "the database cannot be used now; nothing was changed",
+        headers={"Retry-After": RETRY_AFTER},
+    )
+
+
 def _of_http_exception(exc: HTTPException) -> Response:
-    """Answer what an identity has raised, whose detail may be anything (FastAPI's)."""
+    """Return the answer for an ``HTTPException`` of an identity; FastAPI allows any detail."""
     status, headers, detail = exc.status_code, dict(exc.headers or {}), exc.detail
     if status < 200 or status in (204, 304):
         return Response(status_code=status, headers=headers)
@@ -183,11 +186,11 @@ def _phrase(status: int) -> str:
 
 
 def _first_error(exc: RequestValidationError) -> ValidationError:
-    """Return what a parameter's parser raised."""
+    """Return the first error of FastAPI's as an error of ours."""
     error = exc.errors()[0]
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, ValidationError):
         return raised
-    # A list's place and a body's position are numbers.
+    # Numbers in it are an index in a list, or a position in the body.
     named = [part for part in error["loc"][1:] if isinstance(part, str)]
     return explained_error(error | {"loc": tuple(named[-1:])}, where="request")

@@ -1,4 +1,4 @@
-"""Liveness and readiness, for orchestrators (Kubernetes: Liveness and Readiness Probes)."""
+"""Liveness and readiness, for probes such as those of Kubernetes."""
 
 import logging
 
@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from taskcore import TaskcoreError, TaskStore
-from taskcore_http.documentation import errors
 from taskcore_http.errors import RETRY_AFTER, error_response
+from taskcore_http.openapi import errors
 
 logger = logging.getLogger("taskcore.http")
 
@@ -18,15 +18,15 @@ def create_health_router(store: TaskStore) -> APIRouter:
 
     @router.get("/live", operation_id="live", responses=_status("live"))
     async def live() -> Response:
-        """Tell that the process serves requests, whatever the database does."""
+        """Tell whether the process serves requests. The database is not asked."""
         return JSONResponse({"status": "live"})
 
     @router.get("/ready", operation_id="ready", responses=_status("ready") | errors(503))
     async def ready() -> Response:
         """Tell whether the database answered last time.
 
-        It is asked only before the first success and after a failure, so that
-        probing lets a suspended database sleep.
+        The database is asked only before the first success and after a failure, so that
+        probes let a suspended database sleep.
         """
         try:
             await store.ready()

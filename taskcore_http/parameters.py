@@ -1,7 +1,7 @@
 """Path and query parameters, parsed strictly: one spelling for each value.
 
-A route reads its own from the request and describes them for OpenAPI: FastAPI's
-machinery for parameters costs a request more than its statement does
+A route reads its parameters from the request and describes them for OpenAPI. FastAPI's
+parsing of parameters costs a request more than its SQL statement
 (``specs/001-backend-core/research.md``, D24).
 """
 
@@ -83,7 +83,7 @@ class QueryParameter(Generic[_Value]):
     Attributes:
         name: As in the query.
         description: For OpenAPI.
-        parse: Makes the value of its text, or raises a `ValidationError`.
+        parse: Turns the text into the value, or raises a `ValidationError`.
         schema: For OpenAPI.
     """
 
@@ -93,7 +93,7 @@ class QueryParameter(Generic[_Value]):
     schema: dict[str, Any]
 
     def of(self, request: Request) -> _Value | None:
-        """Return the request's value, the last if there are several; None: it has none."""
+        """Return the request's value, the last of several, or None if it is absent."""
         text = request.query_params.get(self.name)
         return None if text is None else self.parse(text)
 
@@ -131,4 +131,4 @@ UserId = Annotated[
     Path(description=USER_ID.description, ge=1, le=MAX_ID, examples=[USER_ID.example]),
     BeforeValidator(_integer("user_id", MAX_ID)),
 ]
-"""The path's ``user_id``, for an identity of a host's own."""
+"""The path's ``user_id``, as a parameter of a FastAPI dependency."""

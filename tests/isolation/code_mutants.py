@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 import taskcore_cli.commands
 import taskcore_cli.session
-import taskcore_http.route
-import taskcore_http.router
+import taskcore_http.tasks.route
+import taskcore_http.tasks.router
 from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks
 from taskcore.database.database import Database
 from taskcore.database.driver import Driver
@@ -21,9 +21,9 @@ from taskcore.database.pool import Connection
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
-from taskcore_http.identity import TasksOf
+from taskcore_http.identity import Identify
 from taskcore_http.parameters import USER_ID
-from taskcore_http.route import Handler
+from taskcore_http.tasks.route import Endpoint
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -72,16 +72,16 @@ def _rest_foreign(change: Callable[[Response], None]) -> Patch:
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         seen = _seen(monkeypatch)
-        answer = taskcore_http.route.answered
+        answer = taskcore_http.tasks.route.answered
 
-        async def changed(handler: Handler, request: Request) -> Response:
+        async def changed(handler: Endpoint, request: Request) -> Response:
             response: Response = await answer(handler, request)
             task = request.path_params.get("task_id")
             if response.status_code == 404 and task is not None and int(task) in seen:
                 change(response)
             return response
 
-        monkeypatch.setattr(taskcore_http.route, "answered", changed)
+        monkeypatch.setattr(taskcore_http.tasks.route, "answered", changed)
 
     return patch
 
@@ -123,17 +123,17 @@ def _taskctl_foreign(name: str, changed: object) -> Patch:
     return patch
 
 
-def _identity(make: Callable[[TaskStore], TasksOf]) -> Patch:
+def _identity(make: Callable[[TaskStore], Identify]) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(taskcore_http.router, "trusted_path", make)
+        monkeypatch.setattr(taskcore_http.tasks.router, "identify_by_path", make)
 
     return patch
 
 
-def _first_user(store: TaskStore) -> TasksOf:
+def _first_user(store: TaskStore) -> Identify:
     kept: list[UserTasks] = []
 
-    def tasks_of(request: Request) -> UserTasks:
+    async def tasks_of(request: Request) -> UserTasks:
         user_id = USER_ID.of(request)
         kept.append(store.for_user(user_id))
         return kept[0]
@@ -141,10 +141,10 @@ def _first_user(store: TaskStore) -> TasksOf:
     return tasks_of
 
 
-def _last_user(store: TaskStore) -> TasksOf:
+def _last_user(store: TaskStore) -> Identify:
     kept: list[UserTasks] = []
 
-    def tasks_of(request: Request) -> UserTasks:
+    async def tasks_of(request: Request) -> UserTasks:
         user_id = USER_ID.of(request)
         kept.append(store.for_user(user_id))
         return kept[-2] if len(kept) > 1 else kept[0]
@@ -152,32 +152,32 @@ def _last_user(store: TaskStore) -> TasksOf:
     return tasks_of
 
 
-def _next_user(store: TaskStore) -> TasksOf:
-    def tasks_of(request: Request) -> UserTasks:
+def _next_user(store: TaskStore) -> Identify:
+    async def tasks_of(request: Request) -> UserTasks:
         user_id = USER_ID.of(request)
         return store.for_user(user_id + 1)
 
     return tasks_of
 
 
-def _user_in_header(store: TaskStore) -> TasksOf:
-    def tasks_of(request: Request) -> UserTasks:
+def _user_in_header(store: TaskStore) -> Identify:
+    async def tasks_of(request: Request) -> UserTasks:
         user_id = USER_ID.of(request)
         return store.for_user(int(request.headers.get("X-User-Id", user_id)))
 
     return tasks_of
 
 
-def _user_in_query(store: TaskStore) -> TasksOf:
-    def tasks_of(request: Request) -> UserTasks:
+def _user_in_query(store: TaskStore) -> Identify:
+    async def tasks_of(request: Request) -> UserTasks:
         user_id = USER_ID.of(request)
         return store.for_user(int(request.query_params.get("user", user_id)))
 
     return tasks_of
 
 
-def _user_in_cookie(store: TaskStore) -> TasksOf:
-    def tasks_of(request: Request) -> UserTasks:
+def _user_in_cookie(store: TaskStore) -> Identify:
+    async def tasks_of(request: Request) -> UserTasks:
         user_id = USER_ID.of(request)
         return store.for_user(int(request.cookies.get("user_id", user_id)))
 
@@ -185,12 +185,12 @@ def _user_in_cookie(store: TaskStore) -> TasksOf:
 
 
 def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = taskcore_http.router._stream
+    stream = taskcore_http.tasks.router._stream
 
     def mixed(tasks: UserTasks, first: TaskPage, **options: Any) -> Any:
         return stream(UserTasks(tasks._database, tasks._ids, tasks.user_id + 1), first, **options)
 
-    monkeypatch.setattr(taskcore_http.router, "_stream", mixed)
+    monkeypatch.setattr(taskcore_http.tasks.router, "_stream", mixed)
 
 
 class _StoreOf:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import traceback
 from collections.abc import Awaitable, Callable
 
@@ -18,6 +19,7 @@ from taskcore import (
     TaskcoreError,
     TaskStore,
     Unavailable,
+    errors,
 )
 from taskcore.embedded import EmbeddedServer
 from taskcore.settings import load_settings
@@ -305,3 +307,16 @@ async def _set_schema_version(owner: asyncpg.Connection, version: int) -> None:
         "CREATE OR REPLACE FUNCTION taskcore.schema_version_v1() RETURNS integer "
         f"LANGUAGE sql IMMUTABLE AS 'SELECT {version}'"
     )
+
+
+def test_every_error_has_a_code_that_the_documentation_names() -> None:
+    """A face translates codes, so each class needs one."""
+    classes = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.TaskcoreError)
+    ]
+    assert len(classes) >= 14
+    for kind in classes:
+        assert re.search(rf"^ *{kind.__name__}\b", errors.__doc__ or "", re.MULTILINE)
+        assert f" {kind.code} " in (errors.__doc__ or "")

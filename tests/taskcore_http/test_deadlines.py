@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from taskcore import Settings, TaskStore
 from taskcore.limits import MAX_DESCRIPTION
 from taskcore_http import create_app
-from taskcore_http.deadlines import Deadlines
-from taskcore_http.protocol import H11Protocol, HttpToolsProtocol
+from taskcore_http.server.deadlines import Deadlines
+from taskcore_http.server.protocol import H11Protocol, HttpToolsProtocol
 from tests.databases import Database
 from tests.taskcore_http.answers import error_of, tasks_of
 from tests.taskcore_http.server import Server, serving

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from taskcore import TaskStore, Unavailable
-from taskcore_http import log
-from taskcore_http.log import CancellationFilter, RepeatFilter
+from taskcore_http.server import log
+from taskcore_http.server.log import CancellationFilter, RepeatFilter
 from tests.taskcore_http.answers import error_of
 
 TASKS = "/users/123/tasks"

@@ -12,7 +12,7 @@ import pytest
 
 from taskcore import TaskStore
 from taskcore_http import create_app
-from taskcore_http.protocol import MAX_HEAD, H11Protocol, HttpProtocol, HttpToolsProtocol
+from taskcore_http.server.protocol import MAX_HEAD, H11Protocol, HttpProtocol, HttpToolsProtocol
 from tests.taskcore_http.server import Server, serving
 
 TASKS = "/users/123/tasks"

@@ -1,4 +1,4 @@
-"""Deadlines for a server's clients; uvicorn has one only between two requests."""
+"""Deadlines for clients. uvicorn has a deadline only between two requests."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ else:
 class Deadlines(_Protocol):
     """Close a connection whose client keeps the server waiting; a mixin for uvicorn's classes.
 
-    One timer per connection looks every `interval_seconds` at what the client has to do
-    next. The connection is closed when that has not changed for too long, so a limit
-    may be exceeded by one interval. Requests take no extra step.
+    One timer for each connection checks every `interval_seconds` whether the client has
+    made progress. It closes the connection if there was none for too long, so a limit may
+    be exceeded by one interval. Requests cost nothing extra.
 
     Attributes:
         head_seconds: For the header of a request, and from connecting to the first one.
         body_seconds: For the body of a request, counted from the end of its header.
-        read_seconds: For taking any more of an answer.
-        stopping_seconds: For each of these once the server has been told to stop.
-        interval_seconds: Time between two looks.
+        read_seconds: For reading more of an answer.
+        stopping_seconds: For each of these while the server stops.
+        interval_seconds: Time between two checks.
     """
 
     head_seconds = 20.0
@@ -59,7 +59,7 @@ class Deadlines(_Protocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Stop serving: finish the requests under way, unless their clients keep them waiting."""
+        """Stop serving: finish running requests, unless their clients keep the server waiting."""
         super().shutdown()
         self.head_seconds = self.body_seconds = self.read_seconds = self.stopping_seconds
         self.interval_seconds = self.stopping_seconds / 2
@@ -75,15 +75,15 @@ class Deadlines(_Protocol):
         if awaited is None or awaited != self._awaited:
             self._awaited, self._since = awaited, now
         elif now - self._since >= limit:
-            # Not close(): that waits for the client to take what is left.
+            # close() would wait until the client has read the rest.
             self.transport.abort()
             return
         self._watch = self.loop.call_later(self.interval_seconds, self._look)
 
     def _awaited_from_client(self) -> tuple[object, float]:
-        """Return what the client has to do, as a value that changes with progress, and its limit.
+        """Return a value that changes when the client makes progress, and its limit in seconds.
 
-        None: nothing, as the request is being answered or uvicorn's own timer runs.
+        The value is None while the server answers, and while uvicorn's own timer runs.
         """
         cycle = self.cycle
         unread = self.transport.get_write_buffer_size()

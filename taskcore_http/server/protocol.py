@@ -3,7 +3,7 @@ r"""HTTP protocol classes for uvicorn, which ignore upgrades and have deadlines.
 ``taskctl serve`` uses `HttpProtocol`. To start uvicorn by hand, name it::
 
     uvicorn --factory taskcore_http.app:app_from_environment \
-        --http taskcore_http.protocol:HttpProtocol --ws none
+        --http taskcore_http.server.protocol:HttpProtocol --ws none
 
 An upgrade that is offered and not taken is ignored (RFC 9110, section 7.8): the body is
 read and the request is answered as if the field were absent. uvicorn with httptools
@@ -15,7 +15,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http import h11_impl
 
-from taskcore_http.deadlines import Deadlines
+from taskcore_http.server.deadlines import Deadlines
 
 try:
     import httptools

@@ -12,7 +12,7 @@ from taskcore.limits import MAX_JSON
 from taskcore.validation import validate
 from taskcore_http.errors import RequestRefused
 
-# Of a body that is too long the server reads so much on, and keeps nothing of it.
+# Bytes of a body that is too long which the server reads and drops before it answers.
 _DISCARDED = 16 * 1024 * 1024
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -22,7 +22,7 @@ async def json_body(request: Request, model: type[_Model]) -> _Model:
     """Read a model from the request's body.
 
     Raises:
-        RequestRefused: 415 if it is not JSON as it stands, 413 as soon as it is too long.
+        RequestRefused: 415 if it is not plain JSON, 413 if it is too long.
         ValidationError: Names the field and the constraint.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -59,11 +59,11 @@ def body_schema(model: type[BaseModel], example: dict[str, Any]) -> dict[str, An
 
 async def _read(request: Request) -> bytes:
     length = request.headers.get("content-length", "")
-    # Twenty digits are beyond every limit already. RFC 9112, section 6.3: chunks override it.
+    # Twenty digits are above every limit. Chunks override the length (RFC 9112, section 6.3).
     is_declared = length.isdecimal() and "transfer-encoding" not in request.headers
     declared = int(length[:20]) if is_declared else 0
     if declared > MAX_JSON and (declared <= _DISCARDED or "expect" in request.headers):
-        # Many clients send all before they read: closed in the middle, they would see no answer.
+        # Many clients read only after they have sent everything.
         raise _too_long(close=False)
     body = bytearray()
     async for chunk in request.stream():

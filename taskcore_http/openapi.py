@@ -1,4 +1,4 @@
-"""What OpenAPI says of answers and errors; examples included."""
+"""Descriptions and examples of parameters, answers and errors for OpenAPI."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
         },
     ),
     404: (
-        "The user has no such task; it, or the path, may be another user's, which is not told.",
+        "No such task for this user. Another user's task gets the same answer.",
         {"code": "NOT_FOUND", "message": "task not found"},
     ),
     413: (
@@ -44,7 +44,7 @@ _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
             "message": "the body must be JSON: send Content-Type: application/json",
         },
     ),
-    500: ("The fault is ours.", {"code": "INTERNAL_ERROR", "message": "internal error"}),
+    500: ("The server failed.", {"code": "INTERNAL_ERROR", "message": "internal error"}),
     503: (
         "The database cannot be used now.",
         {
@@ -56,10 +56,10 @@ _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
 
 
 def errors(*statuses: int) -> Responses:
-    """Describe error answers, and the shape that any other client error has.
+    """Describe error answers.
 
-    The range ``4XX`` stands for 405, which belongs to the path and not to one of
-    its operations; it also keeps FastAPI from documenting a 422 that never comes.
+    The range ``4XX`` covers 405, which belongs to a path and not to an operation. It also
+    keeps FastAPI from documenting its 422, which these routes never answer.
     """
     described: Responses = {
         status: {
@@ -97,7 +97,7 @@ def succeeded(status: int, description: str, *, location: bool = False) -> Respo
 
 
 def takes(*parameters: PathParameter | QueryParameter[Any]) -> dict[str, Any]:
-    """Describe what a route reads from the path and the query."""
+    """Describe the parameters of a route."""
     return {"parameters": [parameter.documented() for parameter in parameters]}
 
 

@@ -1,17 +1,17 @@
-"""The routes: parse, one call of the library, answer."""
+"""The routes. Each parses the request, calls the library once, and answers."""
 
 import logging
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from taskcore import Task, TaskCreate, TaskPage, TaskStore, TaskUpdate, UserTasks
 from taskcore.limits import MAX_PAGE
-from taskcore_http.body import body_schema, json_body
-from taskcore_http.documentation import (
+from taskcore_http.identity import Identity, identify_by, identify_by_path
+from taskcore_http.openapi import (
     CHANGES,
     NEW_TASK,
     deleted,
@@ -20,9 +20,9 @@ from taskcore_http.documentation import (
     succeeded,
     takes,
 )
-from taskcore_http.identity import Identity, identified, identifier, trusted_path
 from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, USER_ID
-from taskcore_http.route import TaskRoute
+from taskcore_http.tasks.body import body_schema, json_body
+from taskcore_http.tasks.route import TaskRoute
 
 logger = logging.getLogger("taskcore.http")
 
@@ -40,33 +40,21 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
     error handling alone.
 
     Args:
-        store: Open while requests are served; opening it is the application's work.
-        identity: A dependency that yields the `UserTasks` of the request's user; a
-            path that names another is not found. None trusts the ``user_id`` in the
-            path; a warning in the log says so.
-    """
-    return task_router(store, identity, TaskRoute)
-
-
-def task_router(
-    store: TaskStore, identity: Identity | None, route_class: type[TaskRoute]
-) -> APIRouter:
-    """Make the routes, of a route class.
-
-    Args:
-        store: As in `create_router`.
-        identity: As in `create_router`; None for `DirectRoute`, which asks nobody.
-        route_class: How a route is served.
+        store: The store. The application opens it before it serves requests.
+        identity: Returns the `UserTasks` of the request's user, see
+            ``taskcore_http.identity``. A path that names another user is not found.
+            None trusts the ``user_id`` in the path, and logs a warning that says so.
     """
     if identity is None:
         logger.warning("the caller is trusted to name the user: no identity is configured")
-        tasks_of, asked, in_path = trusted_path(store), [], [USER_ID]
-    else:
-        # That declares the path's user, and what the identity reads.
-        tasks_of, asked, in_path = identified, [Depends(identifier(identity))], []
-    # With an identity any path may be another user's.
+    identify, dependencies = (
+        (identify_by_path(store), []) if identity is None else identify_by(identity)
+    )
+    # A dependency declares the path's user itself.
+    in_path = [] if dependencies else [USER_ID]
+    # With an identity every path may be another user's.
     foreign = [404] if identity is not None else []
-    router = APIRouter(route_class=route_class, tags=["tasks"], dependencies=asked)
+    router = APIRouter(route_class=TaskRoute, tags=["tasks"], dependencies=dependencies)
 
     @router.get(
         "/users/{user_id}/tasks",
@@ -77,7 +65,7 @@ def task_router(
     )
     async def list_tasks(request: Request) -> Response:
         """List the user's tasks, newest first: all, or a page of `limit`."""
-        tasks = tasks_of(request)
+        tasks = await identify(request)
         limit, after, completed = LIMIT.of(request), AFTER.of(request), COMPLETED.of(request)
         page = await tasks.list(completed=completed, limit=limit or MAX_PAGE, after=after)
         if limit is None and page.next is not None:
@@ -98,7 +86,7 @@ def task_router(
     )
     async def create_task(request: Request) -> Response:
         """Create a task."""
-        tasks = tasks_of(request)
+        tasks = await identify(request)
         new = await json_body(request, TaskCreate)
         task = await tasks.create(new)
         return _json(
@@ -116,12 +104,14 @@ def task_router(
     )
     async def get_task(request: Request) -> Response:
         """Read one task."""
-        task = await tasks_of(request).get(TASK_ID.of(request))
+        tasks = await identify(request)
+        task = await tasks.get(TASK_ID.of(request))
         return _json(task.model_dump_json())
 
     async def update_task(request: Request) -> Response:
-        """Change the fields sent; the others stay as they are. PUT and PATCH do the same."""
-        tasks, task_id = tasks_of(request), TASK_ID.of(request)
+        """Change the fields that are sent. PUT and PATCH do the same."""
+        tasks = await identify(request)
+        task_id = TASK_ID.of(request)
         change = await json_body(request, TaskUpdate)
         task = await tasks.update(task_id, change)
         return _json(task.model_dump_json())
@@ -146,7 +136,8 @@ def task_router(
     )
     async def delete_task(request: Request) -> Response:
         """Delete a task for good."""
-        await tasks_of(request).delete(TASK_ID.of(request))
+        tasks = await identify(request)
+        await tasks.delete(TASK_ID.of(request))
         return JSONResponse({"message": "task deleted"})
 
     return router
@@ -162,7 +153,7 @@ def _path(request: Request) -> str:
 
 
 def _query_after(request: Request, cursor: str) -> str:
-    """Return the request's query with another cursor; Starlette's URL would parse all of it."""
+    """Return the request's query with another cursor."""
     pairs = [pair for pair in request.query_params.multi_items() if pair[0] != AFTER.name]
     return urlencode([*pairs, (AFTER.name, cursor)])
 
@@ -174,10 +165,10 @@ def _json(
 
 
 def _stream(tasks: UserTasks, first: TaskPage, *, completed: bool | None) -> StreamingResponse:
-    """Answer with every task, a page in memory at a time.
+    """Answer with every task, with one page in memory at a time.
 
-    The first page is here already, so that its errors are answers. A later failure
-    breaks the connection: a shorter array must not look complete.
+    The caller has read the first page, so its errors were answered. A later failure
+    breaks the connection, because a shorter array must not look complete.
     """
 
     async def chunks() -> AsyncIterator[bytes]:

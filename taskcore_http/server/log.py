@@ -12,7 +12,7 @@ _MAX_FAULTS = 100
 
 
 class RepeatFilter(logging.Filter):
-    """Let one record of a fault through each minute, with the number withheld since.
+    """Log a fault once a minute, with the number of records that were withheld since.
 
     Two records belong to one fault if the text before formatting is the same, and the
     exception, if there is one, has the same type and cause and comes from the same line.
@@ -53,7 +53,7 @@ class CancellationFilter(logging.Filter):
     """Replace uvicorn's traceback of a task that it cancelled itself with one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return True: the record is changed, not withheld."""
+        """Change the record if need be, and return True: none is withheld."""
         raised = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
         # Starlette sends the traceback of a lifespan as text.
         if raised or str(record.msg).rstrip().endswith("CancelledError"):

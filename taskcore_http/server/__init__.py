@@ -1,0 +1,1 @@
+"""Additions to uvicorn: protocol classes, deadlines and log filters."""

@@ -1,0 +1,121 @@
+"""The route class: how a request reaches its endpoint, and how errors become answers.
+
+FastAPI solves a route's dependencies before it calls the endpoint, which costs a request
+more than its SQL statement. The endpoints here take nothing but the request, so without
+dependencies there is nothing to solve, and the route calls its endpoint itself. A
+dependency may come from an identity, or from the host: from its application, from
+``include_router``, or from a router in between. FastAPI then solves it as ever.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
+
+from taskcore import TaskcoreError
+from taskcore_http.errors import RequestRefused, closed_if_unread, error_response, response_for
+
+METHODS = {
+    "/users/{user_id}/tasks": "GET, POST",
+    "/users/{user_id}/tasks/{task_id}": "DELETE, GET, PATCH, PUT",
+}
+"""The methods of each path (RFC 9110, section 10.2.1: Allow lists the resource's methods)."""
+
+_WRITES = {"POST", "PUT", "PATCH"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+"""Makes the answer to a request."""
+
+
+class TaskRoute(APIRoute):
+    """A route of ``create_router``, in an application of ours and in a host's.
+
+    Errors are answered in the shape of this API. The host keeps the exceptions it has a
+    handler for, and every ``HTTPException``: an identity or a dependency raises them.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if _has_nothing_to_solve(super().get_route_handler(), self.endpoint):
+            # Used where the route is an application's own. An application that includes
+            # the route calls `get_route_handler` again, with its own dependencies.
+            self.app = self._call_endpoint
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of a request; FastAPI calls it for each inclusion of the route."""
+        solving = super().get_route_handler()
+        direct = _has_nothing_to_solve(solving, self.endpoint)
+        handler: Endpoint = self.endpoint if direct else solving
+
+        async def answer(request: Request) -> Response:
+            return await answered(handler, request)
+
+        return answer
+
+    async def _call_endpoint(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await answered(self.endpoint, Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request whose path matches; refuse other methods, and a path with a line feed."""
+        if self._has_line_feed(scope):
+            response = error_response(404, "no such path")
+            await closed_if_unread(Request(scope), response)(scope, receive, send)
+        elif self.methods and scope["method"] not in self.methods:
+            response = error_response(
+                405,
+                f"{scope['method']} is not allowed here",
+                headers={"Allow": _methods_of(self.path)},
+            )
+            await closed_if_unread(Request(scope), response)(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
+
+    def _has_line_feed(self, scope: Scope) -> bool:
+        # Starlette's patterns end in "$", which also matches before a line feed.
+        path: str = scope["path"]
+        return path.endswith("\n") and not self.path.endswith("}")
+
+
+def _has_nothing_to_solve(handler: Callable[..., Any], endpoint: Callable[..., Any]) -> bool:
+    """Tell whether FastAPI's handler would do nothing but call the endpoint.
+
+    The handler's closure holds what FastAPI solves. The attributes of a route do not: a
+    route that is included has the dependencies of the inclusion elsewhere. If a release of
+    FastAPI has no such closure, its handler is used.
+    """
+    dependant = inspect.getclosurevars(handler).nonlocals.get("dependant")
+    return (
+        isinstance(dependant, Dependant)
+        and dependant.call is endpoint
+        and not dependant.dependencies
+    )
+
+
+async def answered(handler: Endpoint, request: Request) -> Response:
+    """Return the handler's answer, or the answer for the exception it raises."""
+    try:
+        response = await handler(request)
+    except (TaskcoreError, RequestRefused, RequestValidationError) as exc:
+        return closed_if_unread(request, response_for(exc))
+    except Exception as exc:
+        if _host_handles(exc, request):
+            raise
+        return closed_if_unread(request, response_for(exc))
+    # A write that succeeded has read its body to the end.
+    return response if request.method in _WRITES else closed_if_unread(request, response)
+
+
+def _host_handles(exc: Exception, request: Request) -> bool:
+    handlers, _by_status = request.scope.get("starlette.exception_handlers", ({}, {}))
+    return any(kind in handlers for kind in type(exc).__mro__)
+
+
+def _methods_of(path: str) -> str:
+    # In older releases of FastAPI the path of an included route begins with the prefix.
+    return next(methods for served, methods in METHODS.items() if path.endswith(served))
