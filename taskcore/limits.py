@@ -19,25 +19,25 @@ https://www.rfc-editor.org/rfc/rfc8259#section-6
 """
 
 DEFAULT_PAGE = 100
-"""Tasks or users in a page, unless told otherwise."""
+"""Tasks or users in a page by default."""
 
 MAX_PAGE = 1_000
-"""Most tasks or users in a page."""
+"""The most tasks or users in a page."""
 
 MAX_BATCH = 10_000
-"""Most tasks created by one call of ``create_many``."""
+"""The most tasks in one call of ``create_many``."""
 
 MAX_JSON = 128 * 1024
 """Longest JSON document of one task, in bytes.
 
-The longest description takes 5,000 x 12 of them when every character is escaped.
+The longest description takes 5,000 x 12 bytes if every character is escaped.
 """
 
 MAX_VERSION = 2**31 - 1
 """Largest version, a PostgreSQL ``integer``: the next change makes it 1 again."""
 
 FIRST_MOMENT = "0001-01-01 00:00:00+00"
-"""The first moment of a Python ``datetime`` in UTC; PostgreSQL has earlier ones."""
+"""The first moment of a Python ``datetime`` in UTC. PostgreSQL has earlier ones."""
 
 AFTER_LAST_MOMENT = "10000-01-01 00:00:00+00"
-"""The first moment after those of a Python ``datetime`` in UTC."""
+"""The first moment that is too late for a Python ``datetime`` in UTC."""

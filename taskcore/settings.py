@@ -10,7 +10,7 @@ from taskcore.errors import ConfigurationError
 
 
 class Settings(BaseSettings):
-    """Where the database is and how to talk to it.
+    """The database, and how to connect to it.
 
     Every field can be set by the environment variable ``TASKCORE_<FIELD>``; the
     database URL also by ``DATABASE_URL``. Without a URL the embedded server is used.
@@ -23,43 +23,46 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TASKCORE_DATABASE_URL", "DATABASE_URL")
     )
-    """``postgresql://role:password@host/database``; on Neon the pooled host."""
+    """``postgresql://role:password@host/database``; on Neon with the pooled host."""
 
     direct_url: SecretStr | None = None
-    """For migrations, where the direct host cannot be derived from ``database_url``."""
+    """The URL for migrations, if its host cannot be derived from ``database_url``."""
 
     home: Path | None = None
-    """Folder of the embedded server's data; None: the platform's folder for user data."""
+    """Folder of the embedded server's data. None: the platform's folder for user data."""
 
     pool_max_size: int = Field(default=10, ge=1, le=1000)
-    """Most connections of one store; the pool starts empty."""
+    """The most connections of one store. The pool starts empty."""
 
     pool_timeout: float = Field(default=18.0, gt=0, allow_inf_nan=False)
-    """Seconds to wait for a free connection, the setting up of a new one included."""
+    """Seconds to wait for a free connection, or for a new one to be set up."""
 
     pool_idle_lifetime: float = Field(default=240.0, gt=0, allow_inf_nan=False)
-    """Seconds until an idle connection is closed; Neon cuts them after 300."""
+    """Seconds until an idle connection is closed. Neon closes it after 300."""
 
     connect_timeout: float = Field(default=15.0, gt=0, allow_inf_nan=False)
-    """Seconds for one attempt to connect; a suspended Neon compute has to wake up."""
+    """Seconds for one attempt to connect. A suspended Neon compute has to wake up."""
 
     command_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     """Seconds for one attempt of a statement."""
 
     operation_timeout: float = Field(default=20.0, gt=0, allow_inf_nan=False)
-    """Seconds for a whole operation, every attempt and wait included.
+    """Seconds for a whole operation, including every attempt and wait.
 
-    When the last attempt is cut short, up to one more for the server to take note.
+    If the last attempt is cancelled, up to one second more for the server to acknowledge.
     """
 
     retry_wait_initial: float = Field(default=0.05, gt=0, allow_inf_nan=False)
-    """Most seconds before the second attempt, at random; doubled for later ones."""
+    """The longest wait before the second attempt, in seconds; doubled for each later one.
+
+    The wait is random, up to this limit.
+    """
 
     retry_wait_max: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    """Most seconds between two attempts."""
+    """The longest wait between two attempts, in seconds."""
 
     require_restricted_role: bool = False
-    """Refuse a role that bypasses row-level security, in place of a warning."""
+    """Refuse a role that bypasses row-level security, instead of logging a warning."""
 
     @field_validator("home")
     @classmethod
@@ -71,14 +74,14 @@ class Settings(BaseSettings):
 
 
 def load_settings(*, env_file: Path | None = None, **values: object) -> Settings:
-    """Read the settings; given values win over the environment, it over the file.
+    """Read the settings: values first, then the environment, then the file.
 
     Args:
         env_file: A file of ``NAME=value`` lines, ignored if it does not exist.
         values: Fields of `Settings`; None means "not given".
 
     Raises:
-        ConfigurationError: Names the setting at fault, never its value.
+        ConfigurationError: Names the invalid setting, never its value.
     """
     given = {name: value for name, value in values.items() if value is not None}
     try:

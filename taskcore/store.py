@@ -1,4 +1,4 @@
-"""The store: opens the database once, hands out each user's tasks."""
+"""The store: opens the database once and gives access to each user's tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from taskcore.embedded import EmbeddedServer
 
-# A separate logger: a program with an announcement of its own can turn it off.
+# A separate logger: a program that announces the folder itself can turn it off.
 logger = logging.getLogger("taskcore.embedded")
 
 _announced: set[Path] = set()
@@ -34,14 +34,14 @@ class TaskStore:
             tasks = store.for_user(42)
             task = await tasks.create("Buy groceries")
 
-    A store belongs to one event loop; use it from as many tasks as you like.
+    A store belongs to one event loop. Any number of asyncio tasks may use it at once.
 
     Args:
-        database_url: ``postgresql://…``; without one the settings decide
-            (``TASKCORE_DATABASE_URL``, ``DATABASE_URL``), and without those the
-            embedded server is started, which needs ``taskcore[embedded]``. A warning in
-            the log then names its folder, once.
-        settings: Read from the environment when not given.
+        database_url: ``postgresql://…``. None: the URL of the settings
+            (``TASKCORE_DATABASE_URL``, ``DATABASE_URL``). If they have none either, the
+            embedded server is started, which needs ``taskcore[embedded]``; a warning in
+            the log names its folder, once.
+        settings: The settings. None: they are read from the environment.
 
     Raises:
         ConfigurationError: The URL or a setting cannot be used.
@@ -68,8 +68,8 @@ class TaskStore:
         """Open the store; close it again with `close`.
 
         Args:
-            connect: Reach the database now and check its schema. If False, the first
-                operation does both, so that a service can start while it is away.
+            connect: Connect now and check the schema. If False, the first operation
+                does both, so that a service can start while the database is down.
 
         Raises:
             Unavailable: The database cannot be reached.
@@ -95,16 +95,16 @@ class TaskStore:
         return self
 
     async def close(self) -> None:
-        """Wait for calls under way, close the connections, stop an embedded server.
+        """Wait for running calls, close the connections, and stop an embedded server.
 
-        The server stops only when no other process uses it. Closing twice is harmless.
+        The server keeps running while another process uses it. Safe to call twice.
         """
         self._closers += 1
         try:
             await self._database.close()
         finally:
             self._closers -= 1
-            # The last of several: nothing may be opened while one is at work.
+            # Only the last of several calls: the store must not be opened before it ends.
             if not self._closers:
                 self._opened = False
                 if self._embedded is not None:
@@ -125,26 +125,26 @@ class TaskStore:
     def for_user(self, user_id: int) -> UserTasks:
         """Return the tasks of one user, an integer from 1 to 2^53-1.
 
-        Costs nothing: make one for each request. The user need not exist yet.
+        This is cheap: call it for each request. The user need not exist yet.
 
         Raises:
-            ValidationError: The id is no such integer.
+            ValidationError: The id is not such an integer.
         """
         return UserTasks(self._database, self._ids, user_id)
 
     async def ready(self) -> None:
-        """Return if the store can serve; for readiness probes, however frequent.
+        """Return if the store can serve, and raise if not. For readiness probes.
 
-        Remembers how the last operation went and asks the database only before the
-        first success and after a failure, so that probing lets a Neon compute sleep.
+        It remembers the outcome of the last operation and asks the database only before
+        the first success and after a failure. So frequent probes let a Neon compute sleep.
 
         Raises:
-            Unavailable: The database cannot be reached; the other errors of `open`.
+            TaskcoreError: `Unavailable` and the other errors of `open`.
         """
         await self._database.ready()
 
     async def _start_embedded(self) -> EmbeddedServer:
-        # Imported on use: only this way needs the extra and the migrations.
+        # Imported on use: only an embedded server needs the extra and the migrations.
         from taskcore.embedded import EmbeddedServer  # noqa: PLC0415
 
         self._embedded = await EmbeddedServer(self._settings.home).start()

@@ -1,4 +1,4 @@
-"""What an input breaks, in the names of its field and of the constraint."""
+"""Validation of input. Errors name the field and the constraint."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -39,11 +39,11 @@ def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
 
     Args:
         model: `TaskCreate`, `TaskUpdate` or `TaskImport`.
-        data: Usually a mapping; anything is accepted and judged.
-        where: What to call the whole in errors, such as ``body`` or ``tasks[3]``.
+        data: A mapping. Anything else is an error of the input.
+        where: The name of the input in errors, such as ``body`` or ``tasks[3]``.
 
     Raises:
-        ValidationError: Names the first field at fault, and the constraint.
+        ValidationError: Names the first invalid field, and the constraint.
     """
     try:
         return model.model_validate(data)
@@ -52,14 +52,14 @@ def validate(model: type[_Input], data: Any, *, where: str) -> _Input:
 
 
 def explained(exc: pydantic.ValidationError, *, where: str) -> ValidationError:
-    """Say what Pydantic found first, in the names of the field and the constraint."""
+    """Return the first of Pydantic's errors as a `ValidationError`."""
     return explained_error(exc.errors(include_url=False)[0], where=where)
 
 
 def explained_error(error: Mapping[str, Any], *, where: str) -> ValidationError:
-    """Say one of Pydantic's errors in the names of the field and the constraint."""
+    """Return one of Pydantic's errors as a `ValidationError`."""
     loc, value = error["loc"], error.get("input")
-    # An unknown field's name may be anything: show it in ASCII, and not all of it.
+    # The name of an unknown field may be any text: show its beginning, in ASCII.
     name = ascii(loc[0])[1:-1][:100] if loc else where
     if loc and where.startswith("tasks["):
         name = f"{where}.{name}"
@@ -94,7 +94,7 @@ def validate_integer(value: object, *, field: str, low: int, high: int) -> int:
 
 
 def validate_id(value: object, *, field: str) -> int:
-    """Check a user id, a task id or a cursor: an integer from 1 to 2^53-1.
+    """Check a user id or a task id: an integer from 1 to 2^53-1.
 
     Raises:
         ValidationError: ``type``, ``min`` or ``max``.

@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run ``taskctl``; without its extra, say in one line what to install."""
+    """Run ``taskctl``, or print what to install if its extra is missing."""
     if find_spec("typer") is None or find_spec("rich") is None:
         sys.exit("error: taskctl needs the extra cli: pip install 'taskcore[cli]'")
-    # Closed by whoever started it; a file or a connection must not take their places.
+    # A standard stream may be closed. A file or a connection must not get its descriptor.
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  (to the end)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A title that the terminal's encoding lacks is shown escaped.
+        # Escape characters that the terminal's encoding does not have.
         sys.stdout.reconfigure(errors="backslashreplace")
     from taskcore_cli.app import app  # noqa: PLC0415  (needs typer)
 

@@ -14,7 +14,7 @@ app = typer.Typer(
     cls=Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Plain help: quicker than Rich's, and the same in every terminal.
+    # Plain help is quicker than Rich's, and the same in every terminal.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
@@ -37,7 +37,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001  (Typer calls it)
 
 
 def _folder(value: str) -> Path:
-    """Refuse an empty name, which would be the current folder: a variable was not set."""
+    """Refuse an empty name, such as an unset variable, which would mean the current folder."""
     if not value:
         raise typer.BadParameter("it must not be empty")
     return Path(value)

@@ -1,10 +1,10 @@
-"""The command group that turns every error into one line and an exit code.
+"""The command group. It turns every error into one line and an exit code.
 
 * 0  done
 * 1  failed
 * 2  wrong usage, or input that breaks a rule of the data model
 * 3  not found
-* 4  the version has moved on
+* 4  version conflict
 * 130  interrupted
 """
 
@@ -25,19 +25,19 @@ _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^&\s]*")
 
 
 class WrongUsage(typer.TyperException):
-    """Options or circumstances that do not go together; nothing was done."""
+    """Options that exclude each other, or that cannot be used now. Nothing was done."""
 
     exit_code = 2
 
 
 class Failed(typer.TyperException):
-    """A command could not do what it was asked to."""
+    """A command failed."""
 
     exit_code = FAILED
 
 
 class Commands(TyperGroup):
-    """The commands of ``taskctl`` behind the one boundary where their errors end."""
+    """The commands of ``taskctl``, and the one place that handles their errors."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run one command and exit."""
@@ -46,7 +46,7 @@ class Commands(TyperGroup):
             code = super().main(*args, **extra)
             sys.stdout.flush()
         except OSError as exc:
-            # Standard output is closed, which says nothing, or its disk is full.
+            # Standard output is closed, which is not reported, or its disk is full.
             _forget_output()
             code = FAILED
             if not isinstance(exc, BrokenPipeError):
@@ -60,16 +60,16 @@ class Commands(TyperGroup):
 
 
 def say(line: str) -> None:
-    """Write a line for the person at the terminal: standard error, never the data."""
+    """Write a line to standard error. Standard output has only data."""
     with suppress(BrokenPipeError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _exit_code(exc: Exception) -> int | None:
-    """Return the exit code of an error; None: it is a defect and keeps its traceback."""
+    """Return the exit code of an error, or None for a defect, which keeps its traceback."""
     if isinstance(exc, typer.TyperException):
         return exc.exit_code
-    # Loaded on use: --help needs no taskcore, and an error of it has loaded it.
+    # Loaded on use: --help does not need taskcore.
     from taskcore import errors  # noqa: PLC0415
 
     for kind, code in (
@@ -90,7 +90,7 @@ def _one_line(exc: Exception) -> str:
         if context := getattr(exc, "ctx", None):
             text = f"{text.rstrip('.')}. See `{context.command_path} --help`."
     text = " ".join(line.strip() for line in text.strip().split("\n"))
-    # A URL given in the wrong place is quoted in the complaint about it.
+    # A URL in the wrong place is quoted in the error message.
     return visible(_PASSWORD.sub(_hidden, text))
 
 

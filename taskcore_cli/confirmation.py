@@ -1,4 +1,4 @@
-"""The question before something is erased."""
+"""The question before a deletion."""
 
 import sys
 
@@ -9,13 +9,13 @@ from taskcore_cli.interruption import Interrupted, wait_for_input
 
 
 def require_terminal(*, yes: bool) -> None:
-    """Refuse, before anything is read, where there is nobody to ask."""
+    """Refuse to go on without a terminal to ask at."""
     if not yes and not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
         raise WrongUsage("there is no terminal to ask at: give --yes; nothing was deleted")
 
 
 def confirm(question: str) -> None:
-    """Ask on standard error, so that standard output has only data; exit unless yes."""
+    """Ask on standard error, as standard output has only data. Exit unless the answer is yes."""
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     try:

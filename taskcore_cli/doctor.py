@@ -23,10 +23,10 @@ _STATUS_WIDTH = len("failure")
 
 
 def doctor(context: typer.Context, *, json: Json = False) -> None:
-    """Examine the database: whether it keeps users apart as this release means it to.
+    """Examine the database: does it keep users apart as this release requires?
 
-    Give it the URL that the application will use: its role is judged too. Nothing is changed.
-    Exits with 1 on a failure; a warning alone is no failure.
+    Use the URL that the application will use, because its role is examined too. Nothing is
+    changed. The exit code is 1 if there is a failure. Warnings are not failures.
     """
     from taskcore.doctor import diagnose
 
@@ -52,7 +52,7 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
 
 @contextmanager
 def _url(settings: "Settings") -> Iterator[str]:
-    """Give the application's URL."""
+    """Return the application's URL."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return

@@ -59,8 +59,8 @@ def status(context: typer.Context, *, json: Json = False) -> None:
 def stop(context: typer.Context) -> None:
     """Stop the embedded server, even if programs are using it.
 
-    It stops by itself after its last user. A program that still runs starts it again when
-    necessary: end the program first.
+    The server stops by itself when no program uses it. A program that is still running starts it
+    again when necessary, so end the program first.
     """
     server = _server(context)
     in_use = server.status().in_use
@@ -84,8 +84,8 @@ def backup(
 ) -> None:
     """Back up the whole embedded database, all users included.
 
-    Works while the server is in use. A copy of its folder is not a backup. The file appears when it
-    is complete; a new file is readable by you alone.
+    The server may be in use. A copy of its folder is not a backup. The file appears when it is
+    complete. Only you can read a new file.
     """
     from taskcore.embedded import backup as write_backup
 
@@ -113,8 +113,8 @@ def restore(
 ) -> None:
     """Restore a backup into a new home: taskctl --home FOLDER embedded restore FILE.
 
-    A home that has users already is refused. The file can run SQL as the database's owner: restore
-    only what you trust.
+    A home that has users already is refused. The file can run SQL as the database's owner, so
+    restore only files that you trust.
     """
     from taskcore.embedded import restore as restore_backup
 
@@ -128,7 +128,7 @@ def restore(
 
 
 def _settings(context: typer.Context) -> "Settings":
-    """Return the settings; refuse a database URL, which names another database."""
+    """Return the settings. Refuse a database URL, which names another database."""
     settings = session_of(context).settings()
     if settings.database_url is not None:
         raise WrongUsage(

@@ -1,4 +1,4 @@
-"""The files that commands read and write; ``-`` is standard input or output."""
+"""Files that commands read and write. ``-`` is standard input or output."""
 
 import io
 import os
@@ -26,11 +26,11 @@ def opened_for_reading(path: Path, *, twice: bool) -> Iterator[BinaryIO]:
 
     Args:
         path: The file, or ``-``.
-        twice: It will be read twice: what cannot be is copied into a temporary file.
+        twice: Whether it will be read twice. A pipe is then copied into a temporary file.
 
     Raises:
         Failed: It cannot be read.
-        Interrupted: Ctrl-C, while it is copied; and from reads of the file.
+        Interrupted: Ctrl-C, while the file is copied, or later while it is read.
     """
     with ExitStack() as stack:
         if _is_dash(path) and sys.stdin is None:
@@ -54,14 +54,14 @@ def opened_for_reading(path: Path, *, twice: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def opened_for_writing(path: Path, *, private: bool = False) -> Iterator[Write]:
-    """Open a file that is put in its place when it is complete, and not before.
+    """Open a file that gets its name only when it is complete.
 
     Args:
         path: The file, or ``-``. A device or a pipe is written to as it is.
         private: Make a new file readable by its owner alone.
 
     Raises:
-        Failed: It cannot be written; a file that was there is as it was.
+        Failed: It cannot be written. An existing file is unchanged.
     """
     if _is_dash(path):
         yield _show if sys.stdout.isatty() else sys.stdout.buffer.write
@@ -92,26 +92,26 @@ def opened_for_writing(path: Path, *, private: bool = False) -> Iterator[Write]:
 
 
 def unreadable(path: Path, exc: OSError) -> Failed:
-    """Say why a file cannot be read."""
+    """Return the error for a file that cannot be read."""
     return Failed(f"{path} cannot be read: {exc.strerror or exc}")
 
 
 def size_of(file: BinaryIO) -> int | None:
-    """Return the size of a regular file in bytes; None: it is something else."""
+    """Return the size of a regular file in bytes, or None for anything else."""
     try:
         found = os.fstat(file.fileno())
     except OSError:
         return None
-    # Standard input may stand anywhere in a file, which others read too.
+    # Standard input may begin anywhere in a file.
     is_stdin = sys.stdin is not None and file is sys.stdin.buffer
     return found.st_size if stat.S_ISREG(found.st_mode) and not is_stdin else None
 
 
 class _Stream(io.RawIOBase):
-    """A pipe or a terminal, whose reads Ctrl-C ends, also on an event loop."""
+    """A pipe or a terminal. Ctrl-C ends its reads, also on an event loop."""
 
     def __init__(self, file: BinaryIO) -> None:
-        # What it has read ahead would not be waited for; nobody has read yet.
+        # Unbuffered: nothing has been read yet, and a buffer would hide data from select.
         self._file = cast("io.RawIOBase", getattr(file, "raw", file))
 
     def readable(self) -> bool:
@@ -127,5 +127,5 @@ def _is_dash(path: Path) -> bool:
 
 
 def _show(data: bytes) -> None:
-    """Write text of tasks to a terminal, which is to obey none of it."""
+    """Write text of tasks to a terminal, with control characters escaped."""
     sys.stdout.write(visible(data.decode().replace("\r\n", "\n"), lines=True))

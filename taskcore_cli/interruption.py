@@ -1,8 +1,8 @@
-"""Ctrl-C, at whatever moment it comes.
+"""Ctrl-C at any moment.
 
 Python runs the handler of a signal between two bytecodes, or when the signal interrupts
-a system call. One that comes in the moment between is noted, and the call begins all the
-same. So whatever waits here waits for a socket too, into which a signal writes
+a system call. If a signal comes just before a system call, the call begins and waits.
+So every wait here also waits for a socket that a signal writes to
 (https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
 """
 
@@ -30,7 +30,7 @@ class Interrupted(Exception):
 
 @contextmanager
 def runner() -> Iterator["asyncio.Runner"]:
-    """Make an ``asyncio.Runner``: Ctrl-C cancels what it runs, which ends in KeyboardInterrupt."""
+    """Return an ``asyncio.Runner``. Ctrl-C cancels its coroutine and raises KeyboardInterrupt."""
     import asyncio
 
     with asyncio.Runner() as runner, _signals() as signals:
@@ -52,7 +52,7 @@ def wait_for_input(file: "HasFileno") -> None:
     """Return when a file has something to read, or has ended.
 
     Raises:
-        Interrupted: Ctrl-C; also one that an event loop has noted and not acted on yet.
+        Interrupted: Ctrl-C, also if an event loop has not reacted to it yet.
     """
     if _is_ready(file) or threading.current_thread() is not threading.main_thread():
         return
@@ -60,7 +60,7 @@ def wait_for_input(file: "HasFileno") -> None:
     if before is signal.SIG_IGN:
         return
     came: list[int] = []
-    # It only notes the signal: raising, it could do so while things are put back.
+    # The handler does not raise, because it could do so during the clean-up.
     signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
     try:
         noted = _is_being_cancelled()
@@ -76,7 +76,7 @@ def wait_for_input(file: "HasFileno") -> None:
 
 @contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Make a socket that is readable once a signal has come; in the main thread only."""
+    """Return a socket that is readable after a signal. Only in the main thread."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -95,7 +95,7 @@ def _is_ready(file: "HasFileno") -> bool:
     try:
         return bool(select.select([file], [], [], 0)[0])
     except (OSError, ValueError):
-        # It is no file of the operating system, or it is closed.
+        # The file has no descriptor, or is closed.
         return True
 
 

@@ -1,4 +1,4 @@
-"""Lists, printed item by item."""
+"""Lists that are printed item by item."""
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item", bound="Task | User")
 
-# Ids have at most 16 digits, times 16 characters, and text comes last: rows line up
-# without knowing the others, so a list of any length is printed as it arrives.
+# Ids have at most 16 digits, times have 16 characters, and text comes last. So rows line
+# up without knowing the others, and a list is printed as it arrives.
 _ID_WIDTH = 16
 
 
@@ -24,9 +24,9 @@ class Layout(Generic[_Item]):
     """The columns of a list.
 
     Attributes:
-        head: Their names.
-        row: Makes one item's cells.
-        style: Names one item's style.
+        head: The names of the columns.
+        row: Returns the cells of an item.
+        style: Returns the name of an item's style.
     """
 
     head: tuple[str, ...]
@@ -39,25 +39,25 @@ class Listing(Generic[_Item]):
 
     Args:
         layout: `TASKS` or `USERS`.
-        as_json: A JSON array instead of a table. After an error it stays open, so
-            that a part never looks like the whole.
+        as_json: Print a JSON array instead of a table. After an error the array is not
+            closed, so that a part never looks complete.
     """
 
     def __init__(self, layout: Layout[_Item], *, as_json: bool) -> None:
         self._layout = layout
         self._as_json = as_json
-        # Elsewhere than on a terminal rows are plain and whole.
+        # If the output is not a terminal, rows are plain and never cut.
         self._console = console() if sys.stdout.isatty() and not as_json else None
         self.count = 0
 
     def add_all(self, items: Iterable[_Item]) -> None:
-        """Print items at hand, and the end."""
+        """Print items, and the end of the list."""
         for item in items:
             self._add(item)
         self._end()
 
     async def stream(self, items: AsyncIterator[_Item]) -> None:
-        """Print items as they arrive, and the end."""
+        """Print items as they arrive, and the end of the list."""
         async for item in items:
             self._add(item)
         self._end()
@@ -83,7 +83,7 @@ class Listing(Generic[_Item]):
             return
         from rich.text import Text  # noqa: PLC0415  (--help needs no Rich)
 
-        # Text, unlike a string, is never searched for markup.
+        # Rich searches strings for markup, but not Text.
         self._console.print(Text(line, style), no_wrap=True, overflow="ellipsis")
 
 

@@ -37,10 +37,10 @@ def migrate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Bring the database to this release; harmless to repeat.
+    """Bring the database to this release. It is safe to run again.
 
-    Needs the URL of the database's owner: TASKCORE_DIRECT_URL if set, else the database URL. The
-    embedded server migrates itself whenever it starts.
+    It needs the URL of the database's owner: TASKCORE_DIRECT_URL if set, else the database URL. The
+    embedded server migrates itself when it starts.
     """
     from taskcore.schema import migrate as migrations
 
@@ -63,7 +63,7 @@ def migrate(
 
 @contextmanager
 def _urls(settings: "Settings") -> Iterator[tuple[str, str | None]]:
-    """Give the URL to migrate with, and the one the application's is derived from."""
+    """Return the URL to migrate with, and the URL with the host for the application."""
     given = settings.database_url
     if settings.direct_url is not None:
         yield settings.direct_url.get_secret_value(), given.get_secret_value() if given else None
@@ -87,7 +87,7 @@ def _print_status(status: "MigrationStatus", *, as_json: bool) -> None:
         )
     else:
         typer.echo(f"revision  {status.revision or '-'}\nhead      {status.head}")
-        # Without the schema all objects differ, which tells nobody anything.
+        # Without the schema every object differs, so a list of them would not help.
         for difference in status.differences if status.schema_exists else ():
             typer.echo(visible(difference))
     if not status.current:

@@ -1,4 +1,4 @@
-"""How far a long command is, for the person at the terminal."""
+"""The progress bar of a long command."""
 
 import sys
 import time
@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Show = Callable[[int, int], None]
-"""Takes how many tasks are done, and at which byte of the file."""
+"""Shows the number of tasks and the position in the file, in bytes."""
 
 
 @contextmanager
 def progress(*, size: int | None = None, silent: bool = False) -> Iterator[Show]:
-    """Show a bar on standard error, if that is a terminal, until the end.
+    """Show a bar on standard error during a block, if that is a terminal.
 
     Args:
-        size: Of the file, in bytes; None: a count is all there is to show.
+        size: The size of the file in bytes. None: only the number of tasks is shown.
         silent: Show nothing.
     """
     if silent or not sys.stderr.isatty():
@@ -31,7 +31,7 @@ def progress(*, size: int | None = None, silent: bool = False) -> Iterator[Show]
         else (rich.BarColumn(), rich.DownloadColumn(), rate, rich.TimeRemainingColumn())
     )
     began = time.monotonic()
-    # What is said meanwhile goes above the bar, and the bar goes away.
+    # Other lines are printed above the bar, and the bar disappears at the end.
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=size, count=0, rate=0.0)
 

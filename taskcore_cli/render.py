@@ -1,4 +1,4 @@
-"""What commands print: fields for people, JSON for programs."""
+"""Output of commands: fields for people, JSON for programs."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def json_text(value: Any) -> str:
-    """Return JSON in ASCII: exact in every encoding, and with nothing a terminal would obey."""
+    """Return JSON in ASCII: exact in every encoding, without control characters."""
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
@@ -34,7 +34,7 @@ def print_item(item: "Task | User", *, as_json: bool) -> None:
 
 
 def print_fields(fields: dict[str, str]) -> None:
-    """Print named values, one in a line; the values must be safe to show."""
+    """Print named values, one a line. The caller has escaped control characters."""
     if sys.stdout.isatty():
         _print_grid(fields)
         return
@@ -45,7 +45,7 @@ def print_fields(fields: dict[str, str]) -> None:
 
 
 def console() -> "Console":
-    """Return standard output as Rich sees it: its width, its colours, ``NO_COLOR``."""
+    """Return Rich's console for standard output, with its width and colours."""
     from rich.console import Console
 
     return Console(highlight=False)
@@ -55,7 +55,7 @@ def _print_grid(fields: dict[str, str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    # A wrapped text stays in its column, where it cannot pose as the next field.
+    # A wrapped text stays in its column, so it cannot look like the next field.
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     for name, text in fields.items():

@@ -1,4 +1,4 @@
-"""``taskctl serve``: the REST API in this process, or in workers below it."""
+"""``taskctl serve``: the REST API, in this process or in worker processes."""
 
 import math
 import os
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 1.0
 
 _OPEN_FILES = 65_536
-"""The number of open files to allow; each connection is one."""
+"""The number of open files to allow. Each connection is one."""
 
 
 class LogLevel(StrEnum):
-    """How much uvicorn says."""
+    """The log level of uvicorn."""
 
     critical = "critical"
     error = "error"
@@ -57,7 +57,7 @@ def serve(
 ) -> None:
     """Serve the REST API until Ctrl-C or SIGTERM.
 
-    In this release the caller is trusted to name the user: listen only where you trust everyone.
+    In this release every caller can name any user, so listen only where you trust everyone.
     """
     _require_http()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -77,7 +77,7 @@ def serve(
                 timeout_graceful_shutdown=_grace(settings),
             )
     except KeyboardInterrupt:
-        # Ctrl-C is how a server is stopped: it ends well.
+        # Ctrl-C is the normal way to stop a server.
         return
 
 
@@ -89,13 +89,13 @@ def _require_http() -> None:
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    # uvicorn sends itself the signal once more when it has ended; then the
+    # uvicorn sends itself the signal again when it has ended. At that time the
     # embedded server still has to stop.
     raise KeyboardInterrupt
 
 
 def _require_free(host: str, port: int) -> None:
-    """Find out before the database is started whether the address can be had."""
+    """Check that the address is free, before the database is started."""
     from taskcore.errors import ConfigurationError
 
     try:
@@ -103,7 +103,7 @@ def _require_free(host: str, port: int) -> None:
         for family, *_, address in found:
             socket.create_server(address[:2], family=family).close()
     except (OSError, UnicodeError) as exc:
-        # The resolver's errors have no number of the operating system.
+        # Errors of the resolver have no errno.
         number = None if isinstance(exc, socket.gaierror | UnicodeError) else exc.errno
         reason = os.strerror(number) if number else "no such address"
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from exc
@@ -111,9 +111,9 @@ def _require_free(host: str, port: int) -> None:
 
 @contextmanager
 def _data(settings: "Settings") -> Iterator[str]:
-    """Reach the database and say where it is, without credentials.
+    """Connect to the database and print its address, without credentials.
 
-    The embedded server is held here too, so that it outlives a worker.
+    This process uses the embedded server too, so that it outlives a worker.
     """
     from taskcore.database.url import connect_arguments
 
@@ -128,7 +128,7 @@ def _data(settings: "Settings") -> Iterator[str]:
 
 @contextmanager
 def _watched(server: "EmbeddedServer") -> Iterator[None]:
-    """End this process, with the reason, when the data folder is removed or replaced."""
+    """End this process and print the reason, when the data folder is removed or replaced."""
     from taskcore.errors import ConfigurationError
 
     ended, vanished = threading.Event(), threading.Event()
@@ -147,7 +147,7 @@ def _watched(server: "EmbeddedServer") -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        # Raised in any case, however uvicorn has ended.
+        # Raised however uvicorn has ended.
         if vanished.is_set():
             raise ConfigurationError(
                 f"the embedded server's data folder in {server.home} was removed or replaced: "
@@ -163,15 +163,15 @@ async def _reach(settings: "Settings") -> None:
 
 
 def _reachable(host: str) -> str:
-    # Not the same: the one for IPv6 takes no IPv4.
+    # Not one socket: the one for IPv6 does not accept IPv4.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (not bound)
     return f"[{host}]" if ":" in host else host
 
 
 def _pass_on(settings: "Settings") -> None:
-    """Put the settings into the environment: the application and its workers read it there."""
+    """Put the settings into the environment, where the application and its workers read them."""
     urls = {"DATABASE_URL", "TASKCORE_DATABASE_URL", "TASKCORE_DIRECT_URL"}
-    # Settings do not mind the case of a name.
+    # Names of settings may be in any case.
     for name in [name for name in os.environ if name.upper() in urls]:
         del os.environ[name]
     for name in settings.model_fields_set:
@@ -183,16 +183,16 @@ def _pass_on(settings: "Settings") -> None:
 
 
 def _grace(settings: "Settings") -> int:
-    """Return the seconds from Ctrl-C until what is under way is cut off.
+    """Return the seconds from Ctrl-C until running requests are cancelled.
 
-    What waits for the database in that moment is answered by then; a client that never
+    A request that waits for the database is answered within that time. A client that never
     finishes does not keep the server from stopping.
     """
     return math.ceil(settings.operation_timeout + 1)
 
 
 def _log_config() -> dict[str, Any]:
-    """Return uvicorn's configuration, with filters for its errors and without our announcement."""
+    """Return the configuration of the log, with filters for uvicorn's errors."""
     from uvicorn.config import LOGGING_CONFIG
 
     config: dict[str, Any] = deepcopy(LOGGING_CONFIG)
@@ -207,11 +207,11 @@ def _log_config() -> dict[str, Any]:
 
 
 def _allow_many_connections() -> None:
-    """Raise the soft limit of open files, often 1,024, as far as the hard one allows."""
+    """Raise the soft limit of open files, often 1,024, up to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        # macOS has a limit of its own below the hard one.
+        # macOS has a limit below the hard limit.
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -232,5 +232,5 @@ def _run(**options: Any) -> None:
             **options,
         )
     except SystemExit as exc:
-        # uvicorn's own codes are not ours: its 3 is no "not found".
+        # Not uvicorn's exit code: its 3 does not mean "not found".
         raise typer.Exit(FAILED if exc.code else 0) from exc

@@ -1,4 +1,4 @@
-"""One invocation's way to the database, as options, environment and file say it."""
+"""The store of one invocation, from options, environment and file."""
 
 import logging
 from collections.abc import Coroutine, Iterator
@@ -11,7 +11,7 @@ import typer
 
 from taskcore_cli.interruption import run, runner
 
-# Loaded on use, so that --help and a mistyped command answer at once.
+# Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
     import asyncio
@@ -23,7 +23,7 @@ _Result = TypeVar("_Result")
 
 
 class OpenStore:
-    """A store and the event loop it lives on; between two calls Ctrl-C works as ever."""
+    """A store and its event loop. Between two calls Ctrl-C works as usual."""
 
     def __init__(self, runner: "asyncio.Runner", store: "TaskStore") -> None:
         self._runner = runner
@@ -39,9 +39,9 @@ class Session:
     """The global options.
 
     Attributes:
-        database_url: ``--database-url``; None: environment, then file, decide.
-        home: ``--home``; given, it asks for the embedded server.
-        env_file: ``--env-file``; None: ``.env`` in the current folder, if there is one.
+        database_url: ``--database-url``. None: from the environment, then the file.
+        home: ``--home``. Given, the embedded server is used.
+        env_file: ``--env-file``. None: ``.env`` in the current folder, if there is one.
     """
 
     database_url: str | None = None
@@ -49,7 +49,7 @@ class Session:
     env_file: Path | None = None
 
     def settings(self) -> "Settings":
-        """Read the settings: option over environment over file.
+        """Read the settings: options first, then the environment, then the file.
 
         Raises:
             ConfigurationError: A setting is wrong, or the file cannot be read.
@@ -64,7 +64,7 @@ class Session:
             )
         except (OSError, UnicodeError) as exc:
             raise ConfigurationError(f"{env_file} cannot be read") from exc
-        # An option names one database: nothing from elsewhere may name another.
+        # An option names one database, so no other source may name another.
         if self.database_url is not None:
             return settings.model_copy(update={"direct_url": None})
         if self.home is not None:
@@ -73,10 +73,10 @@ class Session:
 
     @contextmanager
     def open(self) -> Iterator[OpenStore]:
-        """Open the store through the application's role."""
+        """Open the store with the application's role."""
         from taskcore import TaskStore
 
-        # The embedded database is this program's documented default.
+        # No warning: the embedded database is the documented default here.
         with (
             _unwarned("taskcore.embedded"),
             _opened(TaskStore(settings=self.settings())) as opened,
@@ -85,12 +85,12 @@ class Session:
 
     @contextmanager
     def open_as_owner(self) -> Iterator[OpenStore]:
-        """Open the store; on the embedded server as its owner."""
+        """Open the store for administration; on the embedded server as its administrator."""
         from taskcore import TaskStore
 
         settings = self.settings()
         if settings.database_url is not None:
-            # A role that bypasses row-level security is the one asked for.
+            # No warning: an administrator's role may bypass row-level security.
             with _unwarned("taskcore"), _opened(TaskStore(settings=settings)) as opened:
                 yield opened
             return
@@ -102,7 +102,7 @@ class Session:
 
 
 def session_of(context: typer.Context) -> Session:
-    """Return what the global options said before this command."""
+    """Return the session with the global options."""
     session = context.find_object(Session)
     assert session is not None
     return session
@@ -110,7 +110,7 @@ def session_of(context: typer.Context) -> Session:
 
 @contextmanager
 def _unwarned(logger: str) -> Iterator[None]:
-    """Keep the warnings of one of the library's loggers off the terminal."""
+    """Hide the warnings of one of the library's loggers."""
     library = logging.getLogger(logger)
     level = library.level
     library.setLevel(logging.ERROR)
@@ -122,7 +122,7 @@ def _unwarned(logger: str) -> Iterator[None]:
 
 @contextmanager
 def embedded(settings: "Settings") -> Iterator["EmbeddedServer"]:
-    """Use the embedded server; it is migrated."""
+    """Start the embedded server for a block. Its database is migrated."""
     from taskcore.embedded import EmbeddedServer
 
     server = EmbeddedServer(settings.home)

@@ -69,7 +69,7 @@ def list_(
             listing.add_all(page.items)
             more = page.next is not None
     if more:
-        say(f"These are the newest {listing.count}, there are more: see --limit and --all.")
+        say(f"Showing the newest {listing.count}. Use --limit or --all for more.")
     elif not listing.count:
         say("No tasks.")
 
@@ -98,7 +98,7 @@ def edit(
     if_version: IfVersion = None,
     json: Json = False,
 ) -> None:
-    """Change a task's title or description and print it; what is not named stays."""
+    """Change a task's title or description and print the task."""
     exclusive(description=description, clear_description=clear_description)
     changes: dict[str, Any] = {}
     if title is not None:

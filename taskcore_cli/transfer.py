@@ -1,4 +1,4 @@
-"""``taskctl tasks import`` and ``export``: one user's tasks from a file, or into one."""
+"""``taskctl tasks import`` and ``export``: files of one user's tasks."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from taskcore.tasks.task_import import TaskImport
     from taskcore.tasks.user_tasks import UserTasks
 
-# So many bad lines are shown; a file in another format has nothing else.
+# The most bad lines to show. A file in another format has only bad lines.
 _SHOWN = 20
-# After so many lines Ctrl-C is looked at, and the bar moves.
+# Lines between two checks for Ctrl-C, when the bar moves.
 _STRETCH = 500
 _CHUNK = 1000
 _TAB = "\t"
@@ -46,7 +46,7 @@ _AGAIN_NEW = "what was imported stays, and importing the same file again adds it
 
 
 class Format(StrEnum):
-    """What a file holds."""
+    """The format of a file."""
 
     jsonl = "jsonl"
     csv = "csv"
@@ -109,9 +109,9 @@ def import_(
 ) -> None:
     """Import tasks from a file, with their ids, versions and times.
 
-    A line is a task: {"title": "Buy groceries"} is enough. A task whose id is there already is
-    left as it is, so importing twice adds nothing. Bad lines are named and skipped; exits with
-    1 if there are any. Reading of CSV stops at a broken quote.
+    Each line is a task; {"title": "Buy groceries"} is enough. A task whose id exists already is
+    left as it is, so importing twice adds nothing. Bad lines are reported and skipped, and the
+    exit code is then 1. Reading of CSV stops at a broken quote.
     """
     form = _format_of(file, format_)
     options: dict[str, Any] = {"columns": _columns(map_), "ignore_unknown": ignore_unknown}
@@ -159,7 +159,7 @@ def export(
 ) -> None:
     """Export tasks to a file, newest first.
 
-    The file is put in its place when it is complete: a failure leaves what was there.
+    The file gets its name when it is complete. After a failure an existing file is unchanged.
     """
     exclusive(open=open_, done=done)
     completed = done if open_ or done else None
@@ -178,17 +178,17 @@ def export(
 
 
 class _Reading:
-    """A file that is read once, its bad lines told.
+    """A file that is read once. Bad lines are reported.
 
     Attributes:
-        good: Lines that are tasks, so far.
-        bad: Lines that are not.
+        good: The number of lines so far that are tasks.
+        bad: The number of other lines.
     """
 
     def __init__(
         self, path: Path, file: BinaryIO, form: Format, options: Mapping[str, Any]
     ) -> None:
-        # Loaded on use, as all of taskcore.
+        # Loaded on use, so that --help answers at once.
         from taskcore.tasks.files import read_csv, read_jsonl
 
         self._path = path
@@ -204,13 +204,13 @@ class _Reading:
                 self._show(show)
 
     async def tasks(self, show: Show) -> "AsyncIterator[TaskImport]":
-        """Yield the good lines."""
+        """Yield the tasks."""
         import asyncio
 
         for number, task in enumerate(self._lines()):
             if not number % _STRETCH:
                 self._show(show)
-                # For Ctrl-C, and for what is being stored meanwhile.
+                # Let Ctrl-C and the statements that store tasks go on.
                 await asyncio.sleep(0)
             if task is not None:
                 yield task
@@ -236,7 +236,7 @@ class _Reading:
         self.tell_rest()
 
     def tell_rest(self) -> None:
-        """Say how many bad lines were not shown."""
+        """Print the number of bad lines that were not shown."""
         if self.bad > _SHOWN:
             say(f"and {self.bad - _SHOWN} more bad lines, {self.bad} in all")
 
@@ -308,7 +308,7 @@ def _format_of(file: Path, given: Format | None) -> Format:
 def _columns(given: list[str] | None) -> dict[str, str]:
     columns = {}
     for pair in given or ():
-        # A name may contain an equals sign; a field does not.
+        # A column's name may contain an equals sign. A field's name does not.
         name, equals, field = pair.rpartition("=")
         if not equals:
             raise WrongUsage(f"--map {pair}: not NAME=FIELD, such as Name=title")
@@ -324,14 +324,14 @@ def _count(number: int, one: str, many: str) -> str:
 
 @dataclass
 class _Standing:
-    """How things stand if Ctrl-C comes now."""
+    """The state to report if Ctrl-C comes now."""
 
     state: str
 
 
 @contextmanager
 def _interruptible(state: str) -> Iterator[_Standing]:
-    """Let Ctrl-C end with a line that says how things stand."""
+    """On Ctrl-C print the state and exit."""
     standing = _Standing(state)
     try:
         yield standing

@@ -1,4 +1,4 @@
-"""``taskctl users``: every user, for administrators."""
+"""``taskctl users``: users, for administrators."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,14 +35,14 @@ def list_(
             listing.add_all(page.items)
             more = page.next is not None
     if more:
-        say(f"These are the first {listing.count}, there are more: see --limit and --all.")
+        say(f"Showing the first {listing.count}. Use --limit or --all for more.")
     elif not listing.count:
         say("No users.")
 
 
 @app.command()
 def show(context: typer.Context, user_id: UserId, *, json: Json = False) -> None:
-    """Print one user and how many tasks they have."""
+    """Print one user and the number of their tasks."""
     with _administering(context) as opened:
         user = opened.run(opened.store.users.get(user_id))
     print_item(user, as_json=json)

@@ -1,8 +1,8 @@
-"""Text of tasks is data: what a terminal would obey is shown instead."""
+"""Escaping of text for a terminal: the text of tasks must not control it."""
 
 import unicodedata
 
-# Joiners make letters of Indic and Persian words, and emoji; they move no text.
+# Joiners belong to Indic and Persian words and to emoji. They do not move text.
 _HARMLESS = frozenset("\u200c\u200d")
 # Control, format (bidirectional overrides among them), surrogate, line and
 # paragraph separator: https://www.unicode.org/reports/tr44/#General_Category_Values

@@ -1,7 +1,7 @@
-"""Database URLs, as pasted from Neon's console or anywhere else, to asyncpg's arguments.
+"""Database URLs, as pasted from Neon's console or elsewhere, and asyncpg's arguments for them.
 
-asyncpg would send parameters it does not know as server settings, and does not
-verify certificates for ``sslmode=require``; hence this module.
+asyncpg itself sends unknown parameters as server settings, and does not verify
+certificates for ``sslmode=require``.
 """
 
 import os
@@ -17,14 +17,14 @@ _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg", "postgres+
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _SERVER_SETTINGS = frozenset({"application_name", "options"})
 _SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
-# libpq's, whose meaning would be lost: to go on without is not what was asked for.
+# Parameters of libpq that asyncpg does not have. Ignoring them would change the meaning.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 _UNSUPPORTED = frozenset(
     {"hostaddr", "passfile", "replication", "require_auth", "requirepeer", "service"}
     | {"servicefile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslpassword"}
     | {"ssl_max_protocol_version", "ssl_min_protocol_version"}
 )
-# libpq's, without which nothing is weaker. asyncpg has no SCRAM-SHA-256-PLUS, so
+# Parameters of libpq that can be ignored safely. asyncpg has no SCRAM-SHA-256-PLUS, so
 # there is nothing to bind a channel with; the certificate is verified instead.
 _NEEDLESS = frozenset(
     {"channel_binding", "client_encoding", "fallback_application_name", "gssdelegation"}
@@ -50,7 +50,7 @@ def connect_arguments(url: str) -> dict[str, Any]:
 
     TLS is required and the certificate verified for every host that is not this
     machine, ``sslmode=require`` included; ``sslmode=prefer``, ``allow`` and
-    ``disable`` ask for less by name. Parameters that are not libpq's are left out
+    ``disable`` ask for less by name. Parameters that libpq does not have are ignored
     (`unknown_parameters`).
 
     Raises:
@@ -103,10 +103,10 @@ def connect_arguments(url: str) -> dict[str, Any]:
 
 
 def unknown_parameters(url: str) -> str:
-    """Name the URL's parameters that `connect_arguments` leaves out; empty: there are none."""
+    """Return the names of the URL's parameters that `connect_arguments` ignores."""
     parameters = _parameters(_split(url))
     unknown = sorted({name for name, _ in parameters} - _USED - _NEEDLESS)
-    # Of a password in the query, a "&" in it makes a name.
+    # In a query, the text behind a "&" of a password looks like a name.
     has_password = any(name == "password" and value for name, value in parameters)
     if unknown and (has_password or not all(map(_PLAIN_NAME.fullmatch, unknown))):
         return "one or more parameters"
@@ -121,7 +121,7 @@ def direct_url(url: str) -> str:
     host = connect_arguments(url).get("host") or ""
     if not _NEON_POOLER.match(host):
         return url
-    # The host stands behind the password, in the address or in the query.
+    # The host comes after the password, in the address or in the query.
     login, at, rest = url.rpartition("@")
     return login + at + _NEON_POOLER.sub(r"\1.", rest, count=1)
 

@@ -1,4 +1,4 @@
-"""The canary: two throw-away users try each other's tasks, and leave no trace."""
+"""The canary: two throw-away users try to reach each other's tasks, and leave no trace."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _ATTEMPTS = 10
 
 
 async def broken_promises(connection: asyncpg.Connection) -> list[str]:
-    """Say which promises of isolation this connection's role sees broken, a line each.
+    """Return the promises of isolation that are broken for this connection's role, a line each.
 
-    Everything happens in a transaction that is rolled back. The users' ids are random,
-    from the highest, and have no tasks.
+    Everything happens in a transaction that is rolled back. The users' ids are random high
+    ids without tasks.
 
     Raises:
         asyncpg.PostgresError: A function failed, or is not there.
@@ -70,19 +70,19 @@ class _Canary:
         self.broken: list[str] = []
 
     def expect(self, kept: bool, otherwise: str) -> None:  # noqa: FBT001
-        """Note a promise that is not kept, once."""
+        """Record a broken promise, once."""
         if not kept and otherwise not in self.broken:
             self.broken.append(otherwise)
 
     async def is_nobodys(self) -> None:
-        """Look for a binding that a setting of the role or the database made."""
+        """Check that no setting of the role or the database binds a user."""
         self.expect(
             await self._connection.fetchval(_BINDING) is None,
             "a user is bound before the first call",
         )
 
     async def keeps_tasks_apart(self, ours: int, theirs: int) -> None:
-        """Let one user try the other's tasks; one task id is in use by both."""
+        """Let one user try to reach the other's tasks. Both use one of the task ids."""
         shared, own, foreign, elsewhere = 1, 2, 3, 4
         for user, ids in ((ours, (shared, own)), (theirs, (shared, foreign, elsewhere))):
             for task in ids:
@@ -131,7 +131,7 @@ class _Canary:
         )
 
     async def needs_a_user(self) -> None:
-        """Call without a user."""
+        """Call functions without a user."""
         for nobody in (None, 0):
             self.expect(
                 await self._sqlstate(partial(self._call, "list", nobody, None)) == _INVALID,
@@ -139,7 +139,7 @@ class _Canary:
             )
 
     async def reaches_no_table(self, bound: int) -> None:
-        """Go for the tables directly, bound to a user who has tasks."""
+        """Query the tables directly, bound to a user who has tasks."""
         await self._connection.fetchval(
             "SELECT set_config('taskcore.user_id', $1, true)", str(bound)
         )
@@ -169,7 +169,7 @@ async def _unused(connection: asyncpg.Connection) -> int:
         user = MAX_ID - secrets.randbelow(1 << 50)
         if not await _rows(connection, "list", user, None):
             return user
-    # A list that is not empty for whoever asks is what the canary is looking for.
+    # If no user has an empty list, isolation is broken, and the canary will say so.
     return user
 
 

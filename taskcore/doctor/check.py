@@ -9,14 +9,14 @@ Status = Literal["ok", "warning", "failure"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one examination found.
+    """The result of one examination.
 
     Attributes:
-        name: What was examined.
-        status: ``failure``: users may not be kept apart, or nothing works.
-            ``warning``: something to know, or to improve.
-        finding: What is; of several things a line each.
-        advice: What it means and what to do; empty if all is well.
+        name: The subject, such as ``role``.
+        status: ``failure``: users may not be kept apart, or nothing works. ``warning``:
+            something to know or to improve. ``ok``: neither.
+        finding: The facts, a line each.
+        advice: Their meaning, and what to do. Empty if the status is ``ok``.
     """
 
     name: str
@@ -26,20 +26,20 @@ class Check:
 
 
 def ok(name: str, finding: str) -> Check:
-    """Return a check that found nothing to say."""
+    """Return a check without a problem."""
     return Check(name, "ok", _joined([finding]))
 
 
 def warning(name: str, findings: Iterable[str], advice: str) -> Check:
-    """Return a check that found something to know."""
+    """Return a check with something to know or to improve."""
     return Check(name, "warning", _joined(findings), advice)
 
 
 def failure(name: str, findings: Iterable[str], advice: str) -> Check:
-    """Return a check that found a way past isolation, or a fault."""
+    """Return a check with a hole in the isolation, or a fault."""
     return Check(name, "failure", _joined(findings), advice)
 
 
 def _joined(findings: Iterable[str]) -> str:
-    # A name with a line break in it must not pose as a finding of its own.
+    # A name with a line break must not look like another finding.
     return "\n".join(" ".join(finding.split("\n")) for finding in findings)

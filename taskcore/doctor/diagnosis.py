@@ -1,7 +1,7 @@
 """Examine a live database with the credentials that the application will use.
 
-Nothing is changed: every examination runs in a transaction that is rolled back. A
-fault in one becomes its finding, so that a broken database is examined to the end.
+Nothing is changed: every examination runs in a transaction that is rolled back. If an
+examination fails, the failure is its finding, and the next one follows.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,15 +35,14 @@ _TIMEOUTS = {"timeout": 15.0, "command_timeout": 30.0}
 
 
 async def diagnose(url: str, *, embedded: bool = False) -> list[Check]:
-    """Examine a database, in a fixed order; changes nothing.
+    """Examine a database, in a fixed order, without changing it.
 
     Args:
-        url: What the application will connect with. Any other role's URL is judged
-            as if the application used it.
-        embedded: It is the embedded server's, whose version only its package can change.
+        url: The URL that the application will use. Its role is examined too.
+        embedded: Whether the server is the embedded one, whose version its package decides.
 
     Raises:
-        Unavailable: The database cannot be reached, or no longer.
+        Unavailable: The database cannot be reached.
         ConfigurationError: The URL or the login is wrong.
     """
     arguments = _TIMEOUTS | connect_arguments(url)
@@ -77,7 +76,7 @@ async def _examined(patient: Patient, name: str, examine: _Examination) -> list[
             failure(
                 name,
                 [f"it cannot be examined: {reason}"],
-                "mend what the other checks name, then examine again",
+                "repair what the other checks name, then examine again",
             )
         ]
     return found if isinstance(found, list) else [found]

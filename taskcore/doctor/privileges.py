@@ -1,4 +1,4 @@
-"""What a connection's role may do besides calling the functions, and who else may."""
+"""Privileges besides calling the functions: of the connected role, and of others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REACHES_DATA = frozenset(
     }
 )
 
-# MEMBER: whatever the options of the grants, directly or through other roles.
+# MEMBER counts every membership, direct or not, whatever the options of the grant.
 # https://www.postgresql.org/docs/current/functions-info.html
 _MEMBERSHIPS = """
 SELECT r.* FROM pg_roles AS r
@@ -37,7 +37,7 @@ WHERE r.rolname <> session_user AND pg_has_role(session_user, r.oid, 'MEMBER')
 ORDER BY r.rolname
 """
 
-# Roles and their privileges on the schema's tables or columns, inherited ones too.
+# Roles and their privileges on the schema's tables or columns, including inherited ones.
 _HOLDERS = """
 WITH holder AS (
     SELECT r.oid, r.rolname, c.relname, string_agg(p.privilege, ', ' ORDER BY p.n) AS privileges
@@ -81,7 +81,7 @@ WHERE rolcanlogin AND (rolsuper OR rolbypassrls) AND rolname <> session_user
 ORDER BY rolname
 """
 
-# A view reads with its owner's rights, and a publication with nobody's.
+# A view reads with its owner's privileges. A publication needs none.
 _VIEWS = """
 WITH RECURSIVE reading(oid) AS (
     SELECT c.oid FROM pg_class AS c
@@ -119,16 +119,16 @@ ORDER BY 1
 
 
 async def session_role(connection: asyncpg.Connection) -> tuple[str, list[str]]:
-    """Return the role that is connected, and its attributes that void isolation."""
+    """Return the connected role, and those of its attributes that break isolation."""
     role = await connection.fetchrow("SELECT * FROM pg_roles WHERE rolname = session_user")
     assert role is not None
     return role["rolname"], [word for name, word in _ATTRIBUTES.items() if role[name]]
 
 
 async def memberships(connection: asyncpg.Connection) -> tuple[list[str], list[str]]:
-    """Return the roles the connected one can act as: those that void isolation, the others.
+    """Return the roles that the connected one can act as: those that break isolation, the others.
 
-    Of a superuser, none: it is a member of every role.
+    For a superuser, who is a member of every role, both are empty.
     """
     if "SUPERUSER" in (await session_role(connection))[1]:
         return [], []
@@ -144,22 +144,22 @@ async def memberships(connection: asyncpg.Connection) -> tuple[list[str], list[s
 
 
 async def table_privileges(connection: asyncpg.Connection) -> list[str]:
-    """Say what the connected role may do with tables and columns, itself or as another."""
+    """Return the privileges on tables and columns that the connected role has or can take."""
     return await _lines(connection, _HOLDERS + _OF_THE_SESSION, await _privileges(connection))
 
 
 async def other_readers(connection: asyncpg.Connection) -> list[str]:
-    """Say which other logins, held by row-level security, have privileges on the tables."""
+    """Return other logins with privileges on the tables that row-level security restricts."""
     return await _lines(connection, _HOLDERS + _OF_OTHERS, await _privileges(connection))
 
 
 async def unrestrained_logins(connection: asyncpg.Connection) -> list[str]:
-    """Return the other roles that can log in and that no policy restrains."""
+    """Return other logins that row-level security does not restrict."""
     return await _lines(connection, _UNRESTRAINED)
 
 
 async def views(connection: asyncpg.Connection) -> tuple[list[str], list[str]]:
-    """Return the views over the tables: those the connected role can read, the others."""
+    """Return the views of the tables: those that the connected role can read, the others."""
     readable: list[str] = []
     others: list[str] = []
     for view in await connection.fetch(_VIEWS):
@@ -169,12 +169,12 @@ async def views(connection: asyncpg.Connection) -> tuple[list[str], list[str]]:
 
 
 async def publications(connection: asyncpg.Connection) -> list[str]:
-    """Say which publications replicate the tables; policies do not filter them."""
+    """Return the publications that replicate the tables; policies do not filter them."""
     return await _lines(connection, _PUBLICATIONS)
 
 
 async def default_privileges(connection: asyncpg.Connection) -> list[str]:
-    """Say what will be granted on objects that are yet to be created."""
+    """Return the default privileges for objects that will be created."""
     return await _lines(connection, _DEFAULTS)
 
 

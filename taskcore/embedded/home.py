@@ -120,7 +120,7 @@ class Home:
             *("--no-locale", "--auth-local=trust", "--auth-host=reject", "--data-checksums"),
             cwd=self.folder,
         )
-        # Where a program ignores SIGCHLD, every exit code is 0.
+        # If the application ignores SIGCHLD, every exit code is 0.
         if result.returncode or not (unfinished / "global/pg_control").exists():
             shutil.rmtree(unfinished, ignore_errors=True)
             raise ConfigurationError(

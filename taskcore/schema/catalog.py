@@ -1,4 +1,4 @@
-"""What this release expects in the database's catalogs, and what is there."""
+"""The database's catalogs: the objects that this release expects, and those that exist."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -33,7 +33,7 @@ def expected() -> Catalog:
 
 @asynccontextmanager
 async def rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """Run a block in a transaction, or savepoint, whose settings do not outlive it."""
+    """Run a block in a transaction, or a savepoint, and roll it back."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -43,9 +43,9 @@ async def rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 
 async def read(connection: asyncpg.Connection) -> Catalog:
-    """Return the catalog as it is; every role may read it. Takes no lock that blocks."""
+    """Return the catalog of the database. Every role may read it; no lock blocks others."""
     async with rolled_back(connection):
-        # The definitions are PostgreSQL's own print of them, which settings change.
+        # PostgreSQL prints the definitions, and settings change how.
         await connection.execute(pinned.meaning(connection))
         rows = await connection.fetch(sql("catalog"))
         settings = await role_settings.read(connection)
@@ -53,7 +53,7 @@ async def read(connection: asyncpg.Connection) -> Catalog:
 
 
 def differences(actual: Catalog) -> tuple[str, ...]:
-    """Say, a line each, in what a catalog differs from the expected one."""
+    """Return the differences between a catalog and the expected one, a line each."""
     wanted = expected()
     return tuple(
         f"{name}: is {actual.get(name, 'missing')!r}, should be {wanted.get(name, 'absent')!r}"

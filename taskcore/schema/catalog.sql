@@ -1,6 +1,6 @@
--- What the database's catalogs say of the schema taskcore and its roles, one row
--- an object, in words that are the same on every PostgreSQL from 16 on. Privileges
--- are those of others than the owner. Compared with catalog.json.
+-- The schema taskcore and its roles, one row for each object, in words that are the same
+-- on every PostgreSQL from 16 on. Privileges of the owner are left out. The result is
+-- compared with catalog.json.
 WITH acl(kind, name, owner, acl) AS (
     SELECT 'schema', n.nspname::text, n.nspowner, n.nspacl
     FROM pg_namespace AS n WHERE n.nspname = 'taskcore'

@@ -1,7 +1,7 @@
 """Bring a database to this release: roles, tables, policies, functions, grants.
 
-Runs on a direct connection, as the database's owner (on Neon: the role of the
-console) or a superuser. Safe to run again, and by several processes at once.
+It runs on a direct connection, as the database's owner (on Neon the role of the
+console) or a superuser. It is safe to run again, and by several processes at once.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _alembic = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class MigrationStatus:
-    """How a database stands to this release.
+    """The state of a database, compared with this release.
 
     Attributes:
-        revision: Alembic's revision of the tables; None: never migrated.
-        head: The revision this release needs.
-        differences: What the catalogs say otherwise than this release, a line each.
-        schema_exists: Whether the database has a schema ``taskcore`` at all.
+        revision: Alembic's revision of the tables. None: the database was never migrated.
+        head: The revision that this release needs.
+        differences: Differences between the catalogs and this release, a line each.
+        schema_exists: Whether the database has a schema ``taskcore``.
     """
 
     revision: str | None
@@ -64,13 +64,13 @@ class MigrationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What a migration did.
+    """The result of a migration.
 
     Attributes:
-        before: The status it found.
-        application_url: The URL for the application, with the generated password of
-            its role, if this call created the role or rotated the password; it is
-            not kept anywhere.
+        before: The status before it.
+        application_url: The URL for the application, with the generated password of its
+            role, if this call created the role or rotated the password. The password is
+            stored nowhere else.
     """
 
     before: MigrationStatus
@@ -78,17 +78,17 @@ class Migration:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was migrated or mended; a rotated password alone is neither."""
+        """Whether anything was migrated or repaired. A rotated password does not count."""
         return not self.before.current
 
 
 async def read_status(url: str) -> MigrationStatus:
-    """Compare a database with this release; changes nothing.
+    """Compare a database with this release, without changing it.
 
     Raises:
         Unavailable: The database cannot be reached.
         ConfigurationError: The URL or the login is wrong.
-        PermissionDenied: The role is not the migrating one.
+        PermissionDenied: The role is not the one that migrated the database.
     """
     async with _connection(url) as connection:
         return await _status(connection)
@@ -97,25 +97,25 @@ async def read_status(url: str) -> MigrationStatus:
 async def migrate(
     url: str, *, application_host_url: str | None = None, rotate_password: bool = False
 ) -> Migration:
-    """Bring a database to this release; if it is there already, change nothing.
+    """Bring a database to this release. If it is current, change nothing.
 
     Args:
-        url: The migrating role's URL. Of Neon's pooled host the direct one is used.
-        application_host_url: What the application's URL is derived from, where
-            its host is another than ``url``'s.
-        rotate_password: Give the application's role a new password; its old URL
-            then opens no new connection.
+        url: The URL of the migrating role. Neon's direct host replaces the pooled one.
+        application_host_url: A URL with the host for the application, if that is not
+            the host of ``url``.
+        rotate_password: Give the application's role a new password. Its old URL then
+            opens no new connection.
 
     Raises:
         PermissionDenied: The role may not do this.
-        ConfigurationError: The database is newer than this release, too old a
-            PostgreSQL, not UTF8, or has grants that cannot be mended.
-        Unavailable: It cannot be reached, or stayed locked.
+        ConfigurationError: The database is newer than this release, is not UTF8, has a
+            PostgreSQL that is too old, or has grants that cannot be repaired.
+        Unavailable: The database cannot be reached, or stayed locked.
     """
     given_url, url = url, direct_url(url)
     async with _connection(url) as connection:
         await _refuse_unsuitable(connection)
-        # Read before the roles are mended: that is a change too.
+        # Read before the roles are repaired: a repair is a change.
         found = await catalog.read(connection)
         password = await roles.ensure_roles(connection)
         before = await _compared(connection, found)
@@ -125,13 +125,13 @@ async def migrate(
                 f"({HEAD}): upgrade taskcore"
             )
     if not before.current:
-        # The connection above is closed: it would be idle during the migration.
+        # The connection above is closed, because it would be idle during the migration.
         async with _translated():
             await apply(url)
         after = await read_status(url)
         if not after.current:
             raise ConfigurationError(
-                "the database still differs from this release; mend by hand:\n"
+                "the database still differs from this release; repair it by hand:\n"
                 + "\n".join(after.differences)
             )
     if rotate_password and password is None:
@@ -156,7 +156,7 @@ def _apply_alone(url: str) -> None:
 
 
 async def _apply(url: str) -> None:
-    # Loaded on use: a database that is current needs neither.
+    # Loaded on use: a current database needs neither.
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
@@ -166,8 +166,8 @@ async def _apply(url: str) -> None:
     async with engine.begin() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert isinstance(driver, asyncpg.Connection)
-        # The first statement through SQLAlchemy begins the transaction that the
-        # scripts, sent by the simple protocol, then run in.
+        # The first statement through SQLAlchemy begins the transaction. The scripts are sent
+        # by the simple protocol, and run in it.
         await connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
         await driver.execute(pinned.creation(driver))
         await driver.execute(f"SELECT pg_catalog.pg_advisory_xact_lock({_ADVISORY_LOCK})")
@@ -224,7 +224,7 @@ def _is_waking_up(exc: BaseException) -> bool:
     return isinstance(exc, DRIVER_ERRORS) and while_connecting(exc).outcome is Outcome.NOT_YET
 
 
-# A suspended compute that a migration wakes up.
+# A suspended compute wakes up, which takes some attempts.
 _connect_patiently = tenacity.retry(
     retry=tenacity.retry_if_exception(_is_waking_up),
     wait=tenacity.wait_random_exponential(multiplier=0.1, max=1),
@@ -265,11 +265,11 @@ _TIME_LIMITS = {
     "57014": "statement_timeout",
     "57P05": "idle_session_timeout",
 }
-"""Each transaction pins them, but one of a few milliseconds ends the session before that."""
+"""A migration pins these settings, but a few milliseconds end the session before it can."""
 
 
 def _migration_error(exc: Exception) -> Exception:
-    """Translate a failure of a migration; its transaction was rolled back."""
+    """Translate a failure of a migration, whose transaction was rolled back."""
     # SQLAlchemy wraps the driver's exception.
     cause = getattr(exc, "orig", None)
     cause = getattr(cause, "__cause__", None) or exc

@@ -1,4 +1,4 @@
-"""Session settings that the schema depends on, pinned where it is made, read or judged.
+"""Session settings that the schema depends on, pinned to create, read and compare it.
 
 ``ALTER DATABASE … SET`` and ``ALTER ROLE … SET`` can change how SQL is read, how
 definitions are printed and where tables are put. They are pinned with SET LOCAL, at
@@ -29,12 +29,12 @@ _MEANING = {
     "TimeZone": "UTC",
     "bytea_output": "hex",
     "extra_float_digits": "1",
-    # One refused statement would end the session.
+    # A refused statement must not end the session.
     "exit_on_error": "off",
 }
 
 _CREATION = {
-    # Waiting for another migration must not hide what it did.
+    # After waiting for another migration, its changes must be visible.
     "transaction_isolation": "read committed",
     "role": "none",
     "default_tablespace": "",
@@ -81,7 +81,7 @@ def _statements(connection: asyncpg.Connection, settings: dict[str, str]) -> str
     return "".join(
         f"SET LOCAL {name} = {value}; "
         for name, value in (
-            # search_path is a list of names; one string would be one name.
+            # search_path is a list of names. Quoted, it would be one name.
             (name, value if name == "search_path" else f"'{value}'")
             for name, value in settings.items()
             if not (old and name in _SINCE_17)

@@ -8,13 +8,13 @@ GRANT USAGE ON SCHEMA taskcore
 GRANT SELECT, INSERT, UPDATE, DELETE ON taskcore.users, taskcore.tasks TO taskcore_definer;
 GRANT SELECT ON taskcore.users TO taskcore_directory;
 
--- FORCE restrains the tables' owner as well.
+-- FORCE applies the policies to the tables' owner too.
 ALTER TABLE taskcore.users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.users FORCE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.tasks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.tasks FORCE ROW LEVEL SECURITY;
 
--- A policy this release does not know is a hole: start from none.
+-- A policy that this release does not know is a hole, so drop all policies first.
 DO $drop$
 DECLARE
     v_policy record;
@@ -29,8 +29,8 @@ BEGIN
 END
 $drop$;
 
--- current_setting() without missing_ok: a statement that is bound to no user
--- fails (42704, or 22P02 after an earlier binding), it never finds "no rows".
+-- current_setting() without missing_ok: a statement that is not bound to a user fails
+-- (42704, or 22P02 after an earlier binding). It must not find "no rows".
 CREATE POLICY users_own ON taskcore.users TO taskcore_definer
     USING (id = current_setting('taskcore.user_id')::bigint)
     WITH CHECK (id = current_setting('taskcore.user_id')::bigint);
@@ -39,6 +39,6 @@ CREATE POLICY tasks_own ON taskcore.tasks TO taskcore_definer
     USING (user_id = current_setting('taskcore.user_id')::bigint)
     WITH CHECK (user_id = current_setting('taskcore.user_id')::bigint);
 
--- Listing users is an administrator's work: ids and dates, never tasks.
+-- Administrators list users: ids and dates, never tasks.
 CREATE POLICY users_directory ON taskcore.users FOR SELECT TO taskcore_directory
     USING (true);

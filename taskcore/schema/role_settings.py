@@ -24,9 +24,9 @@ TIMEOUTS = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "60s",
 }
-"""On the role, as Neon's pooler drops start-up parameters.
+"""Timeouts are settings of the role, because Neon's pooler drops start-up parameters.
 
-Waiting for a lock ends before ``command_timeout``, so that it is known to be undone.
+A wait for a lock ends before ``command_timeout``, so the client knows that it was rolled back.
 """
 
 SHORTEST, LONGEST = 1.0, 3600.0
@@ -43,7 +43,7 @@ class RoleSetting:
     Attributes:
         name: The setting's name.
         value: Its value, as it was written.
-        in_this_database: Whether it holds in this database alone, not in all of them.
+        in_this_database: Whether it applies to this database only.
     """
 
     name: str
@@ -52,19 +52,19 @@ class RoleSetting:
 
     @property
     def kept(self) -> bool:
-        """Whether an administrator may have chosen it: a timeout of 1 second to 1 hour."""
+        """Whether to keep it as an administrator's choice: a timeout of 1 second to 1 hour."""
         time = _TIME.fullmatch(self.value) if self.name in TIMEOUTS else None
         return time is not None and SHORTEST <= float(time[1]) * _SECONDS[time[2]] <= LONGEST
 
 
 async def read(connection: asyncpg.Connection) -> list[RoleSetting]:
-    """Return the settings that the role may have given itself; every role may read them."""
+    """Return the settings that the role may have given itself. Every role may read them."""
     query = resources.files("taskcore.schema").joinpath("role_settings.sql").read_text("utf-8")
     return [RoleSetting(*row) for row in await connection.fetch(query)]
 
 
 def as_objects(settings: Iterable[RoleSetting]) -> dict[str, str]:
-    """Describe the settings as objects of the catalog; a kept timeout has the released value."""
+    """Return the settings as objects of the catalog. A kept timeout gets the released value."""
     found: dict[str, str] = {}
     for setting in settings:
         name = f"setting {ROLE}.{setting.name}"
@@ -76,10 +76,10 @@ def as_objects(settings: Iterable[RoleSetting]) -> dict[str, str]:
 
 
 def corrections(settings: Iterable[RoleSetting], database: str) -> list[str]:
-    """Return the statements that leave the role with the released settings and the kept ones.
+    """Return the statements that restore the released settings, except the kept ones.
 
     Args:
-        settings: What the role has.
+        settings: The settings of the role.
         database: The database's name, quoted.
     """
     settings = list(settings)

@@ -1,7 +1,7 @@
 """The cluster's roles.
 
-They are made by plain statements outside any migration transaction: roles belong to
-the cluster, and Neon's control plane watches their DDL.
+They are created outside the transaction of the migration: roles belong to the cluster,
+and Neon's control plane intercepts their DDL.
 """
 
 import secrets
@@ -18,7 +18,7 @@ ROLES = {
     "taskcore_admin": "NOLOGIN",
     "taskcore_app": "LOGIN",
 }
-"""What each may do is in ``specs/001-backend-core/data-model.md``."""
+"""The privileges of each role are in ``specs/001-backend-core/data-model.md``."""
 
 APPLICATION_ROLE = role_settings.ROLE
 
@@ -30,7 +30,7 @@ _ATTRIBUTES = {
     "rolreplication": "NOREPLICATION",
 }
 
-# What the migrating role needs of the others; a superuser has it all.
+# Memberships that the migrating role needs. A superuser has them all.
 _MEMBERSHIPS = {
     "taskcore_owner": ("SET", "SET TRUE, INHERIT FALSE"),
     "taskcore_definer": ("SET", "SET TRUE, INHERIT FALSE"),
@@ -41,17 +41,17 @@ _MEMBERSHIPS = {
 
 
 def _raced(exc: BaseException) -> bool:
-    # Another database of the cluster is migrated at the same time: duplicate
-    # role (42710, 23505), or "tuple concurrently updated" (XX000).
+    # Another database of the cluster is being migrated: duplicate role (42710, 23505), or
+    # "tuple concurrently updated" (XX000).
     return isinstance(exc, asyncpg.PostgresError) and exc.sqlstate in {"42710", "23505", "XX000"}
 
 
 async def ensure_roles(connection: asyncpg.Connection) -> str | None:
-    """Create the roles that are missing and mend those that differ; else change nothing.
+    """Create missing roles and repair those that differ.
 
     Returns:
         The generated password of ``taskcore_app`` (192 random bits), if this call
-        created it: the only time that anybody can know it.
+        created that role. It is stored nowhere else.
     """
     password = secrets.token_urlsafe(24)
     created = False
@@ -62,7 +62,7 @@ async def ensure_roles(connection: asyncpg.Connection) -> str | None:
         reraise=True,
     ):
         with attempt:
-            # A later statement of the same attempt may fail and be tried again.
+            # A later statement of this attempt may fail and be retried.
             created = await _create(connection, password) or created
             await _reset_settings(connection)
             await _grant(connection)
@@ -70,7 +70,7 @@ async def ensure_roles(connection: asyncpg.Connection) -> str | None:
 
 
 async def _create(connection: asyncpg.Connection, password: str) -> bool:
-    """Create or mend the roles; tell whether the application's was created."""
+    """Create or repair the roles, and return whether the application's was created."""
     present = {
         row["rolname"]: row
         for row in await connection.fetch(
@@ -79,8 +79,8 @@ async def _create(connection: asyncpg.Connection, password: str) -> bool:
     }
     for role, login in ROLES.items():
         if role not in present:
-            # The application's is the last one: whoever creates it knows its password.
-            # Neon wants the password itself, not its hash.
+            # The application's role comes last, so that only one attempt creates it and knows
+            # its password. Neon requires the password itself, not its hash.
             secret = f" PASSWORD '{password}'" if role == APPLICATION_ROLE else ""
             await _execute(connection, f"CREATE ROLE {role} {login}{secret}")
             continue
@@ -93,14 +93,14 @@ async def _create(connection: asyncpg.Connection, password: str) -> bool:
 
 
 async def rotate_password(connection: asyncpg.Connection) -> str:
-    """Give ``taskcore_app`` a new password and return it; connections that stand stay."""
+    """Give ``taskcore_app`` a new password and return it. Open connections stay open."""
     password = secrets.token_urlsafe(24)
     await _execute(connection, f"ALTER ROLE {APPLICATION_ROLE} PASSWORD '{password}'")
     return password
 
 
 async def _reset_settings(connection: asyncpg.Connection) -> None:
-    """Reset settings that the application's role has made itself, and set its timeouts."""
+    """Reset settings that the application's role has given itself, and set its timeouts."""
     database = await connection.fetchval(
         "SELECT pg_catalog.quote_ident(pg_catalog.current_database())"
     )
@@ -117,5 +117,5 @@ async def _grant(connection: asyncpg.Connection) -> None:
 
 
 async def _execute(connection: asyncpg.Connection, statement: str) -> None:
-    """Run one statement, in a transaction of its own in which the settings are pinned."""
+    """Run one statement in its own transaction, with pinned settings."""
     await connection.execute(pinned.creation(connection) + statement)

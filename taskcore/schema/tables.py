@@ -1,8 +1,8 @@
-"""The tables, as SQLModel classes: Alembic's metadata, and for administrators' queries.
+"""The tables as SQLModel classes, for Alembic and for queries of administrators.
 
-The library itself never queries through them; every operation is a SQL function
-(``functions/``). Row-level security refuses a query that is bound to no
-user, and restrains neither superusers nor roles with BYPASSRLS.
+The library never queries through them: every operation is a SQL function
+(``functions/``). Row-level security refuses a query that is not bound to a user. It does
+not apply to superusers and roles with BYPASSRLS.
 """
 
 from datetime import datetime
@@ -32,7 +32,7 @@ from taskcore.limits import (
 )
 
 SCHEMA = "taskcore"
-"""Everything lives in this schema: Neon grants new tables of ``public`` to others."""
+"""The schema of all objects. In ``public`` Neon grants new tables to other roles."""
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -42,7 +42,7 @@ def _timestamp(name: str) -> Column[datetime]:
 
 
 class UserRow(SQLModel, table=True):
-    """A user: exists from the first task on, or until erased."""
+    """A user, from the first task until erased."""
 
     metadata = metadata
     __tablename__ = "users"
@@ -54,7 +54,7 @@ class UserRow(SQLModel, table=True):
 
 
 class TaskRow(SQLModel, table=True):
-    """A task. Every key starts with the user, so no constraint tells of another's row."""
+    """A task. Every key starts with the user, so no constraint reveals another user's row."""
 
     metadata = metadata
     __tablename__ = "tasks"

@@ -19,7 +19,7 @@ SEPARATORS = (",", ";", "\t")
 """The separators that are recognised when none is given."""
 
 _DEFAULT = SEPARATORS[0]
-# Excel names the separator so, on a line before the columns.
+# Excel writes the separator like this, on a line before the columns.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 _UTF_16_BEGINS = (b"\xff", b"\xfe")
 
@@ -61,8 +61,8 @@ class Rows:
 
         Args:
             file: The file. It stays open.
-            separator: One character. None: the one of `SEPARATORS` that gives the
-                most known columns, or the one that a first line ``sep=;`` names.
+            separator: One character. None: the separator that a first line ``sep=;``
+                names, else the one of `SEPARATORS` that gives the most known columns.
             known: Returns whether a column's name is known.
 
         Raises:
@@ -150,7 +150,7 @@ class Rows:
 
 
 class _TooLong(csv.Error):
-    """A line without quotes is too long; it has been read to its end."""
+    """A line without quotes is too long. The whole line has been read."""
 
     def __init__(self) -> None:
         super().__init__(f"must have at most {MAX_JSON} characters")
@@ -181,7 +181,7 @@ class _Lines:
     def __next__(self) -> str:
         line, self._again = self._again, None
         if line is None:
-            # The line end does not count.
+            # The limit does not count the line end.
             line = self._text.readline(MAX_JSON + 2)
         if not line:
             raise StopIteration
@@ -193,7 +193,7 @@ class _Lines:
         return line
 
     def begin_row(self) -> list[str]:
-        """Return a list that gets the lines of the next row as they are read."""
+        """Return a list to which the lines of the next row will be added."""
         self.row = []
         self._size = 0
         return self.row
@@ -204,7 +204,7 @@ class _Lines:
         self.number -= len(self.row)
 
     def _refuse(self, line: str) -> None:
-        """Raise; first read a line without quotes to its end, so that the next row can follow."""
+        """Raise an error. First read a line without quotes to its end: the next row follows."""
         quotes = any('"' in one for one in self.row)
         while not quotes and line and not line.endswith("\n"):
             line = self._text.readline(MAX_JSON)
@@ -215,7 +215,7 @@ class _Lines:
 def _cells(row: str, separator: str) -> Iterator[tuple[int, bool]]:
     """Yield the place where each cell of a row begins, and whether it is quoted.
 
-    The last one of a broken row is the broken one.
+    In a broken row the last cell is the broken one.
     """
     cell = re.compile(rf'"[^"]*(?:""[^"]*)*"?|[^{re.escape(separator)}\r\n]*')
     begin = 0

@@ -37,7 +37,7 @@ _BOOLEANS = {"true": True, "false": False}
 # R's missing value.
 _MISSING = "NA"
 # pandas writes a column of integers of which some are missing as 5.0. Anything else
-# stays text, and is refused as such: an exponent has lost digits of an id.
+# stays text, which is refused: an exponent may have lost digits of an id.
 _WHOLE = re.compile(r"[0-9]{1,19}(?:\.0+)?")
 
 
@@ -59,7 +59,7 @@ def read_jsonl(
 ) -> Iterator[TaskImport | BadLine]:
     """Read JSON Lines in constant memory; empty lines are skipped.
 
-    A file that begins with a bracket is one JSON array, and is not read.
+    A file that begins with a bracket is a JSON array and is refused.
 
     Args:
         file: Of bytes, in UTF-8.
@@ -87,8 +87,9 @@ def read_csv(
 
     Args:
         file: Of bytes, in UTF-8, or in UTF-16 with a byte order mark.
-        separator: The character between cells. None: comma, semicolon or tab, whichever
-            gives the most known columns, or the one that a first line ``sep=;`` names.
+        separator: The character between cells. None: the separator that a first line
+            ``sep=;`` names, else the one of comma, semicolon and tab that gives the most
+            known columns.
         columns: The task's field for each column that has another name in the file.
         ignore_unknown: Ignore columns that a task does not have, instead of refusing the
             file. A first column without a name, where pandas and R number the rows, is
@@ -108,7 +109,7 @@ def write_jsonl(tasks: Iterable[Task]) -> bytes:
 
 
 def write_csv(tasks: Iterable[Task], *, header: bool = False) -> bytes:
-    """Return a row for each task, after the names of the columns if asked for."""
+    """Return a row for each task. With ``header`` the names of the columns come first."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     if header:
@@ -153,7 +154,7 @@ def _task_of_json(line: bytes, names: "_Names") -> TaskImport:
         except pydantic.ValidationError as exc:
             raise explained(exc, where="line") from None
     try:
-        # Pydantic accepts NaN and Infinity unless told not to; JSON has neither.
+        # Pydantic accepts NaN and Infinity by default, which are not JSON.
         fields = from_json(line, allow_inf_nan=False)
     except ValueError:
         raise ValidationError(
@@ -206,7 +207,7 @@ class _Names:
         """Return the field of each column; None: the column is ignored.
 
         Raises:
-            ValidationError: A column is unknown, missing or there twice.
+            ValidationError: A column is unknown, missing or repeated.
         """
         if any("\ud800" <= letter <= "\udfff" for name in header for letter in name):
             raise _columns_error("line must be UTF-8")

@@ -1,12 +1,13 @@
-"""Task ids: 53 bits, time-ordered, made before the call so that a create can be repeated.
+"""Task ids: 53 bits, ordered by time.
 
-41 bits are the milliseconds since 2025-01-01T00:00Z, 12 bits count from a random
-start in each millisecond. The state is kept per user: no id tells of another
-user's activity. The clock may be wrong: the database refuses an id that is not above
-those of all tasks of the user, and the next one is made from what it answers. Tasks
-that the same store has created do not count there, as they may be stored in another
-order than they were sent. Two stores may make the same id for one user; the primary
-key finds that out, and the store takes a new one.
+An id is made before the call, so that a create can be repeated. 41 bits are the
+milliseconds since 2025-01-01T00:00Z. 12 bits are a counter that starts at random in each
+millisecond. Each user has their own counter, so no id tells of another user's activity.
+
+The clock may be wrong. So the database refuses an id that is not above the ids of all
+tasks of the user, and its answer has what the next id is made from. It ignores tasks of
+the same store, which may be stored in another order than they were sent. Two stores may
+make the same id for one user: the primary key detects that, and the store makes another.
 """
 
 import os
@@ -22,16 +23,16 @@ LAST_MS = 2**41 - 1
 """The last millisecond after `EPOCH_MS` that an id has room for: in September 2094."""
 
 ID_ATTEMPTS = 10
-"""How often a write that meets a taken id takes a new one.
+"""The most attempts of a write that finds its id taken.
 
-Two stores make the same id for one user within a millisecond once in 4,096 times; ten
-in a row is a broken random source.
+Two stores that make an id for one user in the same millisecond make the same id once in
+4,096 times. Ten in a row mean that the random source is broken.
 """
 
-# Above that many users the state of those who are not ahead of the clock is dropped.
+# With more users, the state of users whose ids are not ahead of the clock is dropped.
 _REMEMBERED = 10_000
 _COUNTER = 2**COUNTER_BITS - 1
-# Hours before the last millisecond, so that counting on from it has room.
+# Hours before the last millisecond, so that ids ahead of the clock have room.
 _LAST_NOW = LAST_MS - 2**24
 _MARK_BITS = 31
 
@@ -49,7 +50,7 @@ class IdGenerator:
         self._process = os.getpid()
 
     def next(self, user_id: int) -> int:
-        """Return a new task id for this user, whatever the clock says."""
+        """Return a new task id for this user. It rises even if the clock does not."""
         now = self._clock()
         # Put back at the end: the users at the front have been idle longest.
         last = self._last.pop(user_id, 0)
@@ -67,11 +68,11 @@ class IdGenerator:
     def write_id(self) -> int:
         """Return a random id for a write that stores new ids of `next`.
 
-        Its upper half marks this store in this process: its ids rise without the
+        Its upper half identifies this store in this process, whose ids rise without the
         database's help.
         """
         if self._process != os.getpid():
-            # Forked: the parent and its other children have ids of their own.
+            # The process was forked: its parent makes ids too.
             self._process, self._mark = os.getpid(), secrets.randbits(_MARK_BITS)
         return self._mark << 32 | secrets.randbits(32)
 
@@ -82,7 +83,7 @@ class IdGenerator:
             user_id: The user.
             newest: The highest id of the user's tasks.
             server_ms: The server's clock, in milliseconds since 1970. The next ids are not
-                earlier, as this machine's clock may be wrong.
+                earlier, because this machine's clock may be wrong.
         """
         self._clock()
         millisecond = newest >> COUNTER_BITS
@@ -93,9 +94,9 @@ class IdGenerator:
             self._remember(user_id, last)
 
     def _clock(self) -> int:
-        """Return the milliseconds since `EPOCH_MS`; 0 if ids cannot hold the time.
+        """Return the milliseconds since `EPOCH_MS`, or 0 if ids cannot hold the time.
 
-        The database refuses ids without a time, and answers with its own time.
+        The database refuses an id with time 0, and its answer has the server's time.
         """
         now = time.time_ns() // 1_000_000 - EPOCH_MS
         if not 0 <= now <= _LAST_NOW:

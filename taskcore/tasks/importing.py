@@ -1,4 +1,4 @@
-"""Tasks from elsewhere, stored batch by batch."""
+"""Importing tasks, in batches."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 Importable = TaskImport | Task | Mapping[str, Any]
 Tasks = Iterable[Importable] | AsyncIterable[Importable]
-"""What an import takes."""
+"""The tasks of an import."""
 
 _IMPORT = "SELECT id FROM taskcore.task_import_v1($1, $2, $3)"
 
 _NEWEST = "SELECT id FROM taskcore.task_list_v1($1, NULL, 1, NULL)"
 
-# A batch holds at most so many tasks and about so many characters of text.
+# The most tasks, and about the most characters of text, in a batch.
 _TASKS = 2_000
 _CHARACTERS = 1_000_000
-# While the database stores some batches the next are read.
+# Batches that are stored at once, while the next one is read.
 _UNDER_WAY = 4
 
 _BATCH = TypeAdapter(list[TaskImport])
@@ -53,7 +53,7 @@ class ImportResult(BaseModel):
 
 
 class Import:
-    """One import into one user's tasks."""
+    """An import into the tasks of one user."""
 
     def __init__(self, database: Database, ids: IdGenerator, user_id: int) -> None:
         self._database = database
@@ -84,7 +84,7 @@ class Import:
     async def _rise(self) -> None:
         """Make new ids higher than those of the user's tasks, even if the clock is wrong.
 
-        Once for an import: batches under way at once may be stored in any order.
+        This is done once for an import, because its batches may be stored in any order.
         """
         rows = await self._database.fetch(_NEWEST, self._user_id)
         if rows:
@@ -98,7 +98,7 @@ class Import:
             if new_ids or task.id is None:
                 self._add_as_new(task, tasks, given)
             else:
-                # Of two with one id the first is stored, the second is present.
+                # If two tasks have one id, the first is stored and the second is present.
                 tasks.setdefault(task.id, task)
         stored = 0
         write_id = new_write_id()
@@ -107,7 +107,7 @@ class Import:
             rows, repeated = await self._database.write(_IMPORT, self._user_id, write_id, document)
             taken = {row["id"] for row in rows}
             stored += len(tasks) - len(taken)
-            # Ids of ours that other writes hold.
+            # Ids that were made here, and that other writes hold.
             clashes = [tasks[task_id] for task_id in sorted(taken - given)]
             if not clashes:
                 self._imported += stored
@@ -125,7 +125,7 @@ class Import:
     def _add_as_new(
         self, task: TaskImport, tasks: dict[int, TaskImport], given: Collection[int]
     ) -> None:
-        """Give the task an id that no other of its batch has."""
+        """Give the task an id that no other task of its batch has."""
         task_id = self._ids.next(self._user_id)
         while task_id in given:
             task_id = self._ids.next(self._user_id)
@@ -148,7 +148,7 @@ async def _batches(tasks: Tasks) -> AsyncIterator[list[TaskImport]]:
 
 
 def _validated(task: Importable, number: int) -> TaskImport:
-    # What reads files makes them, and has validated them: it is done once.
+    # An instance is validated already, for example by the reader of a file.
     if type(task) is TaskImport:
         return task
     fields = dict(task) if isinstance(task, Task) else task

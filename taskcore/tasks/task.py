@@ -14,8 +14,8 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 class Task(BaseModel):
     """One task as it is stored.
 
-    ``id`` values rise with time, per user; ``version`` starts at 1 and rises by one
-    with each change; times are UTC, from the database's clock.
+    The ``id`` of a user's newer task is higher. ``version`` starts at 1 and rises by one
+    with each change. Times are UTC, from the database's clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +42,7 @@ _validate_tasks = TypeAdapter(tuple[Task, ...]).validator.validate_python
 def tasks_from_rows(rows: Iterable[Sequence[Any]]) -> tuple[Task, ...]:
     """Make tasks of rows that begin with `TASK_COLUMNS`.
 
-    Validating them together takes 1.4 µs a task; ``model_construct``, which is Python, 3.6.
+    Validating all rows at once takes 1.4 µs a task; ``model_construct`` takes 3.6.
     """
     tasks: tuple[Task, ...] = _validate_tasks(
         [dict(zip(FIELDS, row, strict=False)) for row in rows]

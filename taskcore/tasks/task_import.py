@@ -15,10 +15,10 @@ from taskcore.tasks.task import Id
 class TaskImport(TaskFields):
     """A task from an export or another system, stored with its id, version and times.
 
-    Every field but the title may be missing: a task without ``id`` gets a new one, one
-    without times is created now, one with ``updated_at`` alone was created then. Times
-    are aware `datetime` objects or RFC 3339 text with an offset. ``user_id`` says whose
-    the task was, and is ignored.
+    Only the title is required. A task without ``id`` gets a new one. A task without times
+    was created now, and one with only ``updated_at`` was created then. Times are aware
+    `datetime` objects or RFC 3339 text with an offset. ``user_id``, the user of an
+    exported task, is ignored.
     """
 
     id: Annotated[Id, Strict()] | None = None

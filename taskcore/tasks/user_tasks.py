@@ -1,4 +1,4 @@
-"""One user's tasks: the only way to tasks, so that no call can forget its user."""
+"""One user's tasks. There is no other way to a task, so no call can forget its user."""
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -33,12 +33,11 @@ _DELETE = "SELECT version FROM taskcore.task_delete_v1($1, $2, $3)"
 
 
 class UserTasks:
-    """The tasks of one user; made by ``TaskStore.for_user``.
+    """The tasks of one user, from ``TaskStore.for_user``.
 
-    Every method is one call of one SQL function and one network round trip.
-    Besides the errors named below each may raise `Unavailable` and `DatabaseError`,
-    each write `OutcomeUnknown`. Safe to use from many asyncio tasks at once; a
-    cancelled call took effect wholly or not at all.
+    Every method is one call of one SQL function and one network round trip. Every method
+    may raise `Unavailable` and `DatabaseError`, and every write `OutcomeUnknown`. Many
+    asyncio tasks may use it at once. A cancelled call takes effect wholly or not at all.
     """
 
     def __init__(self, database: Database, ids: IdGenerator, user_id: int) -> None:
@@ -75,7 +74,7 @@ class UserTasks:
                 )
             except NotNewest as found:
                 self._ids.rise(self.user_id, found.newest, found.server_ms)
-                # Tasks with even higher ids were created after this call began.
+                # A task with an even higher id was created after this call began.
                 must_be_newest = False
             else:
                 if rows:
@@ -100,11 +99,11 @@ class UserTasks:
             The tasks, in the order given.
 
         Raises:
-            ValidationError: Names the place too, such as ``tasks[3].title``.
+            ValidationError: Names the field with its place, such as ``tasks[3].title``.
         """
         if not isinstance(tasks, Iterable):
             raise ValidationError("tasks must be iterable", field="tasks", constraint="type")
-        # One more than the limit tells; an endless iterator is not read to its end.
+        # Read one more than the limit, so that an endless iterator is refused too.
         new = [
             task
             if type(task) is TaskCreate
@@ -137,8 +136,8 @@ class UserTasks:
                 must_be_newest = False
                 continue
             except IdsTaken as taken:
-                # New ids are later than all others, so the ids after the first
-                # collision change with it, to keep the order.
+                # A new id is higher than all others. To keep the order, the ids after the
+                # first one that is taken are made anew too.
                 first = min(ids.index(task_id) for task_id in taken.ids)
                 ids[first:] = [self._ids.next(self.user_id) for _ in ids[first:]]
                 continue
@@ -148,22 +147,22 @@ class UserTasks:
         raise DatabaseError("no free task ids were found")
 
     async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
-        """Store tasks from elsewhere, with their ids, versions and times.
+        """Store tasks of an export or another system, with their ids, versions and times.
 
-        In constant memory, up to 2,000 in each statement, and one statement more if there
-        are ids to make. A task whose id the user already has stays as it is, so that
-        importing twice adds nothing; of two tasks with one id, either may be stored. If it
-        fails half-way some are stored, and importing again stores the rest (but those
-        without ids twice).
+        Each statement stores up to 2,000 tasks, in constant memory; one more statement
+        runs if ids must be made. A task whose id the user already has stays as it is, so
+        importing twice adds nothing. If two tasks have one id, either may be stored. After
+        a failure some tasks are stored, and importing again stores the rest; tasks without
+        ids are then stored twice.
 
         Args:
             tasks: `TaskImport`, `Task` or mappings of their fields, as an iterable or
-                an asynchronous one, such as another user's ``iterate()``;
+                an asynchronous iterable, such as another user's ``iterate()``.
                 ``taskcore.tasks.files`` reads them from files.
-            new_ids: Give every task a new id; later ones are newer.
+            new_ids: Give every task a new id. Later tasks are newer.
 
         Raises:
-            ValidationError: Names the place too, such as ``tasks[3].title``.
+            ValidationError: Names the field with its place, such as ``tasks[3].title``.
         """
         return await Import(self._database, self._ids, self.user_id).run(tasks, new_ids=new_ids)
 
@@ -171,7 +170,7 @@ class UserTasks:
         """Return one task.
 
         Raises:
-            TaskNotFound: It does not exist, or is another user's.
+            TaskNotFound: The user has no task with this id.
             ValidationError: The id is not an integer from 1 to 2^53-1.
         """
         validate_id(task_id, field="task_id")
@@ -319,7 +318,7 @@ def _validate_version(if_version: int | None) -> None:
 
 
 def _not_found() -> TaskNotFound:
-    # No id and no user in the text: foreign and missing must read alike.
+    # The text has no id and no user: it must be the same for another user's task.
     return TaskNotFound("task not found")
 
 

@@ -1,21 +1,20 @@
-"""Noninterference, as a tool: no user can change or sense another, through any face of the store.
+"""A test of noninterference: no user can change what another user sees, through any face.
 
-`check_noninterference` lets Hypothesis write programs for several users, and runs each of
-them twice: with all users, and with one of them alone. What that one is told must be the
-same both times. To have an application of your own checked that mounts the routes, three
-lines of pytest are enough::
+`check_noninterference` lets Hypothesis generate programs of several users. It runs each
+program twice: with all users, and with one user alone. That user must see the same both
+times. To check an application that mounts the routes, three lines of pytest are enough::
 
     def test_no_user_senses_another() -> None:
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://app")
         check_noninterference(RestFace(client, app=app, prefix="/api", headers=signed_in_as))
 
 Here ``app`` opens the store in its lifespan, and ``signed_in_as(user_id)`` returns the request
-headers by which it knows that user. For a server that runs already, leave ``app`` out and give
-the client its URL. The users are new ones, with random ids of 13 digits; their tasks stay in
-the database, so take one that is made for tests.
+headers that identify the user. For a running server, omit ``app`` and give the client the
+server's URL. The users are new, with random ids of 13 digits. Their tasks stay in the
+database, so use a database for tests.
 
-The library itself is checked with ``check_noninterference(LibraryFace(store))``, and anything
-else that reaches the store with a `Face` of your own. Needs ``taskcore[testing]``.
+``check_noninterference(LibraryFace(store))`` checks the library itself. Write a `Face` to check
+any other program that uses the store. Needs ``taskcore[testing]``.
 """
 
 try:

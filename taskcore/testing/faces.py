@@ -1,4 +1,4 @@
-"""The ways to the store that can be checked: one small protocol, and the library's own way."""
+"""Faces: the ways in which users reach the store, and the library as one of them."""
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
@@ -23,18 +23,18 @@ from taskcore.testing.operations import (
 
 
 class Face(Protocol):
-    """A way by which users reach the store."""
+    """A way in which users reach the store, such as the REST API."""
 
     @property
     def operations(self) -> Collection[type[Operation]]:
-        """The operations that this face has; `Create`, `Get` and `List` among them."""
+        """The operations of this face, including `Create`, `Get` and `List`."""
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
-        """Do what a user does, and return all that they are told, errors included.
+        """Perform an operation, and return everything that the user sees, errors included.
 
         Args:
-            user_id: Who does it.
-            operation: What they do.
+            user_id: The user.
+            operation: The operation.
             target: The id that ``operation.target`` refers to.
         """
 
@@ -43,7 +43,7 @@ class LibraryFace:
     """The library, as a Python program uses it.
 
     Args:
-        store: Not open: it lives on the event loop of the check, which opens and closes it.
+        store: A store that is not open. The check opens it on its own event loop.
     """
 
     operations: Collection[type[Operation]] = frozenset(
@@ -66,7 +66,7 @@ class LibraryFace:
         await self._store.close()
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
-        """Call the library; an error's text, arguments and attributes are observed."""
+        """Call the library. The text, arguments and attributes of an error are observed."""
         try:
             return await _call(self._store.for_user(user_id), operation, target)
         except Exception as exc:  # noqa: BLE001  (a defect is observed like any other error)
@@ -151,7 +151,7 @@ async def _cancel(tasks: UserTasks, operation: Cancelled) -> Observation:
 
 
 def _is_whole(call: str, before: Task, changed: list[Task], lost: set[int]) -> bool:
-    """Tell whether what a call left behind is its whole effect."""
+    """Tell whether the changes are the whole effect of a call."""
     if call == "delete":
         return lost == {before.id} and not changed
     if lost or len(changed) != 1:
@@ -164,7 +164,7 @@ def _is_whole(call: str, before: Task, changed: list[Task], lost: set[int]) -> b
 
 
 def _page(page: TaskPage) -> dict[str, Any]:
-    """Return a page with the id in its cursor, which the comparison of two runs can name."""
+    """Return a page with the id from its cursor, so that two runs can be compared."""
     following = None if page.next is None else key_of(page.next, ORDER)
     return {"items": [_fields(task) for task in page], "next": following}
 

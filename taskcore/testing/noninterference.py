@@ -1,4 +1,4 @@
-"""The property: what a user is told is the same whether or not any other users act in between."""
+"""The property: a user sees the same results whether or not other users act."""
 
 import asyncio
 import secrets
@@ -31,7 +31,7 @@ from taskcore.testing.transcripts import CanonicalForm, Entry, Interference, com
 
 _OBSERVED = 0
 
-# What every program ends with: all there is, and a reach for another's task.
+# The end of every program: read all tasks, and try to reach another user's task.
 _END = tuple(
     Step(_OBSERVED, operation)
     for operation in (List(), Get(Foreign(0)), List(limit=2, target=Foreign(1)))
@@ -42,14 +42,14 @@ _DIGITS_14 = 10**13
 
 @dataclass(slots=True)
 class Evidence:
-    """How much a check has seen.
+    """The extent of a check.
 
     Attributes:
         programs: Programs that were run, each with others and alone.
-        observed: Answers to the observed user that were compared.
-        others: What other users did meanwhile.
-        foreign: Times that a user reached for another user's task.
-        continuations: What is said of ids in ``taskcore.testing.sequences``.
+        observed: Compared answers to the observed user.
+        others: Operations of other users in between.
+        foreign: Attempts to reach another user's task.
+        continuations: Ids that follow another user's id (``taskcore.testing.sequences``).
     """
 
     programs: int = 0
@@ -65,27 +65,27 @@ def check_noninterference(
     settings: hypothesis.settings | None = None,
     clock_error: float = 0.0,
 ) -> Evidence:
-    """Check that no user of a face can change or sense what another does.
+    """Check that no user of a face can change or notice another user's actions.
 
-    Each generated program is run twice: with all of its users, where those who are said
-    to act at once do so, and with the observed user alone. Where that one reached for
-    another user's task in the first run they reach for one that never was in the second;
-    for a cursor, one that is as old. Then all that they were told must be equal, ids
-    and times apart: what is checked of these, `taskcore.testing.sequences` and
-    `CanonicalForm` say. Every program has new users.
+    Each generated program is run twice: with all of its users, some of them at the same
+    time, and with the observed user alone. If that user tried to reach another user's task
+    in the first run, they try an id that never existed in the second. For a cursor, that id
+    is as old. Both runs must give the user the same answers, except for ids and times, which
+    `taskcore.testing.sequences` and `CanonicalForm` check. Every program has new users.
 
     Args:
         face: `RestFace`, `LibraryFace`, or any asynchronous context manager that yields
-            a `Face`. Entered once, on an event loop of the check's own.
-        settings: Hypothesis's; None: those of the profile in use. There is no deadline.
+            a `Face`. It is entered once, on the check's own event loop.
+        settings: Settings of Hypothesis. None: those of the current profile. There is no
+            deadline in either case.
         clock_error: Seconds by which the store's clock may differ from this machine's.
 
     Returns:
-        How much was seen.
+        The extent of the check.
 
     Raises:
-        Interference: Shows the first difference of the smallest program that has one.
-        AssertionError: The face does not even create and read a task.
+        Interference: Shows the first difference of the smallest program with a difference.
+        AssertionError: The face cannot create and read a task.
     """
     evidence = Evidence()
     with asyncio.Runner() as runner:
@@ -123,14 +123,14 @@ def _generate(
     try:
         slow(given(generated)(check))()
     except Flaky as exc:
-        # What depends on timing need not happen again, and is no less true.
+        # A difference that depends on timing may not occur again. It is still a difference.
         if found:
             raise found[0] from exc
         raise
 
 
 async def _check_usable(face: Face) -> None:
-    """Refuse a face that answers everything with the same error: it would always pass."""
+    """Refuse a face that answers everything with the same error, as it would always pass."""
     user = _new_user()
     made = await face.perform(user, Create({"title": "usable"}), None)
     assert made.created, f"the face does not create a task: {made}"
@@ -157,20 +157,20 @@ async def _check(
 
 
 class Run:
-    """One run of a program, and what the observed user was told.
+    """One run of a program, and the answers to the observed user.
 
     Args:
-        face: Where.
+        face: The face.
         program: Steps of several users.
-        clock_error_ms: As for `check_noninterference`.
-        ranks: Of a run with others; then only the observed user's steps are taken, and
-            the ids of others are replaced by ids that rank equally among their own.
+        clock_error_ms: As for `check_noninterference`, in milliseconds.
+        ranks: The ranks of a run with others. Given, only the observed user's steps are
+            taken, and an id with the same rank replaces each id of another user.
 
     Attributes:
-        transcript: What the observed user was told.
-        ids: Those of the tasks that each user made, in order of creation.
-        ranks: By step, how many of the observed user's ids are below the one they used.
-        foreign: How often somebody used another's id.
+        transcript: The answers to the observed user.
+        ids: The ids of each user's tasks, in order of creation.
+        ranks: For each step, how many ids of the observed user are below the one used.
+        foreign: The number of steps that used another user's id.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Run:
                 self._record(place, target, observation, call)
 
     def _groups(self) -> Iterator[list[int]]:
-        """Yield the places of steps that begin together; a user does one thing at a time."""
+        """Yield the places of steps that begin together. A user does one thing at a time."""
         group: list[int] = []
         for place, step in enumerate(self._program):
             if self._alone and step.user != _OBSERVED:
@@ -229,7 +229,7 @@ class Run:
             self.transcript.append(Entry(place, step.operation, self._canonical.of(made, stranger)))
         own.extend(made.created)
 
-    # What a reference refers to.
+    # Resolve a reference to an id.
 
     def _target(self, place: int) -> int | None:
         step = self._program[place]
@@ -253,7 +253,7 @@ class Run:
 
     def _foreign_ids(self, user: int) -> list[int]:
         own = set(self.ids[user])
-        # Two users may have a task with the same id: it is one's own, then.
+        # Two users may have a task with the same id. Then it is the user's own.
         return [
             task_id
             for other, tasks in enumerate(self.ids)
@@ -268,19 +268,19 @@ def _is_literal(step: Step) -> bool:
 
 
 def _new_user() -> int:
-    """Return a user whom nobody knows; not from ``random``, which Hypothesis seeds."""
+    """Return a new user id, not from ``random``, which Hypothesis seeds."""
     return _DIGITS_13 + secrets.randbelow(9 * _DIGITS_13)
 
 
 def _never() -> int:
-    """Return the id of a task of early 2025 that never was."""
+    """Return an id of early 2025 that no task has."""
     return _DIGITS_14 + secrets.randbelow(9 * _DIGITS_14)
 
 
 def _stand_in(own: Sequence[int], rank: int) -> int:
-    """Return an id that never was and ranks as said; between neighbours, the upper of them.
+    """Return an unused id of this rank. Between neighbours it is the upper one's id.
 
-    As a cursor that one means the same: the tasks below it.
+    As a cursor that id means the same: the tasks below it.
     """
     if rank == 0:
         return _never()

@@ -1,7 +1,7 @@
-"""What users do, written down so that it can be done twice.
+"""Operations of users, in a form that can be performed twice.
 
-An operation holds no id, as ids differ between two runs: it refers to a task, and the
-reference is looked up when the operation's turn comes.
+Ids differ between two runs, so an operation has a reference to a task instead of an id.
+The reference is resolved when the operation is performed.
 """
 
 from collections.abc import Mapping
@@ -11,26 +11,26 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A task the user has made, perhaps deleted since; ``place`` counts round and round."""
+    """A task of the user, which may have been deleted. ``place`` is taken modulo their number."""
 
     place: int
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Another user's task, perhaps deleted since; for a user who is alone, an id like `Never`."""
+    """Another user's task, which may have been deleted. Without other users, as `Never`."""
 
     place: int
 
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """An id that looks like a task's, and never was one."""
+    """An id that looks like a task's, and that no task ever had."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """This very number: for ids out of range."""
+    """This number, for ids out of range."""
 
     number: int
 
@@ -72,7 +72,7 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Read all pages, following the cursors that the answers give."""
+    """Read all pages, from cursor to cursor."""
 
     limit: int
     completed: bool | None = None
@@ -98,15 +98,15 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Cancel a call under way, then look whether it took effect wholly or not at all.
+    """Cancel a running call, then check that it took effect wholly or not at all.
 
-    Which of the two may differ from run to run, and anybody's load may shift it. So the
-    call works on a task made for it, and whatever it left is deleted: the transcript
-    says only that nothing was left half done.
+    Either outcome is right, and any load may change it from run to run. So the call works
+    on its own task, which is deleted afterwards, and the transcript says only whether
+    the effect was whole.
 
     Attributes:
         call: ``create``, ``update``, ``delete`` or ``list``.
-        turns: Turns of the event loop that the call is granted.
+        turns: Turns of the event loop before the call is cancelled.
     """
 
     call: str
@@ -122,9 +122,9 @@ class Step:
     """One operation of a program.
 
     Attributes:
-        user: Who does it; 0 is the user who is observed.
-        operation: What they do.
-        together: Do not wait for the other users' steps before it to be done.
+        user: The user; 0 is the observed user.
+        operation: The operation.
+        together: Do not wait for the end of the other users' steps before it.
     """
 
     user: int
@@ -134,13 +134,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a user is told.
+    """Everything that a user sees of an operation.
 
     Attributes:
         outcome: The kind of answer: ``returned`` or an error's name, a status, an exit code.
-        value: All the rest, as JSON has it: numbers, strings, lists and dictionaries. Ids
-            and times need no treatment.
-        created: The ids of tasks that this operation made, in order of creation.
+        value: The rest of the answer as JSON values, ids and times included.
+        created: The ids of tasks that this operation created, in order of creation.
     """
 
     outcome: str

@@ -1,4 +1,4 @@
-"""The REST API: in process, mounted in a host, or at a URL."""
+"""The REST API as a face: in this process, mounted in a host, or at a URL."""
 
 import json
 import re
@@ -27,11 +27,11 @@ class Headers(Protocol):
     """The headers of an answer."""
 
     def multi_items(self) -> Iterable[tuple[str, str]]:
-        """Return every header, repeated ones too."""
+        """Return every header, including repeated ones."""
 
 
 class Response(Protocol):
-    """An answer, as HTTPX has it."""
+    """An answer, such as HTTPX's."""
 
     @property
     def status_code(self) -> int:
@@ -47,7 +47,7 @@ class Response(Protocol):
 
 
 class Client(Protocol):
-    """What is needed of an HTTP client: ``httpx.AsyncClient`` has it, and others like it."""
+    """An HTTP client, such as ``httpx.AsyncClient``."""
 
     async def request(
         self, method: str, url: str, *, content: bytes | None, headers: dict[str, str]
@@ -65,17 +65,17 @@ def _anonymous(_user_id: int) -> Mapping[str, str]:
 class RestFace:
     """The REST API, as its clients use it.
 
-    Observed are the status, the body, and every header but those ignored; of
-    ``Content-Length`` that it is the body's length.
+    The status, the body and the headers are observed, except for headers in ``ignored``.
+    ``Content-Length`` is only compared with the length of the body.
 
     Args:
-        client: Knows the base URL, and keeps no cookies: all users go through it. Closed
-            after the check, whose event loop its connections live on.
-        app: The ASGI application to start and stop around the check. The ASGI
-            transports of HTTPX do not do it. None: it runs already.
+        client: A client with the base URL. All users share it, so it must not keep cookies.
+            The check closes it, on the event loop that its connections belong to.
+        app: The ASGI application to start and stop around the check, because the ASGI
+            transports of HTTPX do not. None: it is running already.
         prefix: Where the routes are mounted, such as ``/api``.
-        headers: Returns the request headers by which a user is known.
-        ignored: Names of headers that differ with every answer.
+        headers: Returns the request headers that identify a user.
+        ignored: Names of headers that differ in every answer.
     """
 
     operations: Collection[type[Operation]] = frozenset({Create, Get, List, Walk, Update, Delete})
@@ -111,7 +111,7 @@ class RestFace:
         await self._stack.aclose()
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
-        """Send the request, or those that it takes to follow every link."""
+        """Send the request, or all requests of a walk along the links."""
         tasks = f"{self._prefix}/users/{user_id}/tasks"
         task = f"{tasks}/{target}"
         match operation:
@@ -129,7 +129,7 @@ class RestFace:
                     user_id, _with_query(tasks, limit=limit, completed=completed)
                 )
             case Update(_, changes):
-                # Both do the same.
+                # PUT and PATCH do the same.
                 method = "PUT" if "title" in changes else "PATCH"
                 return self._observed(await self._send(user_id, method, task, changes))
             case Delete():
@@ -177,7 +177,7 @@ class RestFace:
         )
 
 
-# A link has the id in its cursor, which the comparison of two runs can name.
+# The id from the cursor of a link, so that two runs can be compared.
 _CURSOR = re.compile(r"(?<=[?&]after=)[\w-]+(?=[&>])")
 
 

@@ -1,18 +1,17 @@
-"""What ids could tell of other users' activity, and the two ways in which it would show.
+"""Checks of ids: they must not reveal other users' activity.
 
 An id is a time in milliseconds and a counter that starts at random in each millisecond,
-per user (``taskcore.tasks.ids``). So an id cannot be compared between two runs. Compared is:
+for each user (``taskcore.tasks.ids``). So ids cannot be compared between two runs. Instead
+two things are checked:
 
-* The time. It lies between the beginning and the end of the call that made the id. Only
-  the user's own earlier ids can push it on, by a millisecond each at most, when their
-  counter is full. An id from a sequence that all users share, or one that others' writes
-  have pushed into the future, lies outside.
-* The counter. It never carries on from another user's. That an id is just above another
-  user's, and not above one of the same user, happens by chance: three times in 4,096 for
-  each id that others made in its millisecond. Each such case is counted through a
-  whole check, and more of them than chance explains are a shared counter. This sees
-  as much as calls of several users fall into one millisecond: programs have many that
-  begin at once, and still over a network few may meet.
+* The time must lie between the begin and the end of the call that made the id. Only the
+  user's own earlier ids may push it further, by at most one millisecond each, when their
+  counter is full. An id from a sequence that users share lies outside.
+* The counter must not continue another user's counter. By chance an id is just above
+  another user's id three times in 4,096, for each id that others made in the same
+  millisecond. These cases are counted in the whole check. If there are more than chance
+  explains, users share a counter. Only calls in the same millisecond can show that;
+  programs begin many calls at once, but over a network few may coincide.
 """
 
 import math
@@ -23,10 +22,10 @@ from taskcore.tasks.ids import COUNTER_BITS, EPOCH_MS
 from taskcore.testing.transcripts import Interference
 
 _NEAR = 3
-"""How far above another's id is "just above": others' lost or cancelled creates take ids too."""
+"""The greatest difference that counts as "just above"; lost creates take ids too."""
 
 _CHANCE = 1e-9
-"""How improbable a false alarm is, of a whole check."""
+"""The probability of a false alarm in a whole check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +42,13 @@ def check_order_and_time(
     """Check the ids that a call made for a user.
 
     Args:
-        new: They, in order of creation.
-        own: All ids made for this user before.
-        call: When.
-        clock_error_ms: How far the store's clock may be from this one.
+        new: The ids, in order of creation.
+        own: All earlier ids of this user.
+        call: The time of the call.
+        clock_error_ms: By how much the store's clock may differ from this one.
 
     Raises:
-        Interference: They do not rise, or do not tell the time of the call.
+        Interference: The ids do not rise, or have another time than the call.
     """
     newest = own[-1] if own else 0
     for place, task_id in enumerate(new, start=len(own)):
@@ -67,12 +66,12 @@ def check_order_and_time(
 
 @dataclass(slots=True)
 class Continuations:
-    """How often an id was just above another user's, and how often chance lets it be.
+    """The number of ids just above another user's id, and the number expected by chance.
 
     Attributes:
-        count: How often it was.
-        expected: How often it is expected to be.
-        examples: Some of the pairs: the other user's id, then the one above.
+        count: The number.
+        expected: The expected number.
+        examples: Some of the pairs: the other user's id, then the id above it.
     """
 
     count: int = 0
@@ -80,10 +79,10 @@ class Continuations:
     examples: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, ids: Sequence[Sequence[int]]) -> None:
-        """Count in the ids of one run.
+        """Add the ids of one run.
 
         Args:
-            ids: Of each user, in order of creation.
+            ids: The ids of each user, in order of creation.
         """
         for user, own in enumerate(ids):
             others = [task for other, tasks in enumerate(ids) if other != user for task in tasks]
@@ -100,7 +99,7 @@ class Continuations:
                     self.examples.append((max(below), task_id))
 
     def check(self) -> None:
-        """Raise if chance does not explain the count.
+        """Raise an error if chance does not explain the number.
 
         Raises:
             Interference: With examples.

@@ -28,7 +28,7 @@ from taskcore.testing.operations import (
 )
 
 USERS = 3
-"""Users in a program: the one who is observed, and the others."""
+"""The number of users in a program: the observed user, and the others."""
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 
@@ -105,7 +105,7 @@ references: st.SearchStrategy[Reference] = st.one_of(
     st.just(Never()),
     st.builds(Literal, st.sampled_from([-1, 0, MAX_ID, MAX_ID + 1])),
 )
-"""Tasks: one's own, another's, one that never was, or an impossible one."""
+"""References to the user's own tasks, others' tasks, unused ids, and impossible ids."""
 
 _versions = st.none() | st.integers(min_value=1, max_value=4)
 _completed = st.none() | st.booleans()
@@ -137,18 +137,18 @@ def operations(kinds: Collection[type[Operation]]) -> st.SearchStrategy[Operatio
     """Return a strategy of operations.
 
     Args:
-        kinds: Those that a face has, such as `Create` and `Get`.
+        kinds: The operations of a face, such as `Create` and `Get`.
     """
     return st.one_of([strategy for kind, strategy in _OPERATIONS.items() if kind in kinds])
 
 
 @st.composite
 def programs(draw: st.DrawFn, kinds: Collection[type[Operation]]) -> tuple[Step, ...]:
-    """Return a strategy of programs: what several users do, one after another or at once.
+    """Return a strategy of programs: steps of several users, in sequence or at once.
 
     Args:
         draw: Given by Hypothesis.
-        kinds: The operations that a face has.
+        kinds: The operations of a face.
     """
     users = st.sampled_from([0, 0, *range(1, USERS)])
     at_first = st.lists(st.builds(Step, users, _creates, st.booleans()), max_size=10)

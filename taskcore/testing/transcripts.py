@@ -1,31 +1,34 @@
-"""What one user was told in one run, with names in place of what may differ between two runs."""
+"""Transcripts: a user's observations in a form that can be compared between two runs."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import zip_longest
 from pprint import pformat
 from typing import Any
 
+from taskcore import Task
+from taskcore.tasks.fields import type_of
 from taskcore.testing.operations import Observation, Operation, Step
 
-# Users and tasks have ids of 13 digits and more, generated texts have fewer.
+# Ids of users and tasks have at least 13 digits. Numbers in generated texts have fewer.
 _ID = re.compile(r"(?<!\d)\d{13,17}(?!\d)")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00| UTC)?")
-_TIMES = ("created_at", "updated_at")
+_TIMES = [name for name, field in Task.model_fields.items() if type_of(field) is datetime]
 
 
 class Interference(AssertionError):
-    """A user was told something that depends on what other users do."""
+    """A user saw something that depends on other users."""
 
 
 class CanonicalForm:
-    """Puts a user's observations into the form in which two runs are compared.
+    """Converts a user's observations for the comparison of two runs.
 
-    The user, and their tasks in order of creation, get names. So does any id the user
-    came with that is not theirs: it is another's in one run and nobody's in the other.
-    Every other id stays as it is, and so shows up as a difference. A time becomes its
-    rank among the times seen of the same task: equal or later is all that is compared.
+    Names replace the ids of the user and of their tasks, in order of creation, and any
+    foreign id that the user gave, which belongs to another user in one run and to nobody
+    in the other. All other ids stay, and so appear as differences. The rank among the
+    times of the same task replaces a time, so that only order is compared.
     """
 
     def __init__(self, user_id: int) -> None:
@@ -34,15 +37,15 @@ class CanonicalForm:
         self._times: dict[int, list[str]] = {}
 
     def name(self, task_id: int) -> None:
-        """Name a task that the user has just made."""
+        """Name a task that the user has just created."""
         self._names[task_id] = f"<task {len(self._names)}>"
 
     def of(self, observation: Observation, stranger: int | None) -> Observation:
         """Return an observation with names in place of ids and times.
 
         Args:
-            observation: What the user was told.
-            stranger: An id that the user came with, and that is not theirs.
+            observation: The observation.
+            stranger: A foreign id that the user gave.
         """
         names = self._names if stranger is None else {**self._names, stranger: "<not mine>"}
         return Observation(observation.outcome, self._value(observation.value, names))
@@ -59,8 +62,12 @@ class CanonicalForm:
                 )
             case list() | tuple():
                 return [self._value(item, names) for item in value]
-            case {"id": int(task_id), "created_at": str(), "updated_at": str()}:
-                ranks = {key: f"<time {self._rank(task_id, value[key])}>" for key in _TIMES}
+            case {"id": int(task_id), "created_at": str()}:
+                times = {key: value[key] for key in _TIMES if value.get(key) is not None}
+                ranks = {
+                    key: f"<time {self._rank(task_id, times[key])}>"
+                    for key in sorted(times, key=times.__getitem__)
+                }
                 others = {key: item for key, item in value.items() if key not in ranks}
                 return {**self._value(others, names), **ranks}
             case dict():
@@ -79,12 +86,12 @@ class CanonicalForm:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One of the user's operations, and what they were told.
+    """An operation of the user, and what they saw.
 
     Attributes:
         place: The place of its step in the program.
-        operation: What the user did.
-        observation: The answer in canonical form.
+        operation: The operation.
+        observation: The observation in canonical form.
     """
 
     place: int
@@ -93,10 +100,10 @@ class Entry:
 
 
 def compare(alone: Sequence[Entry], among: Sequence[Entry], program: Sequence[Step]) -> None:
-    """Compare what a user was told alone, and among others.
+    """Compare a user's transcripts, alone and among others.
 
     Raises:
-        Interference: Shows the first difference, and what the others did before it.
+        Interference: Shows the first difference, and the other users' steps before it.
     """
     for ours, theirs in zip_longest(alone, among):
         if ours != theirs:

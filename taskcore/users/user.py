@@ -21,7 +21,7 @@ class User(BaseModel):
 
 
 class UserDetail(User):
-    """A user and how many tasks they have, in all and open."""
+    """A user, with the numbers of their tasks and of their open tasks."""
 
     task_count: int
     open_count: int

@@ -1,4 +1,4 @@
-"""Users, for administrators: needs a role that is a member of taskcore_admin."""
+"""Users, for administrators: the database role must be a member of taskcore_admin."""
 
 from collections.abc import AsyncIterator
 
@@ -18,21 +18,21 @@ _ORDER = "users"
 
 
 class Users:
-    """Every user of the store; reached as ``store.users``.
+    """All users of the store, as ``store.users``.
 
-    The application's role has no right to any of this: each method then raises
-    `PermissionDenied`. The role that migrated the database has it.
+    The role that migrated the database may use it. With the application's role every
+    method raises `PermissionDenied`.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, user_id: int) -> UserDetail:
-        """Return one user and their counts of tasks.
+        """Return one user and the numbers of their tasks.
 
         Raises:
-            UserNotFound: There is none with this id.
-            PermissionDenied: The role is no administrator's.
+            UserNotFound: There is no user with this id.
+            PermissionDenied: The role is not an administrator's.
         """
         validate_id(user_id, field="user_id")
         rows = await self._database.fetch(_GET, user_id)
@@ -49,7 +49,7 @@ class Users:
 
         Raises:
             ValidationError: The limit is out of range, or the cursor is not of this list.
-            PermissionDenied: The role is no administrator's.
+            PermissionDenied: The role is not an administrator's.
         """
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
         key = None if after is None else key_of(after, _ORDER)
@@ -71,11 +71,11 @@ class Users:
             cursor = page.next
 
     async def delete(self, user_id: int) -> None:
-        """Erase a user and every task of theirs, for good.
+        """Erase a user and all of their tasks, for good.
 
         Raises:
-            UserNotFound: There is none with this id.
-            PermissionDenied: The role is no administrator's.
+            UserNotFound: There is no user with this id.
+            PermissionDenied: The role is not an administrator's.
         """
         validate_id(user_id, field="user_id")
         rows, repeated = await self._database.write(_DELETE, user_id)

@@ -6,7 +6,7 @@ import threading
 import time
 
 INTERVAL_SECONDS = 60.0
-"""How often the same fault is logged."""
+"""The number of seconds between two records of the same fault."""
 
 _MAX_FAULTS = 100
 

@@ -83,7 +83,7 @@ def test_list_shows_the_newest_50_and_says_that_there_are_more(
     fill(shared, user, 51)
     result = taskctl("tasks", "list")
     assert len(result.stdout.splitlines()) == 1 + 50
-    assert "there are more: see --limit and --all" in result.stderr
+    assert "Use --limit or --all for more." in result.stderr
 
 
 def test_list_says_nothing_when_there_is_no_more(taskctl: Run, shared: Database, user: int) -> None:

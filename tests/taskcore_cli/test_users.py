@@ -46,7 +46,7 @@ def test_list_gives_every_user_by_rising_id(administer: Run) -> None:
 def test_list_says_that_there_are_more(administer: Run) -> None:
     result = administer("users", "list", "--limit", "1")
     assert len(result.stdout.splitlines()) == 2
-    assert "there are more" in result.stderr
+    assert "for more" in result.stderr
 
 
 def test_show_counts_tasks_and_shows_none(administer: Run) -> None:

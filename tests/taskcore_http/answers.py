@@ -5,16 +5,9 @@ from typing import Any
 
 import httpx2
 
-TASK_FIELDS = {
-    "id",
-    "title",
-    "description",
-    "completed",
-    "user_id",
-    "version",
-    "created_at",
-    "updated_at",
-}
+from taskcore import Task
+
+TASK_FIELDS = Task.model_fields.keys()
 
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6, in UTC and written with Z.
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -348,7 +348,7 @@ DRIFT = {
 
 
 @pytest.mark.parametrize("name", DRIFT)
-async def test_drift_is_found_by_the_status_and_mended_by_a_migration(
+async def test_drift_is_found_by_the_status_and_repaired_by_a_migration(
     database: Database, owner: asyncpg.Connection, name: str
 ) -> None:
     """FR-018: the walls are where this release wants them."""
@@ -388,12 +388,12 @@ async def test_what_a_migration_cannot_mend_is_reported(
     (line, *_) = (await read_status(database.owner_url)).differences
     assert "should be" in line
 
-    with pytest.raises(ConfigurationError, match="mend by hand") as error:
+    with pytest.raises(ConfigurationError, match="repair it by hand") as error:
         await migrate(database.owner_url)
     assert line in str(error.value)
 
 
-async def test_a_role_with_too_many_rights_is_mended(cluster: Cluster) -> None:
+async def test_a_role_with_too_many_rights_is_repaired(cluster: Cluster) -> None:
     """FR-018: roles belong to the cluster."""
     await cluster.create_database("tasks")
     await migrate(cluster.url("tasks"))
@@ -410,7 +410,7 @@ async def test_a_role_with_too_many_rights_is_mended(cluster: Cluster) -> None:
     assert (await read_status(cluster.url("tasks"))).current
 
 
-async def test_a_role_mended_by_a_migration_counts_as_a_change(cluster: Cluster) -> None:
+async def test_a_role_repaired_by_a_migration_counts_as_a_change(cluster: Cluster) -> None:
     await cluster.create_database("tasks")
     await migrate(cluster.url("tasks"))
     await execute(cluster.url("tasks"), "ALTER ROLE taskcore_definer BYPASSRLS")
