@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from taskcore import TaskStore
 from taskcore.database.url import connect_arguments
@@ -23,6 +23,9 @@ from tests.neon.pgbouncer import running_pgbouncer
 
 # `pytest -m thorough --hypothesis-profile thorough`
 settings.register_profile("thorough", max_examples=100_000, deadline=None, print_blob=True)
+# How long an example takes, and how many are drawn in a second, depends on the machine.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
 
 
 def pytest_configure() -> None:

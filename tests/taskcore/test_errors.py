@@ -100,13 +100,14 @@ async def test_a_role_without_rights_is_denied(database: Database, store: TaskSt
 
 
 async def test_a_busy_pool_is_exhausted(database: Database, owner: asyncpg.Connection) -> None:
-    settings = Settings(pool_max_size=1, pool_timeout=0.05)
+    settings = Settings(pool_max_size=1)
     async with TaskStore(database.url, settings=settings) as store:
         lock = owner.transaction()
         await lock.start()
         await owner.execute("LOCK TABLE taskcore.tasks IN ACCESS EXCLUSIVE MODE")
         busy = asyncio.ensure_future(store.for_user(1).list())
         await until_blocked(owner)
+        settings.pool_timeout = 0.05
 
         with pytest.raises(PoolExhausted, match="pool_max_size is 1"):
             await store.for_user(1).list()

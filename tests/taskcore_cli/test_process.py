@@ -1,6 +1,7 @@
 """What a shell sees: streams, exit codes, signals, pipes."""
 
 import asyncio
+import re
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ def test_a_command_that_worked_exits_with_0(start: Start, environment: dict[str,
     process = start("tasks", "add", "one", **environment)
     output, errors = process.communicate()
     assert (process.returncode, errors) == (0, "")
-    assert "title        one\n" in output
+    assert re.search(r"^title +one$", output, re.MULTILINE)
 
 
 def test_an_unreachable_database_is_one_line_without_the_password_and_exit_code_1(
@@ -118,7 +119,7 @@ def test_an_interrupted_command_exits_with_130_and_no_traceback(start: Start) ->
             # The command has said hello and now waits for the answer.
             assert connection.recv(1)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=10)
+            output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (130, "", "")
 
 

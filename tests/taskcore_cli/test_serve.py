@@ -236,7 +236,7 @@ async def test_a_second_ctrl_c_ends_it_at_once_without_a_traceback(
                 while "force quit" not in (line := process.stderr.readline()):
                     assert line
                 process.send_signal(signal.SIGINT)
-                _, rest = await asyncio.to_thread(process.communicate, timeout=10)
+                _, rest = await asyncio.to_thread(process.communicate, timeout=60)
     finally:
         await owner.close()
         process.kill()

