@@ -31,6 +31,13 @@ isolation:
     pytest -m mutants
     pytest -m thorough
 
+# Line and branch coverage of the tests; arguments go to pytest
+coverage *arguments:
+    coverage erase
+    coverage run -m pytest {{ arguments }}
+    coverage combine -q
+    coverage report
+
 # Benchmarks beside peers, on a quiet machine; needs the extra bench, and wrk
 bench *arguments:
     python -m tests.benchmarks {{ arguments }}
