@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.ports import free_port
 
@@ -106,3 +108,41 @@ def test_shell_examples_run(name: str, code: str, served: tuple[Path, int], tmp_
 
     assert result.returncode == 0, result.stderr
     assert '"error"' not in result.stdout
+
+
+PAGES = (*ROOT.glob("*.md"), *ROOT.glob("specs/**/*.md"))
+FOLDERS = ("taskcore", "taskcore_http", "taskcore_cli", "tests", "specs")
+# A path in backticks: in one of our folders, or a module of a package's table in plan.md.
+_PATH = re.compile(
+    r"`((?:taskcore(?:_http|_cli)?|tests|specs|\.ci|\.github)/[\w./-]*|[\w-]+\.(?:py|md|sql|toml|yaml))`"
+)
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_in_a_document_exists(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    files = [*ROOT.glob("*"), *(file for folder in FOLDERS for file in ROOT.glob(f"{folder}/**/*"))]
+    names = {file.name for file in files}
+    missing = [path for path in _LINK.findall(text) if not (page.parent / path).exists()]
+    for path in _PATH.findall(text):
+        # A name without a folder is that of a file somewhere.
+        found = (ROOT / path).exists() if "/" in path else path in names
+        if not found:
+            missing.append(path)
+
+    assert missing == []
+
+
+def test_the_workflow_runs_the_suite_on_every_python_of_the_classifiers() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    supported = {
+        version
+        for classifier in project["classifiers"]
+        if (version := classifier.rpartition(" :: ")[2]).startswith("3.")
+    }
+
+    assert supported == {"3.11", "3.12", "3.13"}
+    assert supported <= set(workflow["jobs"]["suite"]["strategy"]["matrix"]["python"])
