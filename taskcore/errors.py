@@ -48,7 +48,8 @@ class ValidationError(TaskcoreError, ValueError):
         field: The invalid field, such as ``title`` or ``tasks[3].title``.
         constraint: The rule it breaks: ``required``, ``type``, ``non_empty``,
             ``max_length``, ``min``, ``max``, ``no_nul``, ``unicode``, ``not_null``,
-            ``unknown_field``, ``empty_update``, ``given_twice``, ``cursor`` or ``json``.
+            ``unknown_field``, ``empty_update``, ``given_twice``,
+            ``not_completed``, ``cursor`` or ``json``.
         limits: The limit, where there is one: ``{"max": 500}``.
     """
 

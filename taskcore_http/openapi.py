@@ -13,11 +13,12 @@ TASK = {
     "id": 244559826733118,
     "title": "Buy groceries",
     "description": "Milk and eggs",
-    "completed": False,
+    "completed": True,
     "user_id": 42,
-    "version": 1,
+    "version": 2,
     "created_at": "2026-11-23T01:16:28.948348Z",
-    "updated_at": "2026-11-23T01:16:28.948348Z",
+    "updated_at": "2026-11-23T09:30:12.105472Z",
+    "completed_at": "2026-11-23T09:30:12.105472Z",
 }
 
 _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {

@@ -72,6 +72,11 @@ class TaskRow(SQLModel, table=True):
             f" AND updated_at < timestamptz '{AFTER_LAST_MOMENT}'",
             name="tasks_times",
         ),
+        CheckConstraint(
+            f"completed_at IS NULL OR completed AND completed_at >= timestamptz '{FIRST_MOMENT}'"
+            f" AND completed_at < timestamptz '{AFTER_LAST_MOMENT}'",
+            name="tasks_completed_at",
+        ),
         Index("tasks_open", "user_id", "id", postgresql_where=text("NOT completed")),
     )
 
@@ -97,3 +102,6 @@ class TaskRow(SQLModel, table=True):
     write_id: int = Field(sa_column=Column("write_id", BigInteger, nullable=False))
     created_at: datetime = Field(sa_column=_timestamp("created_at"))
     updated_at: datetime = Field(sa_column=_timestamp("updated_at"))
+    completed_at: datetime | None = Field(
+        default=None, sa_column=Column("completed_at", DateTime(timezone=True))
+    )

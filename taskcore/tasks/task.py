@@ -15,7 +15,8 @@ class Task(BaseModel):
     """One task as it is stored.
 
     The ``id`` of a user's newer task is higher. ``version`` starts at 1 and rises by one
-    with each change. Times are UTC, from the database's clock.
+    with each change. Times are UTC, from the database's clock. ``completed_at`` is None
+    unless the task is completed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +29,7 @@ class Task(BaseModel):
     version: int = Field(ge=1)
     created_at: datetime
     updated_at: datetime
+    completed_at: datetime | None
 
 
 FIELDS = tuple(Task.model_fields)

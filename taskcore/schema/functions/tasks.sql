@@ -179,12 +179,15 @@ BEGIN
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     INSERT INTO taskcore.tasks (
-        user_id, id, write_id, title, description, completed, version, created_at, updated_at
+        user_id, id, write_id, title, description, completed, version, created_at, updated_at,
+        completed_at
     )
         SELECT p_user_id, b.id, p_write_id, b.title, b.description,
                COALESCE(b.completed, false), COALESCE(b.version, 1),
                COALESCE(b.created_at, b.updated_at, pg_catalog.now()),
-               COALESCE(b.updated_at, b.created_at, pg_catalog.now())
+               COALESCE(b.updated_at, b.created_at, pg_catalog.now()),
+               CASE WHEN b.completed THEN COALESCE(
+                   b.completed_at, b.updated_at, b.created_at, pg_catalog.now()) END
         FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
         ORDER BY b.id
     ON CONFLICT (user_id, id) DO NOTHING;
@@ -296,6 +299,7 @@ DECLARE
     v_bound text;
     v_old taskcore.tasks;
     v_new taskcore.tasks;
+    v_now timestamptz;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
@@ -312,6 +316,7 @@ BEGIN
         THEN
             RETURN NEXT v_old;
         ELSE
+            v_now := GREATEST(pg_catalog.clock_timestamp(), v_old.updated_at);
             RETURN QUERY
                 UPDATE taskcore.tasks AS t
                 SET title = v_new.title,
@@ -319,7 +324,11 @@ BEGIN
                     completed = v_new.completed,
                     version = CASE WHEN t.version < 2147483647 THEN t.version + 1 ELSE 1 END,
                     write_id = p_write_id,
-                    updated_at = GREATEST(pg_catalog.clock_timestamp(), t.updated_at)
+                    updated_at = v_now,
+                    completed_at = CASE
+                        WHEN v_new.completed AND t.completed THEN t.completed_at
+                        WHEN v_new.completed THEN v_now
+                    END
                 WHERE t.user_id = p_user_id AND t.id = p_id
                 RETURNING t.*;
         END IF;

@@ -54,6 +54,7 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
+        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("user_id", "id", name="tasks_pkey"),
         sa.ForeignKeyConstraint(
             ["user_id"],
@@ -75,6 +76,12 @@ def upgrade() -> None:
             "created_at >= timestamptz '0001-01-01 00:00:00+00' AND updated_at >= created_at"
             " AND updated_at < timestamptz '10000-01-01 00:00:00+00'",
             name="tasks_times",
+        ),
+        sa.CheckConstraint(
+            "completed_at IS NULL OR completed"
+            " AND completed_at >= timestamptz '0001-01-01 00:00:00+00'"
+            " AND completed_at < timestamptz '10000-01-01 00:00:00+00'",
+            name="tasks_completed_at",
         ),
         schema="taskcore",
     )
