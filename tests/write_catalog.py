@@ -31,7 +31,7 @@ async def _apply_unverified(url: str) -> None:
 async def main() -> None:
     if not TARGET.exists():
         TARGET.write_text("{}\n", "utf-8")
-    embedded.migrate = _apply_unverified  # type: ignore[assignment]
+    embedded.migrate = _apply_unverified  # type: ignore[assignment,attr-defined]
     with tempfile.TemporaryDirectory() as home:
         Path(home).chmod(0o755)
         server = await embedded.EmbeddedServer(Path(home)).start()

@@ -161,6 +161,7 @@ def _tasks(count: int) -> Iterator[Task]:
             version=1,
             created_at=moment,
             updated_at=moment,
+            completed_at=moment if number % 2 == 0 else None,
         )
 
 

@@ -21,6 +21,7 @@ from taskcore.database.pool import Connection
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
+from taskcore.tasks.task import tasks_from_rows
 from taskcore_http.identity import Identify
 from taskcore_http.parameters import USER_ID
 from taskcore_http.tasks.route import Endpoint
@@ -39,7 +40,7 @@ class CodeMutant:
 def _seen(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Make the process remember the id of every task it has read."""
     seen: set[int] = set()
-    build = user_tasks.tasks_from_rows
+    build = tasks_from_rows
 
     def remember(rows: Any) -> tuple[Task, ...]:
         tasks = build(rows)
@@ -326,7 +327,7 @@ def _one_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_identity_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    build, tasks = user_tasks.tasks_from_rows, dict[int, Task]()
+    build, tasks = tasks_from_rows, dict[int, Task]()
     monkeypatch.setattr(
         user_tasks,
         "tasks_from_rows",

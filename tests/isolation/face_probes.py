@@ -5,6 +5,8 @@ As in ``probes``: each fails, or raises, where one user reaches another.
 
 import asyncio
 import json
+import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -154,8 +156,8 @@ async def ids_of_one_user_do_not_depend_on_others(_place: Place) -> None:
     def generated(*others: int) -> Iterator[int]:
         randoms = iter(range(100, 4000, 500))
         with (
-            patch.object(ids.time, "time_ns", lambda: (ids.EPOCH_MS + 10) * 1_000_000),
-            patch.object(ids.secrets, "randbits", lambda _bits: next(randoms)),
+            patch.object(time, "time_ns", lambda: (ids.EPOCH_MS + 10) * 1_000_000),
+            patch.object(secrets, "randbits", lambda _bits: next(randoms)),
         ):
             generator = ids.IdGenerator()
             yield generator.next(ME)

@@ -93,6 +93,13 @@ class Place:
         assert isinstance(answer, list), answer
         return [row[:2] for row in answer]
 
+    async def row(self, name: str, *args: object, role: str = "taskcore_app") -> tuple[Any, ...]:
+        """Call a function that must return one row, and return the row."""
+        answer = await self.call(name, *args, role=role)
+        assert isinstance(answer, list), answer
+        (row,) = answer
+        return row
+
     async def others(self) -> list[asyncpg.Record]:
         """Return every row that is not mine."""
         tasks = await self.owner.fetch(
@@ -183,10 +190,10 @@ async def a_task_is_changed_by_its_user_only(place: Place) -> None:
                 assert await place.call("task_update_v1", ME, task, *change) == missing
         no_change = (6, None, "{}")
         assert await place.ids("task_update_v1", ME, SHARED, *no_change) == [(ME, SHARED)]
-        change = json.dumps({"title": "x", "user_id": LOW, "id": MISSING})
-        (stale,) = await place.call("task_update_v1", ME, SHARED, 7, 99, change)
+        to_x = json.dumps({"title": "x", "user_id": LOW, "id": MISSING})
+        stale = await place.row("task_update_v1", ME, SHARED, 7, 99, to_x)
         assert stale[:3] == (ME, SHARED, f"{ME}/{SHARED}")
-        (changed,) = await place.call("task_update_v1", ME, SHARED, 8, 1, change)
+        changed = await place.row("task_update_v1", ME, SHARED, 8, 1, to_x)
         assert changed[:3] == (ME, SHARED, "x")
 
 
@@ -279,7 +286,7 @@ async def an_import_is_stored_for_its_user_only(place: Place) -> None:
         # Named are the ids that the user's own tasks hold, and no others.
         taken = await place.call("task_import_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
         assert taken == [(MY_DONE,)]
-        (mine,) = await place.call("task_get_v1", ME, MY_DONE)
+        mine = await place.row("task_get_v1", ME, MY_DONE)
         assert mine[2] == f"{ME}/{MY_DONE}"
         repeated = TASK_FUNCTIONS["task_import_v1"]
         assert await place.call("task_import_v1", ME, *repeated) == []
@@ -289,7 +296,7 @@ async def an_administrator_sees_and_erases_the_user_named_only(place: Place) -> 
     admin = "taskcore_admin"
     async with nothing_of_the_others_changes(place):
         assert await place.call("user_get_v1", NOBODY, role=admin) == []
-        (mine,) = await place.call("user_get_v1", ME, role=admin)
+        mine = await place.row("user_get_v1", ME, role=admin)
         assert (mine[0], *mine[3:]) == (ME, 3, 2)
         listed = await place.ids("user_list_v1", None, 1000, role=admin)
         assert [row[0] for row in listed] == [LOW, ME, HIGH]
@@ -383,6 +390,7 @@ async def the_application_takes_no_other_role(place: Place) -> None:
         "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication "
         "FROM pg_roles WHERE rolname = 'taskcore_app'"
     )
+    assert settings is not None
     assert not any(settings)
 
 

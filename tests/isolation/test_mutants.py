@@ -4,12 +4,11 @@
 """
 
 import asyncio
-import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 
 import pytest
 
+from taskcore.doctor import diagnose
 from taskcore.embedded import EmbeddedServer
 from taskcore.schema import catalog
 from tests.conftest import MakeDatabase
@@ -46,12 +45,9 @@ async def first_to_catch(database: Database, probes: Sequence[Probe]) -> str:
     return SURVIVED
 
 
-async def doctor_says(url: str) -> list[str] | None:
-    """Return what ``taskctl doctor`` calls a failure; None: this release has no doctor."""
-    if importlib.util.find_spec("taskcore.doctor") is None:
-        return None
-    doctor = importlib.import_module("taskcore.doctor")
-    return [check.name for check in await doctor.diagnose(url) if check.status == "failure"]
+async def doctor_says(url: str) -> list[str]:
+    """Return the checks that ``taskctl doctor`` calls a failure."""
+    return [check.name for check in await diagnose(url) if check.status == "failure"]
 
 
 @pytest.mark.parametrize("without", [None, *walls.WALLS])

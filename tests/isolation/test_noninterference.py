@@ -232,7 +232,7 @@ async def test_a_cancelled_call_that_is_half_done_is_seen(
 
     async def update(self: UserTasks, task_id: int, **changes: Any) -> Any:
         for name, value in changes.items():
-            task = await whole(self, task_id, **{name: value})  # type: ignore[misc]
+            task = await whole(self, task_id, **{name: value})
         return task
 
     monkeypatch.setattr(UserTasks, "update", update)

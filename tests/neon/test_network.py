@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -39,7 +40,7 @@ async def test_an_answer_that_ends_in_the_middle_is_asked_for_again(
 
 
 # The driver would wait for its cancelling as long as for the statement, and fail.
-SILENCE = {"command_timeout": 3.0, "operation_timeout": 5.9}
+SILENCE: dict[str, Any] = {"command_timeout": 3.0, "operation_timeout": 5.9}
 
 
 async def test_a_connection_that_answers_nothing_more_is_given_up(wire: Wire) -> None:
@@ -106,7 +107,8 @@ async def test_a_cancelled_call_does_not_wait_for_a_silent_server(wire: Wire) ->
 
 async def test_a_first_look_that_is_swallowed_keeps_the_deadline(wire: Wire) -> None:
     """Login has succeeded, and nothing more comes."""
-    for limits in ({"operation_timeout": 1.0}, {}):
+    cases: list[dict[str, Any]] = [{"operation_timeout": 1.0}, {}]
+    for limits in cases:
         store = TaskStore(wire.url, settings=Settings(**limits))
         await store.open(connect=False)
         before = wire.round_trips

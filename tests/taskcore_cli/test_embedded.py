@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from tests.taskcore_cli.conftest import Run
 
@@ -15,7 +16,7 @@ from tests.taskcore_cli.conftest import Run
 def at_home(run: Run, home: Path) -> Run:
     """Run ``taskctl`` on the home of this test."""
 
-    def invoke(*words: str) -> object:
+    def invoke(*words: str) -> Result:
         return run("--home", str(home / "data"), *words)
 
     return invoke

@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -64,11 +64,15 @@ class Served:
 
 @contextmanager
 def served(
-    start: Start, *words: str, ended_by: int, within: float = DEADLINE, **env: str
+    start: Start,
+    *words: str,
+    ended_by: int,
+    within: float = DEADLINE,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     this = Served()
     this.port = free_port()
-    process = start("serve", "--port", str(this.port), *words, **env)
+    process = start("serve", "--port", str(this.port), *words, **(env or {}))
     this.pid = process.pid
     try:
         wait_for(this.port)
@@ -86,7 +90,7 @@ def test_it_says_where_data_lives_serves_and_ends_well(
     start: Start, shared: Database, environment: dict[str, str], ended_by: int
 ) -> None:
     # SC-007
-    with served(start, ended_by=ended_by, **environment) as server:
+    with served(start, ended_by=ended_by, env=environment) as server:
         assert answer(server.port, "/users/1/tasks") == []
     assert server.code == 0
     assert "Traceback" not in server.errors
@@ -111,9 +115,8 @@ def test_the_embedded_server_serves_several_workers_and_stops_with_them(
     start: Start, used_home: Path
 ) -> None:
     # FR-014: it is the parent that holds the server, so it outlives a worker.
-    with served(
-        start, "--workers", "2", ended_by=signal.SIGTERM, TASKCORE_HOME=str(used_home)
-    ) as server:
+    environment = {"TASKCORE_HOME": str(used_home)}
+    with served(start, "--workers", "2", ended_by=signal.SIGTERM, env=environment) as server:
         assert answer(server.port, "/users/1/tasks") == []
         assert (used_home / "postgresql" / "postmaster.pid").exists()
     assert server.code == 0
@@ -162,7 +165,7 @@ def test_a_client_that_never_finishes_does_not_keep_it(
         b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     )
     environment |= {"TASKCORE_OPERATION_TIMEOUT": "1"}
-    with served(start, ended_by=signal.SIGINT, within=8, **environment) as server:
+    with served(start, ended_by=signal.SIGINT, within=8, env=environment) as server:
         silent = socket.create_connection(("127.0.0.1", server.port))
         silent.sendall(begun)
         assert answer(server.port, "/users/1/tasks") == []
@@ -179,7 +182,7 @@ def test_clients_that_keep_it_waiting_do_not_hold_up_its_end(
     asyncio.run(fill(shared, user))
     with (
         ExitStack() as clients,
-        served(start, ended_by=signal.SIGINT, within=15, **environment) as server,
+        served(start, ended_by=signal.SIGINT, within=15, env=environment) as server,
     ):
         for number in range(100):
             client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port)))
@@ -207,7 +210,7 @@ def test_idle_connections_leave_room_for_others(start: Start, environment: dict[
     with ExitStack() as stack:
         resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
         try:
-            server = stack.enter_context(served(start, ended_by=signal.SIGINT, **environment))
+            server = stack.enter_context(served(start, ended_by=signal.SIGINT, env=environment))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for _ in range(200):
@@ -308,7 +311,7 @@ def test_the_embedded_server_is_started_again_when_it_was_killed(
     start: Start, used_home: Path
 ) -> None:
     # FR-014: 503 until somebody restarted `serve`.
-    with served(start, ended_by=signal.SIGTERM, TASKCORE_HOME=str(used_home)) as server:
+    with served(start, ended_by=signal.SIGTERM, env={"TASKCORE_HOME": str(used_home)}) as server:
         assert answer(server.port, "/users/1/tasks") == []
         os.kill(postmaster(used_home), signal.SIGKILL)
         wait_until_stopped(used_home)

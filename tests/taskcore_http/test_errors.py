@@ -625,7 +625,8 @@ async def test_no_answer_has_a_status_beside_the_contracts(client: Client, task:
     statuses = set()
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         for path in (TASKS, task, f"{TASKS}/", "/users/x/tasks", f"{TASKS}?limit=x", "/docs"):
-            for body in (None, [], {}, {"title": 1}, {"title": "x"}):
+            bodies: tuple[Any, ...] = (None, [], {}, {"title": 1}, {"title": "x"})
+            for body in bodies:
                 response = await client.request(method, path, json=body)
                 statuses.add(response.status_code)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import fastapi.routing
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.dependencies.utils import solve_dependencies
 from starlette.requests import HTTPConnection
 
 from taskcore import TaskStore, UserTasks
@@ -100,7 +101,7 @@ async def test_fastapi_solves_nothing_where_there_is_nothing_to_solve(
 ) -> None:
     """Solving costs a request more than its statement."""
     calls = []
-    solve = fastapi.routing.solve_dependencies
+    solve = solve_dependencies
 
     async def counted(**arguments: Any) -> Any:
         calls.append(arguments["request"].url.path)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
@@ -37,6 +38,6 @@ def url(shared_database: Database) -> Iterator[str]:
 
 @document.parametrize()
 @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_the_answers_keep_the_documents_promises(case: schemathesis.Case, url: str) -> None:
+def test_the_answers_keep_the_documents_promises(case: schemathesis.Case[Any], url: str) -> None:
     """FR-015, FR-016, SC-005, SC-006."""
     case.call_and_validate(base_url=url)

@@ -61,7 +61,7 @@ if may_mount():
             monkeypatch.setenv("TASKCORE_DATABASE_URL", url)
             monkeypatch.setattr("sys.argv", ["taskctl", "tasks", "add", "t" * 500, "--user", "1"])
             asyncio.run(_until_full(url))
-            status = 0
+            status: str | int | None = 0
             while not status:
                 with pytest.raises(SystemExit) as ended:
                     main()

@@ -329,7 +329,7 @@ async def test_whatever_happens_no_place_is_lost(
 
     await asyncio.gather(*(user() for _ in range(12)))
 
-    held = set()
+    held = set[Connection]()
     while len(held) < 4:
         with suppress(ConnectionRefusedError):
             held.add(await pool.acquire(within()))

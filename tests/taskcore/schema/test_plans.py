@@ -83,7 +83,7 @@ class Reader:
     async def _counters(self) -> tuple[int, int]:
         await self._connection.execute("SELECT pg_stat_force_next_flush()")
         await self._connection.execute("SELECT pg_stat_clear_snapshot()")
-        tables, entries = await self._connection.fetchrow(_READ)
+        ((tables, entries),) = await self._connection.fetch(_READ)
         return tables, entries
 
 

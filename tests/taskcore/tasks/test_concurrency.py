@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -240,8 +241,8 @@ async def test_cancelled_calls_leave_no_partial_state(
                 break
             calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
                 lambda: tasks.create("single", "single"),
-                lambda n=n: tasks.create_many([{"title": "batch", "description": f"{n}"}] * 7),
-                lambda n=n: tasks.update(kept.id, title=f"{n}", description=f"{n}"),
+                partial(tasks.create_many, [{"title": "batch", "description": f"{n}"}] * 7),
+                partial(tasks.update, kept.id, title=f"{n}", description=f"{n}"),
                 tasks.list,
             ]
             call = asyncio.create_task(calls[n % 4]())

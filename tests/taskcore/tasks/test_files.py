@@ -219,7 +219,7 @@ def test_columns_in_another_encoding_are_bad() -> None:
 
 
 def _unseekable(data: bytes) -> BinaryIO:
-    return io.BufferedReader(_Endless(data, 0))  # type: ignore[return-value]
+    return io.BufferedReader(_Endless(data, 0))
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ class _Endless(io.RawIOBase):
 @pytest.mark.parametrize("read", [read_jsonl, read_csv])
 def test_a_line_that_is_too_long_is_bad_and_not_held(read: Any) -> None:
     raw = _Endless(b"title\n", 50_000_000)
-    file: BinaryIO = io.BufferedReader(raw)  # type: ignore[assignment]
+    file: BinaryIO = io.BufferedReader(raw)
     *_, last = read(file)
     assert isinstance(last, BadLine)
     assert last.number == 2
@@ -303,7 +303,7 @@ def test_a_line_that_is_too_long_is_bad_and_not_held(read: Any) -> None:
 def test_a_quote_that_never_ends_is_not_held(start: bytes, number: int, body: bytes) -> None:
     """Nothing is read after the limit of a line, however long the file is."""
     raw = _Endless(start, 1_000_000_000, body)
-    *_, last = read_csv(io.BufferedReader(raw))  # type: ignore[arg-type]
+    *_, last = read_csv(io.BufferedReader(raw))
     assert isinstance(last, BadLine)
     assert "nothing from here on was read" in last.reason
     assert last.number >= number
@@ -477,7 +477,7 @@ def test_malformed_json_is_refused_in_a_field_that_is_ignored_too(value: str, wh
     for name in ("user_id", "unknown"):
         line = f'{{"title": "x", "{name}": {where.format(value)}}}'.encode()
         for options in ({}, {"ignore_unknown": True}, {"columns": {"unknown": "description"}}):
-            (found,) = _read(read_jsonl(io.BytesIO(line), **options))  # type: ignore[arg-type]
+            (found,) = _read(read_jsonl(io.BytesIO(line), **options))
             assert found == (1, "line is not well-formed JSON")
 
 

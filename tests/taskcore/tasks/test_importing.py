@@ -139,7 +139,11 @@ async def test_a_task_that_is_there_stays_as_it_is(store: TaskStore) -> None:
 
 async def test_lines_without_ids_are_always_new(store: TaskStore) -> None:
     tasks = store.for_user(1)
-    lines = [{"title": "a"}, {"title": "b", "id": None}, {"title": "c", "id": 3}]
+    lines: list[dict[str, Any]] = [
+        {"title": "a"},
+        {"title": "b", "id": None},
+        {"title": "c", "id": 3},
+    ]
     assert await tasks.import_tasks(lines) == result(3)
     assert await tasks.import_tasks(lines) == result(2, 1)
     assert [task.title for task in await all_of(tasks)] == ["b", "a", "b", "a", "c"]
@@ -313,7 +317,12 @@ async def test_a_generated_id_that_is_taken_is_given_up_for_another(
     await tasks.import_tasks(numbered([10, 12, 21]))
     ids = iter([10, 11, 12, 20, 21, 22])
     monkeypatch.setattr(IdGenerator, "next", lambda _self, _user: next(ids))
-    lines = [{"title": "a"}, {"title": "b"}, {"title": "c"}, {"id": 12, "title": "present"}]
+    lines: list[dict[str, Any]] = [
+        {"title": "a"},
+        {"title": "b"},
+        {"title": "c"},
+        {"id": 12, "title": "present"},
+    ]
     # 12 is passed over for c: the line with that id is in the same batch.
     assert await tasks.import_tasks(lines) == result(3, 1)
     assert {(task.id, task.title) for task in await all_of(tasks)} == {
@@ -332,7 +341,11 @@ async def test_a_generated_id_never_drops_a_line_with_that_id(
     ids = iter([1, 2, 3])
     monkeypatch.setattr(IdGenerator, "next", lambda _self, _user: next(ids))
     tasks = store.for_user(1)
-    lines = [{"title": "new"}, {"id": 1, "title": "one"}, {"id": 2, "title": "two"}]
+    lines: list[dict[str, Any]] = [
+        {"title": "new"},
+        {"id": 1, "title": "one"},
+        {"id": 2, "title": "two"},
+    ]
     assert await tasks.import_tasks(lines) == result(3)
     assert [task.title for task in await all_of(tasks)] == ["new", "two", "one"]
 

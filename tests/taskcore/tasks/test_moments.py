@@ -144,6 +144,12 @@ class _Odd(tzinfo):
     def utcoffset(self, _at: datetime | None, /) -> Any:
         return None
 
+    def dst(self, _at: datetime | None, /) -> None:
+        return None
+
+    def tzname(self, _at: datetime | None, /) -> None:
+        return None
+
 
 @pytest.mark.parametrize(
     "value",

@@ -7,6 +7,7 @@ import pytest
 
 from taskcore import (
     NotFound,
+    Task,
     TaskCreate,
     TaskNotFound,
     TaskStore,
@@ -220,7 +221,7 @@ async def test_a_page_is_a_sequence_of_its_tasks(tasks: UserTasks) -> None:
 
 async def test_cursors_lead_through_every_task_once(tasks: UserTasks) -> None:
     created = await tasks.create_many([{"title": str(n)} for n in range(7)])
-    seen, sizes, cursor = [], [], None
+    seen, sizes, cursor = list[Task](), list[int](), None
     while True:
         page = await tasks.list(limit=3, after=cursor)
         seen += page.items
@@ -282,7 +283,7 @@ async def test_iterate_gives_five_thousand_tasks_complete_and_in_order(tasks: Us
 
 async def test_iterate_does_not_stumble_over_changes_on_its_way(tasks: UserTasks) -> None:
     created = await tasks.create_many([{"title": str(n)} for n in range(1500)])
-    seen = []
+    seen = list[int]()
     async for task in tasks.iterate():
         if not seen:
             await tasks.create("created meanwhile")
@@ -321,7 +322,7 @@ async def test_a_change_leaves_the_other_fields_as_they_were(
     """US3, FR-009."""
     before = await tasks.create("Buy groceries", "Milk and eggs")
 
-    after = await tasks.update(before.id, **changes)  # type: ignore[misc,arg-type]
+    after = await tasks.update(before.id, **changes)  # type: ignore[arg-type]
 
     written = set(TaskFields.model_fields)
     assert after.model_dump(include=written) == before.model_dump(include=written) | changes
@@ -345,7 +346,7 @@ async def test_a_change_that_changes_nothing_leaves_version_and_date(
 ) -> None:
     task = await tasks.create("same", "same")
 
-    assert await tasks.update(task.id, **changes) == task  # type: ignore[misc,arg-type]
+    assert await tasks.update(task.id, **changes) == task  # type: ignore[arg-type]
     assert await tasks.get(task.id) == task
 
 

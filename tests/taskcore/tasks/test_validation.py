@@ -98,7 +98,7 @@ async def test_a_bad_title_is_refused(unopened: UserTasks, case: str) -> None:
     with pytest.raises(ValidationError) as created:
         await unopened.create(title)  # type: ignore[arg-type]
     with pytest.raises(ValidationError) as updated:
-        await unopened.update(1, title=title)  # type: ignore[typeddict-item]
+        await unopened.update(1, title=title)  # type: ignore[arg-type]
     with pytest.raises(ValidationError) as batched:
         await unopened.create_many([{"title": "good"}, {"title": title}])
 
@@ -115,7 +115,7 @@ async def test_a_bad_description_is_refused(unopened: UserTasks, case: str) -> N
     with pytest.raises(ValidationError) as created:
         await unopened.create("good", description)  # type: ignore[arg-type]
     with pytest.raises(ValidationError) as updated:
-        await unopened.update(1, description=description)  # type: ignore[typeddict-item]
+        await unopened.update(1, description=description)  # type: ignore[arg-type]
     with pytest.raises(ValidationError) as batched:
         await unopened.create_many([{"title": "good", "description": description}])
 
@@ -129,7 +129,7 @@ async def test_completed_takes_only_true_and_false(unopened: UserTasks, case: st
     completed, expected = BAD_COMPLETED[case]
 
     with pytest.raises(ValidationError) as error:
-        await unopened.update(1, completed=completed)  # type: ignore[typeddict-item]
+        await unopened.update(1, completed=completed)  # type: ignore[arg-type]
 
     assert error.value.details == expected
 
@@ -170,7 +170,7 @@ async def test_unknown_fields_are_refused(unopened: UserTasks) -> None:
 @pytest.mark.parametrize("name", ["id", "user_id", "version", "write_id", "created_at"])
 async def test_no_one_writes_what_the_store_decides(unopened: UserTasks, name: str) -> None:
     with pytest.raises(ValidationError) as error:
-        await unopened.update(1, **{name: 2})  # type: ignore[arg-type,misc]
+        await unopened.update(1, **{name: 2})  # type: ignore[arg-type]
     assert error.value.details == details(name, "unknown_field")
 
 
