@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from taskcore_cli import doctor, embedded, migrate, serve, tasks, transfer, users
-from taskcore_cli.commands import Commands
-from taskcore_cli.options import exclusive
+from taskcore_cli.commands import doctor, embedded, migrate, serve, tasks, transfer, users
+from taskcore_cli.exit_codes import Commands
+from taskcore_cli.input.options import exclusive
 from taskcore_cli.session import Session
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from taskcore_cli.interruption import run, runner
+from taskcore_cli.input.interruption import run, runner
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415

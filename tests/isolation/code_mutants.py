@@ -9,7 +9,7 @@ import pytest
 from fastapi import Request
 from starlette.responses import Response
 
-import taskcore_cli.commands
+import taskcore_cli.exit_codes
 import taskcore_cli.session
 import taskcore_http.tasks.route
 import taskcore_http.tasks.router
@@ -104,7 +104,7 @@ def _taskctl_foreign(name: str, changed: object) -> Patch:
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         seen, show = _seen(monkeypatch), UserTasks.get
-        translate = getattr(taskcore_cli.commands, name)
+        translate = getattr(taskcore_cli.exit_codes, name)
         foreign: list[Exception] = []
 
         async def get(tasks: UserTasks, task_id: int) -> Task:
@@ -116,7 +116,7 @@ def _taskctl_foreign(name: str, changed: object) -> Patch:
 
         monkeypatch.setattr(UserTasks, "get", get)
         monkeypatch.setattr(
-            taskcore_cli.commands,
+            taskcore_cli.exit_codes,
             name,
             lambda exc: changed if exc in foreign else translate(exc),
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from taskcore_cli.interruption import Interrupted, wait_for_input
+from taskcore_cli.input.interruption import Interrupted, wait_for_input
 from tests.taskcore_cli.conftest import Run
 from tests.taskcore_cli.terminal import at_terminal
 

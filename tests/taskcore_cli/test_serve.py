@@ -23,7 +23,7 @@ from taskcore import Settings, TaskStore
 from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_DESCRIPTION
 from taskcore.settings import load_settings
-from taskcore_cli.serve import _grace, _pass_on, _reachable
+from taskcore_cli.commands.serve import _grace, _pass_on, _reachable
 from taskcore_cli.session import Session
 from tests.databases import Database
 from tests.ports import free_port

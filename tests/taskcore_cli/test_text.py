@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from taskcore_cli.visible import visible
+from taskcore_cli.output.visible import visible
 from tests.taskcore_cli.conftest import Run
 from tests.taskcore_cli.terminal import Terminal
 

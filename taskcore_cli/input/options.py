@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from taskcore_cli.commands import WrongUsage
+from taskcore_cli.exit_codes import WrongUsage
 
 DEFAULT_LIMIT = 50
 

@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from taskcore_cli.commands import Failed
-from taskcore_cli.interruption import wait_for_input
-from taskcore_cli.visible import visible
+from taskcore_cli.exit_codes import Failed
+from taskcore_cli.input.interruption import wait_for_input
+from taskcore_cli.output.visible import visible
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

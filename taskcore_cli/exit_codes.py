@@ -17,7 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from taskcore_cli.visible import visible
+from taskcore_cli.output.visible import visible
 
 FAILED = 1
 INTERRUPTED = 130

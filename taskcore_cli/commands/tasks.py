@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from taskcore_cli.commands import WrongUsage, say
-from taskcore_cli.confirmation import confirm, require_terminal
-from taskcore_cli.listing import TASKS, Listing
-from taskcore_cli.options import (
+from taskcore_cli.exit_codes import WrongUsage, say
+from taskcore_cli.input.confirmation import confirm, require_terminal
+from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
     All,
     IfVersion,
@@ -18,9 +17,10 @@ from taskcore_cli.options import (
     Yes,
     exclusive,
 )
-from taskcore_cli.render import print_item, print_json
+from taskcore_cli.output.listing import TASKS, Listing
+from taskcore_cli.output.render import print_item, print_json
+from taskcore_cli.output.visible import visible
 from taskcore_cli.session import session_of
-from taskcore_cli.visible import visible
 
 app = typer.Typer(help="Work with the tasks of one user.", rich_markup_mode=None)
 

@@ -1,40 +1,34 @@
 """``taskctl tasks import`` and ``export``: files of one user's tasks."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from taskcore_cli.commands import FAILED, INTERRUPTED, Failed, WrongUsage, say
-from taskcore_cli.files import (
+from taskcore_cli.exit_codes import FAILED, INTERRUPTED, Failed, WrongUsage, say
+from taskcore_cli.input.files import (
     Write,
     opened_for_reading,
     opened_for_writing,
     size_of,
-    unreadable,
 )
-from taskcore_cli.interruption import Interrupted
-from taskcore_cli.options import Json, User, exclusive
-from taskcore_cli.progress import Show, progress
-from taskcore_cli.render import print_json
+from taskcore_cli.input.interruption import Interrupted
+from taskcore_cli.input.options import Json, User, exclusive
+from taskcore_cli.input.reading import Format, Reading
+from taskcore_cli.output.progress import Show, progress
+from taskcore_cli.output.render import print_json
+from taskcore_cli.output.visible import visible
 from taskcore_cli.session import session_of
-from taskcore_cli.visible import visible
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from taskcore.tasks.task import Task
-    from taskcore.tasks.task_import import TaskImport
     from taskcore.tasks.user_tasks import UserTasks
 
-# The most bad lines to show. A file in another format has only bad lines.
-_SHOWN = 20
-# Lines between two checks for Ctrl-C, when the bar moves.
-_STRETCH = 500
 _CHUNK = 1000
 _TAB = "\t"
 
@@ -43,13 +37,6 @@ _AGAIN = (
     "(lines without ids excepted)"
 )
 _AGAIN_NEW = "what was imported stays, and importing the same file again adds it once more"
-
-
-class Format(StrEnum):
-    """The format of a file."""
-
-    jsonl = "jsonl"
-    csv = "csv"
 
 
 _Format = Annotated[
@@ -123,7 +110,7 @@ def import_(
         _interruptible("nothing was imported") as standing,
         opened_for_reading(file, twice=strict and not dry_run) as source,
     ):
-        reading = _Reading(file, source, form, options)
+        reading = Reading(file, source, form, options)
         if dry_run or strict:
             with progress(size=size_of(source)) as show:
                 reading.check(show)
@@ -136,7 +123,7 @@ def import_(
                         f"{_count(reading.bad, 'line is', 'lines are')} bad: nothing was imported"
                     )
                 source.seek(0)
-                reading = _Reading(file, source, form, options)
+                reading = Reading(file, source, form, options)
             standing.state = _AGAIN_NEW if new_ids else _AGAIN
             _store(context, user, reading, source, new_ids=new_ids, as_json=json)
     if reading.bad:
@@ -177,71 +164,7 @@ def export(
         typer.echo(f"Exported {_count(count, 'task', 'tasks')}.")
 
 
-class _Reading:
-    """A file that is read once. Bad lines are reported.
-
-    Attributes:
-        good: The number of lines so far that are tasks.
-        bad: The number of other lines.
-    """
-
-    def __init__(
-        self, path: Path, file: BinaryIO, form: Format, options: Mapping[str, Any]
-    ) -> None:
-        # Loaded on use, so that --help answers at once.
-        from taskcore.tasks.files import read_csv, read_jsonl
-
-        self._path = path
-        self._file = file
-        self._read = (read_csv if form is Format.csv else read_jsonl)(file, **options)
-        self.good = 0
-        self.bad = 0
-
-    def check(self, show: Show) -> None:
-        """Read to the end."""
-        for number, _ in enumerate(self._lines()):
-            if not number % _STRETCH:
-                self._show(show)
-
-    async def tasks(self, show: Show) -> "AsyncIterator[TaskImport]":
-        """Yield the tasks."""
-        import asyncio
-
-        for number, task in enumerate(self._lines()):
-            if not number % _STRETCH:
-                self._show(show)
-                # Let Ctrl-C and the statements that store tasks go on.
-                await asyncio.sleep(0)
-            if task is not None:
-                yield task
-
-    def _show(self, show: Show) -> None:
-        show(self.good, 0 if size_of(self._file) is None else self._file.tell())
-
-    def _lines(self) -> "Iterator[TaskImport | None]":
-        from taskcore.tasks.files import BadLine
-
-        try:
-            for line in self._read:
-                if isinstance(line, BadLine):
-                    self.bad += 1
-                    if self.bad <= _SHOWN:
-                        say(f"line {line.number}: {visible(line.reason)}")
-                    yield None
-                else:
-                    self.good += 1
-                    yield line
-        except OSError as exc:
-            raise unreadable(self._path, exc) from exc
-        self.tell_rest()
-
-    def tell_rest(self) -> None:
-        """Print the number of bad lines that were not shown."""
-        if self.bad > _SHOWN:
-            say(f"and {self.bad - _SHOWN} more bad lines, {self.bad} in all")
-
-
-def _tell_checked(reading: _Reading, *, as_json: bool) -> None:
+def _tell_checked(reading: Reading, *, as_json: bool) -> None:
     if as_json:
         print_json({"good": reading.good, "bad": reading.bad})
     else:
@@ -254,7 +177,7 @@ def _tell_checked(reading: _Reading, *, as_json: bool) -> None:
 def _store(
     context: typer.Context,
     user: int,
-    reading: _Reading,
+    reading: Reading,
     source: BinaryIO,
     *,
     new_ids: bool,

@@ -4,8 +4,8 @@ import sys
 
 import typer
 
-from taskcore_cli.commands import FAILED, WrongUsage, say
-from taskcore_cli.interruption import Interrupted, wait_for_input
+from taskcore_cli.exit_codes import FAILED, WrongUsage, say
+from taskcore_cli.input.interruption import Interrupted, wait_for_input
 
 
 def require_terminal(*, yes: bool) -> None:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from taskcore_cli.commands import Failed, WrongUsage, say
-from taskcore_cli.files import opened_for_reading, opened_for_writing
-from taskcore_cli.interruption import run
-from taskcore_cli.options import Json
-from taskcore_cli.render import print_fields, print_json
+from taskcore_cli.exit_codes import Failed, WrongUsage, say
+from taskcore_cli.input.files import opened_for_reading, opened_for_writing
+from taskcore_cli.input.interruption import run
+from taskcore_cli.input.options import Json
+from taskcore_cli.output.render import print_fields, print_json
+from taskcore_cli.output.visible import visible
 from taskcore_cli.session import embedded, session_of
-from taskcore_cli.visible import visible
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from taskcore_cli.commands import FAILED, say
-from taskcore_cli.interruption import run
-from taskcore_cli.options import Json, exclusive
-from taskcore_cli.render import print_json
+from taskcore_cli.exit_codes import FAILED, say
+from taskcore_cli.input.interruption import run
+from taskcore_cli.input.options import Json, exclusive
+from taskcore_cli.output.render import print_json
+from taskcore_cli.output.visible import visible
 from taskcore_cli.session import embedded, session_of
-from taskcore_cli.visible import visible
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import typer
 
-from taskcore_cli.commands import say
-from taskcore_cli.confirmation import confirm, require_terminal
-from taskcore_cli.listing import USERS, Listing
-from taskcore_cli.options import DEFAULT_LIMIT, All, Json, Limit, UserId, Yes, exclusive
-from taskcore_cli.render import print_item, print_json
+from taskcore_cli.exit_codes import say
+from taskcore_cli.input.confirmation import confirm, require_terminal
+from taskcore_cli.input.options import DEFAULT_LIMIT, All, Json, Limit, UserId, Yes, exclusive
+from taskcore_cli.output.listing import USERS, Listing
+from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.session import OpenStore, session_of
 
 app = typer.Typer(

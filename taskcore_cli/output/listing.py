@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from taskcore_cli.render import console, json_text
-from taskcore_cli.visible import visible
+from taskcore_cli.output.render import console, json_text
+from taskcore_cli.output.visible import visible
 
 if TYPE_CHECKING:
     from taskcore import Task, User

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from taskcore_cli.visible import visible
+from taskcore_cli.output.visible import visible
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415

@@ -1,0 +1,1 @@
+"""Input of commands: options, files, Ctrl-C, and questions at the terminal."""

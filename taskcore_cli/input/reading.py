@@ -1,0 +1,94 @@
+"""A file of tasks that is read for an import."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from taskcore_cli.exit_codes import say
+from taskcore_cli.input.files import size_of, unreadable
+from taskcore_cli.output.progress import Show
+from taskcore_cli.output.visible import visible
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from taskcore.tasks.task_import import TaskImport
+
+# The most bad lines to show. A file in another format has only bad lines.
+_SHOWN = 20
+# Lines between two checks for Ctrl-C, when the bar moves.
+_STRETCH = 500
+
+
+class Format(StrEnum):
+    """The format of a file."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+class Reading:
+    """A file that is read once. Bad lines are reported.
+
+    Attributes:
+        good: The number of lines so far that are tasks.
+        bad: The number of other lines.
+    """
+
+    def __init__(
+        self, path: Path, file: BinaryIO, form: Format, options: Mapping[str, Any]
+    ) -> None:
+        # Loaded on use, so that --help answers at once.
+        from taskcore.tasks.files import read_csv, read_jsonl
+
+        self._path = path
+        self._file = file
+        self._read = (read_csv if form is Format.csv else read_jsonl)(file, **options)
+        self.good = 0
+        self.bad = 0
+
+    def check(self, show: Show) -> None:
+        """Read to the end."""
+        for number, _ in enumerate(self._lines()):
+            if not number % _STRETCH:
+                self._show(show)
+
+    async def tasks(self, show: Show) -> "AsyncIterator[TaskImport]":
+        """Yield the tasks."""
+        import asyncio
+
+        for number, task in enumerate(self._lines()):
+            if not number % _STRETCH:
+                self._show(show)
+                # Let Ctrl-C and the statements that store tasks go on.
+                await asyncio.sleep(0)
+            if task is not None:
+                yield task
+
+    def _show(self, show: Show) -> None:
+        show(self.good, 0 if size_of(self._file) is None else self._file.tell())
+
+    def _lines(self) -> "Iterator[TaskImport | None]":
+        from taskcore.tasks.files import BadLine
+
+        try:
+            for line in self._read:
+                if isinstance(line, BadLine):
+                    self.bad += 1
+                    if self.bad <= _SHOWN:
+                        say(f"line {line.number}: {visible(line.reason)}")
+                    yield None
+                else:
+                    self.good += 1
+                    yield line
+        except OSError as exc:
+            raise unreadable(self._path, exc) from exc
+        self.tell_rest()
+
+    def tell_rest(self) -> None:
+        """Print the number of bad lines that were not shown."""
+        if self.bad > _SHOWN:
+            say(f"and {self.bad - _SHOWN} more bad lines, {self.bad} in all")

@@ -1,0 +1,1 @@
+"""Output of commands: fields, lists, JSON, and progress bars."""
