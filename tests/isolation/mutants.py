@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskcore.schema import catalog
-from tests.isolation.walls import DIRECTORY, QUERIES, Wall, body_edited, predicates, replacing
+from tests.isolation.functions import DIRECTORY, UNBOUND, USER_CALLS
+from tests.isolation.walls import QUERIES, Wall, body_edited, predicates, replacing
 
 Edit = Callable[[str], str]
 
@@ -45,20 +46,6 @@ class DatabaseMutant:
         """All of the break, in order."""
         return (*((replacing(self.script),) if self.edit else ()), *self.statements)
 
-
-SIGNATURES = {
-    "task_create_v1": "bigint, bigint, bigint, jsonb, boolean",
-    "task_create_many_v1": "bigint, bigint, jsonb, boolean",
-    "task_import_v1": "bigint, bigint, jsonb",
-    "task_get_v1": "bigint, bigint",
-    "task_list_v1": "bigint, bigint, integer, boolean",
-    "task_update_v1": "bigint, bigint, bigint, integer, jsonb",
-    "task_delete_v1": "bigint, bigint, integer",
-    "user_get_v1": "bigint",
-    "user_delete_v1": "bigint",
-    "user_list_v1": "bigint, integer",
-    "schema_version_v1": "",
-}
 
 _BIND = "v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);"
 _UNBIND = "v_bound := pg_catalog.set_config('taskcore.user_id', '', true);"
@@ -214,8 +201,8 @@ def _bodies() -> list[DatabaseMutant]:
 
 def _attributes() -> list[DatabaseMutant]:
     mutants = []
-    for name, types in SIGNATURES.items():
-        function = f"FUNCTION taskcore.{name}({types})"
+    for name in (*QUERIES, *UNBOUND):
+        function = f"FUNCTION taskcore.{name}"
         # Without a user's binding there is nothing for a caller's names to shadow.
         binds = name in QUERIES
         mutants += [
@@ -264,7 +251,7 @@ def _attributes() -> list[DatabaseMutant]:
                 undo=("DROP ROLE loose",),
             ),
         ]
-        if name in ("user_get_v1", "user_delete_v1", DIRECTORY):
+        if name in (*USER_CALLS, DIRECTORY):
             mutants.append(
                 DatabaseMutant(
                     f"{name}: EXECUTE to the application",

@@ -17,7 +17,9 @@ import asyncpg
 
 from taskcore.database.url import connect_arguments
 from taskcore.schema.catalog import rolled_back
+from taskcore.schema.roles import ROLES
 from tests.databases import Database
+from tests.isolation.functions import DIRECTORY, USER_CALLS, task_calls
 
 LOW, ME, HIGH = 122, 123, 124
 OTHERS = (LOW, HIGH)
@@ -29,17 +31,8 @@ SHARED = 12
 MY_DONE, MY_OPEN = 13, 14
 MISSING = 77
 
-TASK_FUNCTIONS: dict[str, tuple[object, ...]] = {
-    "task_create_v1": (SHARED, ME * 1000 + SHARED, json.dumps({"title": "again"})),
-    "task_create_many_v1": (ME * 1000 + SHARED, json.dumps([{"id": SHARED, "title": "again"}])),
-    "task_import_v1": (ME * 1000 + SHARED, json.dumps([{"id": SHARED, "title": "again"}])),
-    "task_get_v1": (SHARED,),
-    "task_list_v1": (None, 1000, None),
-    "task_update_v1": (SHARED, ME * 1000 + SHARED, None, json.dumps({"title": "again"})),
-    "task_delete_v1": (MISSING, None),
-}
-"""Of each function arguments, after the user, that change nothing that is stored."""
-USER_FUNCTIONS: dict[str, tuple[object, ...]] = {"user_get_v1": (), "user_delete_v1": ()}
+TASK_CALLS = task_calls(SHARED, ME * 1000 + SHARED, "again") | {"task_delete_v1": (MISSING, None)}
+"""Calls that change nothing that is stored."""
 
 _SEED = f"""
 TRUNCATE taskcore.users CASCADE;
@@ -215,7 +208,7 @@ async def an_id_of_anothers_task_is_as_free_as_any(place: Place) -> None:
         for user in OTHERS:
             taken = (SHARED, user * 1000 + SHARED, json.dumps({"title": "theirs"}))
             assert await place.call("task_create_v1", ME, *taken) == []
-        repeated = await place.ids("task_create_v1", ME, *TASK_FUNCTIONS["task_create_v1"])
+        repeated = await place.ids("task_create_v1", ME, *TASK_CALLS["task_create_v1"])
         assert repeated == [(ME, SHARED)]
         new = json.dumps({"title": f"{LOW}/{NOT_MINE[0]}", "user_id": LOW})
         for task in NOT_MINE:
@@ -233,7 +226,7 @@ async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
             stored = await place.ids("task_create_many_v1", ME, write, batch(*NOT_MINE))
             assert stored == [(ME, task) for task in NOT_MINE]
     async with nothing_of_the_others_changes(place):
-        mine = TASK_FUNCTIONS["task_create_many_v1"]
+        mine = TASK_CALLS["task_create_many_v1"]
         assert await place.ids("task_create_many_v1", ME, *mine) == [(ME, SHARED)]
         taken = await place.call("task_create_many_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
         assert isinstance(taken, str)
@@ -288,7 +281,7 @@ async def an_import_is_stored_for_its_user_only(place: Place) -> None:
         assert taken == [(MY_DONE,)]
         mine = await place.row("task_get_v1", ME, MY_DONE)
         assert mine[2] == f"{ME}/{MY_DONE}"
-        repeated = TASK_FUNCTIONS["task_import_v1"]
+        repeated = TASK_CALLS["task_import_v1"]
         assert await place.call("task_import_v1", ME, *repeated) == []
 
 
@@ -307,8 +300,8 @@ async def an_administrator_sees_and_erases_the_user_named_only(place: Place) -> 
 
 
 async def a_user_who_is_none_is_refused(place: Place) -> None:
-    for name, args in (TASK_FUNCTIONS | USER_FUNCTIONS).items():
-        role = "taskcore_app" if name in TASK_FUNCTIONS else "taskcore_admin"
+    for name, args in (TASK_CALLS | USER_CALLS).items():
+        role = "taskcore_app" if name in TASK_CALLS else "taskcore_admin"
         for user in (None, 0, -ME):
             async with rolled_back(place.owner):
                 answer = await place.call(name, user, *args, role=role)
@@ -326,9 +319,9 @@ async def a_binding_from_outside_changes_nothing(place: Place) -> None:
 
 async def no_binding_outlives_its_call(place: Place) -> None:
     bound = "SELECT current_setting('taskcore.user_id', true)"
-    for name, args in (TASK_FUNCTIONS | USER_FUNCTIONS).items():
-        caller = place.application if name in TASK_FUNCTIONS else place.owner
-        user = ME if name in TASK_FUNCTIONS else NOBODY
+    for name, args in (TASK_CALLS | USER_CALLS).items():
+        caller = place.application if name in TASK_CALLS else place.owner
+        user = ME if name in TASK_CALLS else NOBODY
         call = (
             f"SELECT * FROM taskcore.{name}({', '.join(f'${n + 1}' for n in range(len(args) + 1))})"
         )
@@ -374,17 +367,36 @@ async def the_application_reaches_no_table(place: Place) -> None:
             f"LOCK TABLE {name} IN ACCESS SHARE MODE",
             f"CREATE TRIGGER t BEFORE INSERT ON {name} EXECUTE FUNCTION pg_temp.t()",
             f"DROP TABLE {name}",
+            f"COPY {name} TO STDOUT",
+            f"COPY {name} FROM STDIN",
+            f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY",
+            f"CREATE POLICY mine ON {name} USING (true)",
         ):
             await _refused(application, statement)
     await application.execute("DROP FUNCTION pg_temp.t()")
-    await _refused(application, "CREATE TABLE taskcore.mine ()")
+    for statement in (
+        "DROP POLICY tasks_own ON taskcore.tasks",
+        "CREATE TABLE taskcore.mine (id bigint REFERENCES taskcore.users)",
+        "CREATE FUNCTION taskcore.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "ALTER FUNCTION taskcore.task_get_v1 SECURITY INVOKER",
+    ):
+        await _refused(application, statement)
+    for binding in (str(LOW), ""):
+        async with rolled_back(application):
+            await application.execute(f"SELECT set_config('taskcore.user_id', '{binding}', true)")
+            for table in ("users", "tasks"):
+                await _refused(application, f"SELECT FROM taskcore.{table}")
 
 
 async def the_application_takes_no_other_role(place: Place) -> None:
-    for role in ("owner", "definer", "directory", "admin"):
-        await _refused(place.application, f"SET ROLE taskcore_{role}")
-    for role in ("postgres", "pg_read_all_data"):
-        await _refused(place.application, f"SET ROLE {role}")
+    for role in {*ROLES, "postgres", "pg_read_all_data"} - {"taskcore_app"}:
+        for statement in (
+            f"SET ROLE {role}",
+            f"SET LOCAL ROLE {role}",
+            f"SET SESSION AUTHORIZATION {role}",
+            f"GRANT {role} TO taskcore_app",
+        ):
+            await _refused(place.application, statement)
     await _refused(place.application, "CREATE ROLE mine")
     settings = await place.owner.fetchrow(
         "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication "
@@ -395,7 +407,7 @@ async def the_application_takes_no_other_role(place: Place) -> None:
 
 
 async def the_application_is_no_administrator(place: Place) -> None:
-    for name, args in (*USER_FUNCTIONS.items(), ("user_list_v1", (10,))):
+    for name, args in (*USER_CALLS.items(), (DIRECTORY, (10,))):
         async with rolled_back(place.owner):
             answer = await place.call(name, NOBODY, *args)
             assert isinstance(answer, str)
@@ -427,8 +439,8 @@ async def _refused_to_stranger(place: Place, statement: str) -> None:
 async def a_name_of_the_callers_is_not_taken_for_ours(place: Place) -> None:
     """A type in pg_temp that runs its maker's code, as the function's owner."""
     for role, functions in (
-        ("taskcore_app", TASK_FUNCTIONS),
-        ("taskcore_admin", USER_FUNCTIONS),
+        ("taskcore_app", TASK_CALLS),
+        ("taskcore_admin", USER_CALLS),
     ):
         async with rolled_back(place.owner):
             await place.owner.execute(f"SET LOCAL ROLE {role}")

@@ -7,56 +7,14 @@ import asyncpg
 import pytest
 
 from taskcore.database.url import connect_arguments
-from taskcore.schema.roles import ROLES
 from tests.databases import Database, execute
 from tests.isolation.attempts import HARMLESS, REFUSED, Harmless, Refused
+from tests.isolation.functions import task_calls
 
 VICTIM, TASK = 456, 10
 
-TABLES = ("users", "tasks", "alembic_version")
-
-STATEMENTS = (
-    "SELECT * FROM taskcore.{}",
-    "SELECT count(*) FROM taskcore.{}",
-    "SELECT 1 FROM taskcore.{} LIMIT 0",
-    "INSERT INTO taskcore.{} DEFAULT VALUES",
-    "DELETE FROM taskcore.{}",
-    "TRUNCATE taskcore.{}",
-    "TRUNCATE taskcore.{} CASCADE",
-    "COPY taskcore.{} TO STDOUT",
-    "COPY taskcore.{} FROM STDIN",
-    "LOCK TABLE taskcore.{}",
-    "ALTER TABLE taskcore.{} DISABLE ROW LEVEL SECURITY",
-    "DROP TABLE taskcore.{}",
-    "CREATE TRIGGER t AFTER INSERT ON taskcore.{} EXECUTE FUNCTION taskcore.t()",
-    "GRANT SELECT ON taskcore.{} TO taskcore_app",
-)
-
-UPDATES = (
-    "UPDATE taskcore.users SET updated_at = now()",
-    "UPDATE taskcore.tasks SET title = 'stolen'",
-    "UPDATE taskcore.alembic_version SET version_num = ''",
-    "CREATE POLICY p ON taskcore.tasks USING (true)",
-    "DROP POLICY tasks_own ON taskcore.tasks",
-    "CREATE TABLE taskcore.mine (id bigint REFERENCES taskcore.users)",
-    "CREATE FUNCTION taskcore.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
-    "ALTER FUNCTION taskcore.task_get_v1 SECURITY INVOKER",
-)
-
 TASK_OF_MINE = json.dumps({"title": "mine"})
-BATCH = json.dumps([{"id": 11, "title": "mine", "description": None}])
-
-# Every function that binds a user, and arguments to call it with.
-TASK_FUNCTIONS = {
-    "task_create_v1": (12, 2, TASK_OF_MINE),
-    "task_create_many_v1": (3, BATCH),
-    "task_import_v1": (5, BATCH),
-    "task_get_v1": (TASK,),
-    "task_list_v1": (None, 1000, None),
-    "task_update_v1": (TASK, 4, None, json.dumps({"title": "stolen", "completed": True})),
-    "task_delete_v1": (TASK, None),
-}
-USER_FUNCTIONS: dict[str, tuple[object, ...]] = {"user_get_v1": (), "user_delete_v1": ()}
+TASK_CALLS = task_calls(TASK, 4, "stolen")
 
 
 async def call(connection: asyncpg.Connection, name: str, *args: object) -> list[asyncpg.Record]:
@@ -85,98 +43,6 @@ async def _victims_task(connection: asyncpg.Connection) -> tuple[object, ...]:
     return tuple(row)
 
 
-@pytest.mark.parametrize("binding", [None, "1", str(VICTIM), ""])
-async def test_no_table_can_be_read_or_written(
-    adversary: asyncpg.Connection, binding: str | None
-) -> None:
-    """FR-018, SC-002: whatever the session says of its user."""
-    before = await _victims_task(adversary)
-    if binding is not None:
-        await adversary.execute(
-            "SELECT set_config('taskcore.user_id', $1, false)".replace("$1", f"'{binding}'")
-        )
-    statements = [text.format(table) for text in STATEMENTS for table in TABLES]
-    for statement in (*statements, *UPDATES):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with adversary.transaction():
-                await adversary.execute(statement)
-
-    assert await _victims_task(adversary) == before
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SET ROLE {}",
-        "SET LOCAL ROLE {}",
-        "SET SESSION AUTHORIZATION {}",
-        "GRANT {} TO taskcore_app",
-    ],
-)
-async def test_no_other_role_can_be_taken(adversary: asyncpg.Connection, statement: str) -> None:
-    """FR-018."""
-    for role in {*ROLES, "postgres", "pg_read_all_data"} - {"taskcore_app"}:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with adversary.transaction():
-                await adversary.execute(statement.format(role))
-
-
-async def test_the_functions_of_administrators_are_refused(adversary: asyncpg.Connection) -> None:
-    for name in (*USER_FUNCTIONS, "user_list_v1"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await call(adversary, name, *((None, 10) if name == "user_list_v1" else (VICTIM,)))
-
-
-async def test_a_role_without_any_grant_reaches_nothing(
-    adversary: asyncpg.Connection, owner: asyncpg.Connection
-) -> None:
-    """Nothing is granted to PUBLIC."""
-    assert await _victims_task(adversary)
-    names = [
-        row["name"]
-        for row in await owner.fetch(
-            "SELECT oid::regprocedure::text AS name FROM pg_proc "
-            "WHERE pronamespace = 'taskcore'::regnamespace"
-        )
-    ]
-    assert len(names) == 11
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute("CREATE ROLE stranger")
-    for name in names:
-        assert not await owner.fetchval(
-            "SELECT has_function_privilege('stranger', $1, 'EXECUTE')", name
-        )
-    assert not await owner.fetchval("SELECT has_schema_privilege('stranger', 'taskcore', 'USAGE')")
-    await transaction.rollback()
-
-
-@pytest.mark.parametrize("name", [*TASK_FUNCTIONS, *USER_FUNCTIONS])
-async def test_every_function_refuses_a_user_id_that_is_none(
-    adversary: asyncpg.Connection, owner: asyncpg.Connection, name: str
-) -> None:
-    """FR-018; edge case: non-positive ids."""
-    caller = adversary if name in TASK_FUNCTIONS else owner
-    await caller.execute(f"SELECT set_config('taskcore.user_id', '{VICTIM}', false)")
-
-    for user_id in (None, 0, -1, -VICTIM):
-        with pytest.raises(asyncpg.InvalidParameterValueError, match="positive"):
-            await call(caller, name, user_id, *(TASK_FUNCTIONS | USER_FUNCTIONS)[name])
-
-
-@pytest.mark.parametrize("name", [*TASK_FUNCTIONS, *USER_FUNCTIONS])
-async def test_every_function_unbinds_the_user_before_it_returns(
-    adversary: asyncpg.Connection, owner: asyncpg.Connection, name: str
-) -> None:
-    """FR-018: in a caller's transaction the binding would outlive the call."""
-    caller = adversary if name in TASK_FUNCTIONS else owner
-    for user_id in (123, VICTIM):
-        async with caller.transaction():
-            await call(caller, name, user_id, *(TASK_FUNCTIONS | USER_FUNCTIONS)[name])
-
-            assert await caller.fetchval("SELECT current_setting('taskcore.user_id')") == ""
-
-
 @pytest.mark.parametrize("binding", [str(VICTIM), "", "nonsense"])
 @pytest.mark.parametrize("caller", ["taskcore_app", "neon", "superuser"])
 async def test_the_functions_isolate_whoever_calls_them(
@@ -193,7 +59,7 @@ async def test_the_functions_isolate_whoever_calls_them(
     await owner.execute(f"SELECT set_config('taskcore.user_id', '{binding}', true)")
 
     for name in ("task_get_v1", "task_list_v1", "task_update_v1", "task_delete_v1"):
-        assert await call(owner, name, 123, *TASK_FUNCTIONS[name]) == []
+        assert await call(owner, name, 123, *TASK_CALLS[name]) == []
     # The id of another's task is as free as any.
     (mine,) = await call(owner, "task_create_v1", 123, TASK, 1, TASK_OF_MINE)
     assert mine["user_id"] == 123
@@ -202,60 +68,6 @@ async def test_the_functions_isolate_whoever_calls_them(
 
     await owner.execute("RESET ROLE")
     assert await _victims_task(owner) == before
-    await transaction.rollback()
-
-
-@pytest.mark.inspects
-async def test_a_function_bound_to_no_user_fails_loudly(owner: asyncpg.Connection) -> None:
-    """Row-level security by itself: unbound is an error, never an empty answer."""
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute("SET LOCAL ROLE taskcore_definer")
-    for table in ("users", "tasks"):
-        with pytest.raises(asyncpg.UndefinedObjectError):
-            async with owner.transaction():
-                await owner.execute("INSERT INTO taskcore.users (id) VALUES (1)")
-        with pytest.raises(asyncpg.PostgresError):
-            async with owner.transaction():
-                await owner.fetch(f"SELECT * FROM taskcore.{table} WHERE false OR true")  # noqa: S608
-    await transaction.rollback()
-
-
-@pytest.mark.inspects
-async def test_the_policy_alone_hides_other_users(
-    adversary: asyncpg.Connection, owner: asyncpg.Connection
-) -> None:
-    """FR-018: the second wall, without the query's own condition."""
-    assert await _victims_task(adversary)
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute("SET LOCAL ROLE taskcore_definer")
-    await owner.execute("SELECT set_config('taskcore.user_id', '123', true)")
-    assert await owner.fetch("SELECT * FROM taskcore.tasks") == []
-    assert await owner.execute("UPDATE taskcore.tasks SET title = 'stolen'") == "UPDATE 0"
-    assert await owner.execute("DELETE FROM taskcore.tasks") == "DELETE 0"
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        async with owner.transaction():
-            await owner.execute(
-                "INSERT INTO taskcore.tasks (user_id, id, write_id, title) "
-                "VALUES ($1, 99, 1, 'planted')",
-                VICTIM,
-            )
-    await transaction.rollback()
-
-
-async def test_the_directory_lists_users_and_never_tasks(
-    adversary: asyncpg.Connection, owner: asyncpg.Connection
-) -> None:
-    assert await _victims_task(adversary)
-    transaction = owner.transaction()
-    await transaction.start()
-    await owner.execute("SET LOCAL ROLE taskcore_directory")
-    assert [row["id"] for row in await owner.fetch("SELECT id FROM taskcore.users")] == [VICTIM]
-    for statement in ("SELECT 1 FROM taskcore.tasks", "DELETE FROM taskcore.users"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with owner.transaction():
-                await owner.execute(statement)
     await transaction.rollback()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from taskcore.schema import catalog
+from tests.isolation.functions import DIRECTORY
 
 Wall = Literal["rls", "predicates"]
 WALLS: tuple[Wall, ...] = ("rls", "predicates")
@@ -45,8 +46,6 @@ QUERIES = {
     "user_get_v1": 2,
     "user_delete_v1": 1,
 }
-DIRECTORY = "user_list_v1"
-"""The one function that reads every user's row, by its own role and policy."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,38 @@
+"""The table of the SQL functions: who may call each, and the arguments of a call.
+
+A new function needs an entry here; ``test_probes`` compares the table with the database.
+"""
+
+import json
+
+Arguments = tuple[object, ...]
+
+DIRECTORY = "user_list_v1"
+"""The one function that reads every user's row, by its own role and policy."""
+
+USER_CALLS: dict[str, Arguments] = {"user_get_v1": (), "user_delete_v1": ()}
+"""Functions of administrators that take a user, and the arguments after the user."""
+
+UNBOUND = (DIRECTORY, "schema_version_v1")
+"""Functions that take no user."""
+
+
+def task_calls(task: int, write: int, title: str) -> dict[str, Arguments]:
+    """Return the functions of the application, and the arguments after the user.
+
+    Args:
+        task: The id of the task.
+        write: The id of the write.
+        title: The task's title.
+    """
+    fields = {"title": title}
+    batch = json.dumps([{"id": task, **fields}])
+    return {
+        "task_create_v1": (task, write, json.dumps(fields)),
+        "task_create_many_v1": (write, batch),
+        "task_import_v1": (write, batch),
+        "task_get_v1": (task,),
+        "task_list_v1": (None, 1000, None),
+        "task_update_v1": (task, write, None, json.dumps(fields)),
+        "task_delete_v1": (task, None),
+    }

@@ -1,0 +1,41 @@
+"""The probes find nothing in a database as it is shipped; ``test_mutants`` shows what they find."""
+
+import asyncpg
+import pytest
+
+from tests.databases import Database
+from tests.isolation.functions import UNBOUND, USER_CALLS, task_calls
+from tests.isolation.probes import FUNCTIONS, ROW_SECURITY, Probe, placed
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        *(pytest.param(probe, id=probe.__name__) for probe in FUNCTIONS),
+        *(
+            pytest.param(probe, id=probe.__name__, marks=pytest.mark.inspects)
+            for probe in ROW_SECURITY
+        ),
+    ],
+)
+async def test_isolation_holds(database: Database, probe: Probe) -> None:
+    """FR-018, SC-002, and the edge cases of user ids."""
+    async with placed(database) as place:
+        await place.seed()
+        await probe(place)
+
+
+async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Connection) -> None:
+    """And nobody but the two roles may call any."""
+    rows = await owner.fetch(
+        "SELECT p.proname AS name,"
+        " has_function_privilege('taskcore_app', p.oid, 'EXECUTE') AS app,"
+        " has_function_privilege('taskcore_admin', p.oid, 'EXECUTE') AS admin,"
+        " has_function_privilege('pg_monitor', p.oid, 'EXECUTE') AS other "
+        "FROM pg_proc AS p WHERE p.pronamespace = 'taskcore'::regnamespace"
+    )
+    application = {*task_calls(1, 1, "x"), "schema_version_v1"}
+    assert {row["name"] for row in rows} == {*application, *USER_CALLS, *UNBOUND}
+    assert {row["name"] for row in rows if row["app"]} == application
+    assert {row["name"] for row in rows if row["admin"]} == {*USER_CALLS, *UNBOUND}
+    assert not any(row["other"] for row in rows)
