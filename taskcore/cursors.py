@@ -35,7 +35,7 @@ def key_of(cursor: object, order: str) -> int:
     key = _key_in(cursor[: _LONGEST + 1])
     if key is None or cursor_after(order, key) != cursor:
         raise ValidationError(
-            "after must be the `next` of a page of this list", field="after", constraint="cursor"
+            "after must be a cursor of this list, unchanged", field="after", constraint="cursor"
         )
     return key
 

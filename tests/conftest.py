@@ -20,6 +20,7 @@ from tests.databases import Database, emptied, execute, numbers, read_catalog
 from tests.folders import server_folder
 from tests.isolation import walls
 from tests.neon.pgbouncer import running_pgbouncer
+from tests.wire import Wire
 
 # `pytest -m thorough --hypothesis-profile thorough`
 settings.register_profile("thorough", max_examples=100_000, deadline=None, print_blob=True)
@@ -110,6 +111,21 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(**connect_arguments(database.owner_url))
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def application(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A plain connection of the application's role."""
+    connection = await asyncpg.connect(**connect_arguments(database.url))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def wire(database: Database) -> AsyncIterator[Wire]:
+    """A proxy in front of the database that counts round trips, and can lose answers."""
+    async with Wire(database.url) as wire:
+        yield wire
 
 
 @pytest.fixture

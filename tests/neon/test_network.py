@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -15,12 +14,6 @@ from tests.databases import Database
 from tests.taskcore.tasks.test_round_trips import OPERATIONS
 from tests.taskcore_http.client import client_of
 from tests.wire import Wire
-
-
-@pytest.fixture
-async def wire(database: Database) -> AsyncIterator[Wire]:
-    async with Wire(database.url) as wire:
-        yield wire
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -100,12 +99,6 @@ async def test_wrong_input_is_told_even_while_the_database_is_away(away: TaskSto
         error_of(await client.post(TASKS, json={"title": ""}), 400)
         error_of(await client.get("/users/0/tasks"), 400)
         error_of(await client.post(TASKS, content=b"x"), 415)
-
-
-@pytest.fixture
-async def wire(database: Database) -> AsyncIterator[Wire]:
-    async with Wire(database.url) as wire:
-        yield wire
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

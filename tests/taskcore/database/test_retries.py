@@ -28,12 +28,6 @@ SETTINGS = Settings(pool_max_size=1, retry_wait_initial=0.001)
 
 
 @pytest.fixture
-async def wire(database: Database) -> AsyncIterator[Wire]:
-    async with Wire(database.url) as wire:
-        yield wire
-
-
-@pytest.fixture
 async def lossy(wire: Wire) -> AsyncIterator[TaskStore]:
     """A store behind the wire."""
     async with TaskStore(wire.url, settings=SETTINGS) as store:

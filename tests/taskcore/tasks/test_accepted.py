@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,13 +152,6 @@ async def accepts(connection: asyncpg.Connection, statement: str, *args: object)
             return False
         raise
     return True
-
-
-@pytest.fixture
-async def application(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(**connect_arguments(database.url))
-    yield connection
-    await connection.close()
 
 
 @slow

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,12 +240,6 @@ def test_new_tasks_are_above_all_others_over_any_clocks(
 # Round trips.
 
 
-@pytest.fixture
-async def wire(database: Database) -> AsyncIterator[Wire]:
-    async with Wire(database.url) as wire:
-        yield wire
-
-
 CREATES: dict[str, Callable[[UserTasks], Any]] = {
     "create": lambda tasks: tasks.create("x"),
     "create_many": lambda tasks: tasks.create_many([{"title": "x"}] * 3),
@@ -395,39 +389,35 @@ async def test_two_attempts_of_one_write_at_once_store_it_once(
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_what_the_same_store_has_created_does_not_count(
-    database: Database, call: str
+    application: asyncpg.Connection, call: str
 ) -> None:
     statement, args = CALLS[call]
-    connection = await asyncpg.connect(**connect_arguments(database.url))
     create = (
         "SELECT id FROM taskcore.task_create_v1(1, $1, $2, jsonb_build_object('title', 'x'), true)"
     )
-    await connection.fetch(create, 5050, MARK + 5)
-    assert len(await connection.fetch(statement, *args)) == len(args)
-    await connection.fetch(create, 5060, MARK + MARK)
+    await application.fetch(create, 5050, MARK + 5)
+    assert len(await application.fetch(statement, *args)) == len(args)
+    await application.fetch(create, 5060, MARK + MARK)
     with pytest.raises(asyncpg.PostgresError) as error:
-        await connection.fetch(create, 5055, MARK + 6)
+        await application.fetch(create, 5055, MARK + 6)
     assert (error.value.sqlstate, (error.value.detail or "")[:5]) == ("TC002", "5060,")
-    await connection.close()
 
 
 @pytest.mark.parametrize("task_id", [1, 4095])
 async def test_an_id_without_a_time_is_answered_with_the_server_s(
-    database: Database, task_id: int
+    application: asyncpg.Connection, task_id: int
 ) -> None:
-    connection = await asyncpg.connect(**connect_arguments(database.url))
     batch = json.dumps([{"id": task_id, "title": "x"}, {"id": 5000, "title": "x"}])
     for call, args in (
         ("task_create_v1(1, $1, 5, jsonb_build_object('title', 'x'), true)", (task_id,)),
         ("task_create_many_v1(1, 5, $1, true)", (batch,)),
     ):
         with pytest.raises(asyncpg.PostgresError) as error:
-            await connection.fetch(f"SELECT FROM taskcore.{call}", *args)
+            await application.fetch(f"SELECT FROM taskcore.{call}", *args)
         newest, server_ms = (error.value.detail or "").split(",")
         assert newest == "0"
         assert abs(int(server_ms) - time.time_ns() // 1_000_000) < HOUR
-    assert await connection.fetch("SELECT FROM taskcore.task_list_v1(1, NULL, 9, NULL)") == []
-    await connection.fetch(
+    assert await application.fetch("SELECT FROM taskcore.task_list_v1(1, NULL, 9, NULL)") == []
+    await application.fetch(
         "SELECT FROM taskcore.task_create_v1(1, 4096, 5, jsonb_build_object('title', 'x'), true)"
     )
-    await connection.close()

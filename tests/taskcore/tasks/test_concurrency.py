@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -20,17 +20,8 @@ from taskcore import (
     UserNotFound,
     VersionConflict,
 )
-from taskcore.database.url import connect_arguments
 from tests.databases import Database
 from tests.sessions import until_blocked, until_disconnected
-
-
-@pytest.fixture
-async def application(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A plain connection of the application's role."""
-    connection = await asyncpg.connect(**connect_arguments(database.url))
-    yield connection
-    await connection.close()
 
 
 async def test_two_hundred_creates_at_once_all_succeed(store: TaskStore) -> None:

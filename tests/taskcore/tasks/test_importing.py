@@ -371,12 +371,6 @@ async def test_imports_at_once_into_one_user_store_every_id_once(store: TaskStor
 
 
 @pytest.fixture
-async def wire(database: Database) -> AsyncIterator[Wire]:
-    async with Wire(database.url) as wire:
-        yield wire
-
-
-@pytest.fixture
 async def lossy(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TaskStore]:
     """A store behind the wire, on one connection; the next answer is that to the import."""
 

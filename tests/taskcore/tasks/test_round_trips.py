@@ -1,20 +1,12 @@
 """Every operation is one network round trip, counted on the wire."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from taskcore import Settings, TaskStore
 from taskcore.tasks.user_tasks import UserTasks
-from tests.databases import Database
 from tests.wire import Wire
-
-
-@pytest.fixture
-async def wire(database: Database) -> AsyncIterator[Wire]:
-    async with Wire(database.url) as wire:
-        yield wire
-
 
 OPERATIONS: dict[str, Callable[[UserTasks, int], Awaitable[object]]] = {
     "create": lambda tasks, _id: tasks.create("Buy groceries", "Milk and eggs"),

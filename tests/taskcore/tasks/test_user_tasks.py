@@ -14,12 +14,10 @@ from taskcore import (
     ValidationError,
     VersionConflict,
 )
-from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_BATCH, MAX_ID
 from taskcore.tasks.fields import TaskFields
 from taskcore.tasks.user_tasks import UserTasks
 from tests.cursors import cursor
-from tests.databases import Database
 
 
 @pytest.fixture
@@ -47,15 +45,15 @@ async def test_a_new_task_has_an_id_and_is_open(tasks: UserTasks) -> None:
     assert task.created_at == task.updated_at
 
 
-async def test_a_new_task_is_stored_in_postgresql(tasks: UserTasks, database: Database) -> None:
+async def test_a_new_task_is_stored_in_postgresql(
+    tasks: UserTasks, owner: asyncpg.Connection
+) -> None:
     """US1, FR-013."""
     task = await tasks.create("Buy groceries", "Milk and eggs")
 
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    row = await connection.fetchrow(
+    row = await owner.fetchrow(
         "SELECT user_id, id, title, description, completed, version FROM taskcore.tasks"
     )
-    await connection.close()
     assert row is not None
     assert tuple(row) == (123, task.id, "Buy groceries", "Milk and eggs", False, 1)
 
@@ -94,15 +92,13 @@ async def test_a_blank_description_is_kept_as_it_is(tasks: UserTasks) -> None:
 
 
 async def test_an_unknown_user_is_accepted_at_the_first_write(
-    tasks: UserTasks, database: Database
+    tasks: UserTasks, owner: asyncpg.Connection
 ) -> None:
     """Edge case: the first write creates the user row."""
     await tasks.create("first")
     await tasks.create("second")
 
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    users = await connection.fetch("SELECT id FROM taskcore.users")
-    await connection.close()
+    users = await owner.fetch("SELECT id FROM taskcore.users")
     assert [user["id"] for user in users] == [123]
 
 
@@ -111,16 +107,14 @@ async def test_the_first_write_may_be_a_batch(tasks: UserTasks) -> None:
 
 
 async def test_reading_and_failing_writes_create_no_user(
-    tasks: UserTasks, database: Database
+    tasks: UserTasks, owner: asyncpg.Connection
 ) -> None:
     await tasks.list()
     for write in (tasks.get(1), tasks.update(1, title="x"), tasks.delete(1)):
         with pytest.raises(TaskNotFound):
             await write
 
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    count = await connection.fetchval("SELECT count(*) FROM taskcore.users")
-    await connection.close()
+    count = await owner.fetchval("SELECT count(*) FROM taskcore.users")
     assert count == 0
 
 
@@ -447,15 +441,13 @@ async def test_anothers_task_and_no_task_read_alike(
 
 
 async def test_two_users_may_hold_the_same_task_id(
-    store: TaskStore, database: Database, tasks: UserTasks, others: UserTasks
+    store: TaskStore, application: asyncpg.Connection, tasks: UserTasks, others: UserTasks
 ) -> None:
     """FR-018: no key tells of another user's row."""
     mine = await tasks.create("mine")
-    connection = await asyncpg.connect(**connect_arguments(database.url))
-    await connection.fetch(
+    await application.fetch(
         "SELECT id FROM taskcore.task_create_v1(456, $1, 1, $2)", mine.id, '{"title": "theirs"}'
     )
-    await connection.close()
 
     await others.update(mine.id, title="still theirs")
     await store.for_user(456).delete(mine.id)

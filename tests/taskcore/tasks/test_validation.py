@@ -333,14 +333,12 @@ async def test_the_database_repeats_every_limit(
     assert await _refusal(database, table, **columns) == constraint
 
 
-async def test_the_limits_in_the_catalogs_are_the_library_s(database: Database) -> None:
+async def test_the_limits_in_the_catalogs_are_the_library_s(owner: asyncpg.Connection) -> None:
     """FR-004, FR-005."""
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    rows = await connection.fetch(
+    rows = await owner.fetch(
         "SELECT conname::text AS name, pg_get_constraintdef(oid) AS definition "
         "FROM pg_constraint WHERE connamespace = 'taskcore'::regnamespace AND contype = 'c'"
     )
-    await connection.close()
     definitions = {row["name"]: row["definition"] for row in rows}
 
     assert f"(char_length(title) <= {MAX_TITLE})" in definitions["tasks_title_length"]
