@@ -144,7 +144,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _parameters(parts: SplitResult) -> list[tuple[str, str]]:
-    # As in libpq, "+" is no space. A folder's name may have bytes that are not UTF-8.
+    # As in libpq, "+" does not mean a space. A folder's name may have bytes that are not UTF-8.
     return parse_qsl(
         parts.query.replace("+", "%2B"), keep_blank_values=True, errors="surrogateescape"
     )
@@ -170,12 +170,14 @@ def _require_one_host(host: str | None) -> None:
     if "," in host:
         raise ConfigurationError("the database URL must name one host")
     try:
-        # Empty labels, labels of more than 63 characters, and what is no text.
+        # Empty labels, labels of more than 63 characters, and invalid characters.
         host.encode("idna").decode("ascii")
     except UnicodeError:
         host = "\0"
     if {"\0", "/"} & set(host):
-        raise ConfigurationError("the database URL's host is no host name, address or folder")
+        raise ConfigurationError(
+            "the database URL's host must be a host name, an address or a folder"
+        )
 
 
 def _integer(value: str | None, name: str, *, high: int) -> int | None:

@@ -67,7 +67,7 @@ def serve(
         with _data(settings) as place:
             say(f"Data: {visible(place)}")
             say(f"Open: http://{_reachable(host)}:{port}/docs")
-            say("Whoever can connect is trusted to name the user: there is no login yet.")
+            say("Every caller can name any user: there is no login yet.")
             _pass_on(settings)
             _run(
                 host=host,

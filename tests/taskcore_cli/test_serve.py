@@ -97,7 +97,7 @@ def test_it_says_where_data_lives_serves_and_ends_well(
     data, address, trust = server.errors.splitlines()[:3]
     assert data.startswith(f"Data: database {shared.name} on ")
     assert address == f"Open: http://127.0.0.1:{server.port}/docs"
-    assert "trusted to name the user" in trust
+    assert "can name any user" in trust
 
 
 def test_options_and_the_file_reach_the_application(
