@@ -110,13 +110,12 @@ class Place:
 @asynccontextmanager
 async def placed(database: Database) -> AsyncIterator[Place]:
     """Connect to a database; the first probe puts the three users in it."""
-    # A query that never ends is an answer too.
-    settings = {"statement_timeout": "5s"}
-    owner = await asyncpg.connect(**connect_arguments(database.owner_url), server_settings=settings)
+    # A query that never ends is an answer too. A pooler refuses the server's setting.
+    owner = await asyncpg.connect(
+        **connect_arguments(database.owner_url), server_settings={"statement_timeout": "5s"}
+    )
     try:
-        application = await asyncpg.connect(
-            **connect_arguments(database.url), server_settings=settings
-        )
+        application = await asyncpg.connect(**connect_arguments(database.url), command_timeout=10)
         try:
             yield Place(database, owner, application)
         finally:
