@@ -200,7 +200,9 @@ async def test_only_a_process_of_ours_freezes_what_it_has_loaded(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        f"import gc, taskcore_http; taskcore_http.{maker}(); print(gc.get_freeze_count())",
+        # Python 3.12 freezes objects of its own when it starts.
+        "import gc, taskcore_http; before = gc.get_freeze_count();"
+        f"taskcore_http.{maker}(); print(gc.get_freeze_count() - before)",
         env=os.environ | {"TASKCORE_DATABASE_URL": database.url},
         stdout=PIPE,
         stderr=PIPE,
