@@ -21,6 +21,7 @@ async def wire(database: Database) -> AsyncIterator[Wire]:
     """The way to the database: there is none until it is entered."""
     wire = Wire(database.url)
     yield wire
+    await hang_up(wire)
     wire._folder.cleanup()
 
 
@@ -36,7 +37,7 @@ async def hang_on(wire: Wire) -> None:
 
 @pytest.fixture
 async def client(wire: Wire) -> AsyncIterator[httpx2.AsyncClient]:
-    store = TaskStore(wire.url, settings=Settings(pool_max_size=1, operation_timeout=0.3))
+    store = TaskStore(wire.url, settings=Settings(pool_max_size=1, operation_timeout=2))
     await store.open(connect=False)
     async with client_of(create_app(store=store)) as client:
         yield client
