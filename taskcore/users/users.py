@@ -6,15 +6,19 @@ from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
 from taskcore.errors import UserNotFound
 from taskcore.limits import DEFAULT_PAGE, MAX_PAGE
+from taskcore.rows import columns_of, reader_of
 from taskcore.users.user import User, UserDetail
 from taskcore.users.user_page import UserPage
 from taskcore.validation import validate_id, validate_integer
 
-_GET = "SELECT id, created_at, updated_at, task_count, open_count FROM taskcore.user_get_v1($1)"
-_LIST = "SELECT id, created_at, updated_at FROM taskcore.user_list_v1($1, $2)"
+_GET = f"SELECT {columns_of(UserDetail)} FROM taskcore.user_get_v1($1)"  # noqa: S608
+_LIST = f"SELECT {columns_of(User)} FROM taskcore.user_list_v1($1, $2)"  # noqa: S608
 _DELETE = "SELECT id FROM taskcore.user_delete_v1($1)"
 
 _ORDER = "users"
+
+_details_from_rows = reader_of(UserDetail)
+_users_from_rows = reader_of(User)
 
 
 class Users:
@@ -38,7 +42,7 @@ class Users:
         rows = await self._database.fetch(_GET, user_id)
         if not rows:
             raise UserNotFound(f"user {user_id} not found")
-        return UserDetail.model_construct(**rows[0])
+        return _details_from_rows(rows)[0]
 
     async def list(self, *, limit: int = DEFAULT_PAGE, after: str | None = None) -> UserPage:
         """Return a page of users, by rising id.
@@ -54,7 +58,7 @@ class Users:
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
         key = None if after is None else key_of(after, _ORDER)
         rows = await self._database.fetch(_LIST, key, limit + 1)
-        items = tuple(User.model_construct(**row) for row in rows[:limit])
+        items = _users_from_rows(rows[:limit])
         return UserPage.model_construct(
             items=items, next=cursor_after(_ORDER, items[-1].id) if len(rows) > limit else None
         )

@@ -1,0 +1,41 @@
+"""Rows of the database as models."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def columns_of(model: type[BaseModel]) -> str:
+    """Return the columns that `reader_of` the model takes, for a SELECT."""
+    return ", ".join(model.model_fields)
+
+
+def reader_of(model: type[_Model]) -> Callable[[Iterable[Sequence[Any]]], tuple[_Model, ...]]:
+    """Return a function that makes models of rows with the columns of `columns_of`.
+
+    The database has checked the values, so they are not validated again. This is what
+    ``model_construct`` does for one model, in a fifth of its time.
+    """
+    names = tuple(model.model_fields)
+    # Made of the names, as dataclasses make theirs: dict(zip(names, row)) takes six times
+    # as long.
+    display = ", ".join(f"{name!r}: {name}" for name in names)
+    source = f"lambda rows: [{{{display}}} for {', '.join(names)} in rows]"
+    dictionaries: Callable[[Iterable[Sequence[Any]]], list[dict[str, Any]]] = eval(source)  # noqa: S307
+    new, assign, fields_set = model.__new__, object.__setattr__, set(names)
+
+    def read(rows: Iterable[Sequence[Any]]) -> tuple[_Model, ...]:
+        models = []
+        for fields in dictionaries(rows):
+            one = new(model)
+            assign(one, "__dict__", fields)
+            assign(one, "__pydantic_fields_set__", fields_set)
+            assign(one, "__pydantic_extra__", None)
+            assign(one, "__pydantic_private__", None)
+            models.append(one)
+        return tuple(models)
+
+    return read
