@@ -6,7 +6,7 @@ the median over the rounds.
 
     python -m tests.benchmarks library http --rounds 5 --seconds 2
 
-Needs ``wrk`` for the group http, and matplotlib for the charts.
+Needs ``wrk`` for the groups http and mounted, and matplotlib for the charts.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import bulk, growth, http, library, machine, network, startup
+from tests.benchmarks import bulk, growth, http, library, machine, mounted, network, startup
 from tests.benchmarks.contents import make_twins
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.report import show
@@ -30,6 +30,7 @@ _GROUPS = {
     "library": library.measure,
     "network": network.measure,
     "http": http.measure,
+    "mounted": mounted.measure,
     "growth": growth.measure,
     "bulk": bulk.measure,
     "startup": startup.measure,
@@ -72,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
         description=(__doc__ or "").partition("\n")[0],
-        epilog="Needs pip install -e '.[bench]', and wrk for the group http.",
+        epilog="Needs pip install -e '.[bench]', and wrk for the groups http and mounted.",
     )
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(_GROUPS))
     parser.add_argument("--rounds", type=int, help=f"turns of each peer ({_ROUNDS})")

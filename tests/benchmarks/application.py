@@ -31,24 +31,39 @@ class Application:
     environment: dict[str, str]
 
 
+_BARE = Application("bare", "tests.benchmarks.bare_app:create_app", {})
+
+
 def applications(server: Server) -> list[Application]:
     """Return all of them; each worker of each has a pool of the same size."""
     return [
-        Application(
-            "ours",
-            "taskcore_http.app:app_from_environment",
-            {
-                "TASKCORE_DATABASE_URL": server.url(APPLICATION),
-                "TASKCORE_POOL_MAX_SIZE": str(_POOL),
-            },
-        ),
+        _ours(server, "ours", "taskcore_http.app:app_from_environment"),
         Application(
             "textbook",
             "tests.benchmarks.textbook_app:create_app",
             {"BENCH_DATABASE_URL": server.url(OWNER), "BENCH_POOL_SIZE": str(_POOL)},
         ),
-        Application("bare", "tests.benchmarks.bare_app:create_app", {}),
+        _BARE,
     ]
+
+
+def mounted_applications(server: Server) -> list[Application]:
+    """Return ours alone and in a host's application, each without and with an identity."""
+    return [
+        _ours(server, "ours", "taskcore_http.app:app_from_environment"),
+        _ours(server, "ours, identity", "tests.benchmarks.mounted_apps:identified"),
+        _ours(server, "host", "tests.benchmarks.mounted_apps:host"),
+        _ours(server, "host, identity", "tests.benchmarks.mounted_apps:identified_host"),
+        _BARE,
+    ]
+
+
+def _ours(server: Server, name: str, factory: str) -> Application:
+    environment = {
+        "TASKCORE_DATABASE_URL": server.url(APPLICATION),
+        "TASKCORE_POOL_MAX_SIZE": str(_POOL),
+    }
+    return Application(name, factory, environment)
 
 
 @asynccontextmanager

@@ -15,6 +15,9 @@ DESCRIPTION = "Milk and eggs"
 PAGE = 20
 """How many tasks a listing asks for."""
 
+ONE_USER = 42
+"""The user whom an identity always returns."""
+
 SCHEMAS = ("taskcore", "bench", "textbook")
 """taskcore's own, the twin of the driver alone, the twin of the textbook."""
 

@@ -1,6 +1,6 @@
 -- What wrk sends, and what it says at the end: one line of JSON.
 --
--- wrk … -s load.lua URL -- NAME USERS TASKS_EACH PAGE
+-- wrk … -s load.lua URL -- NAME USERS TASKS_EACH PAGE [USER]
 
 local title = '{"title": "Buy groceries", "description": "Milk and eggs"}'
 local json = {["Content-Type"] = "application/json"}
@@ -11,7 +11,7 @@ function init(args)
     local name, users, each, page = args[1], tonumber(args[2]), tonumber(args[3]), args[4]
     math.randomseed(os.time())
     for number = 1, 1000 do
-        local user = math.random(users)
+        local user = tonumber(args[5]) or math.random(users)
         local tasks = "/users/" .. user .. "/tasks"
         if name == "get" then
             local task = (user - 1) * each + math.random(each)

@@ -72,7 +72,9 @@ class Ours:
 # A page that is longer than what a user is given.
 _EVERYTHING = 1_000
 
-_COLUMNS = "id, user_id, title, description, completed, version, created_at, updated_at"
+_COLUMNS = (
+    "id, user_id, title, description, completed, version, created_at, updated_at, completed_at"
+)
 _CREATE = f"""
 WITH of_user AS (INSERT INTO bench.users (id) VALUES ($1) ON CONFLICT (id) DO NOTHING)
 INSERT INTO bench.tasks (user_id, id, write_id, title, description) VALUES ($1, $2, $2, $3, $4)

@@ -37,6 +37,9 @@ class TextbookTask(SQLModel, table=True):
     version: int = 1
     created_at: datetime = _moment("created_at")
     updated_at: datetime = _moment("updated_at")
+    completed_at: datetime | None = Field(
+        default=None, sa_column=Column("completed_at", DateTime(timezone=True))
+    )
 
 
 def textbook_engine(url: str, size: int) -> AsyncEngine:

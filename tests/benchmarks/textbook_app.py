@@ -30,6 +30,7 @@ class TaskRead(BaseModel):
     version: int
     created_at: datetime
     updated_at: datetime
+    completed_at: datetime | None
 
 
 def create_app() -> FastAPI:

@@ -29,7 +29,9 @@ class Load:
     errors: int
 
 
-async def load(url: str, requests: str, *, connections: int, seconds: float) -> Load:
+async def load(
+    url: str, requests: str, *, connections: int, seconds: float, user: int | None = None
+) -> Load:
     """Ask as often as answers come.
 
     Args:
@@ -37,11 +39,13 @@ async def load(url: str, requests: str, *, connections: int, seconds: float) -> 
         requests: ``get``, ``list`` or ``create``; see ``load.lua``.
         connections: Each waits for its answer before it asks again.
         seconds: wrk knows whole ones only, and at least one.
+        user: Whose tasks to ask for; None takes everybody's.
     """
     process = await asyncio.create_subprocess_exec(
         *("wrk", f"-t{_THREADS}", f"-c{connections}", f"-d{max(1, round(seconds))}s"),
         *("--latency", "-s", str(_SCRIPT), url),
         *("--", requests, str(USERS), str(TASKS_EACH), str(PAGE)),
+        *([] if user is None else [str(user)]),
         stdout=asyncio.subprocess.PIPE,
     )
     try:
