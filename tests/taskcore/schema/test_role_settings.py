@@ -33,7 +33,7 @@ async def cluster(whole_cluster: Cluster) -> Cluster:
 
 SELF_SERVICE = {
     "no time limit": "SET statement_timeout = 0",
-    "a time limit that ends everything": "SET statement_timeout = '1ms'",
+    "a time limit that is too short": "SET statement_timeout = '100ms'",
     "a time limit of days": "SET lock_timeout = '3d'",
     "no time limit here": "IN DATABASE tasks SET idle_in_transaction_session_timeout = 0",
     "writes that may be lost": "SET synchronous_commit = off",
