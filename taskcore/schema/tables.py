@@ -22,14 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from taskcore.limits import (
-    AFTER_LAST_MOMENT,
-    BLANK,
-    FIRST_MOMENT,
-    MAX_DESCRIPTION,
-    MAX_ID,
-    MAX_TITLE,
-)
+from taskcore.limits import MAX_ID
 
 SCHEMA = "taskcore"
 """The schema of all objects. In ``public`` Neon grants new tables to other roles."""
@@ -59,24 +52,8 @@ class TaskRow(SQLModel, table=True):
     metadata = metadata
     __tablename__ = "tasks"
     __table_args__ = (
-        CheckConstraint(f"id BETWEEN 1 AND {MAX_ID}", name="tasks_id_range"),
-        CheckConstraint(f"char_length(title) <= {MAX_TITLE}", name="tasks_title_length"),
-        CheckConstraint(f"title ~ '[^{BLANK}]'", name="tasks_title_not_blank"),
-        CheckConstraint(
-            f"char_length(description) BETWEEN 1 AND {MAX_DESCRIPTION}",
-            name="tasks_description_length",
-        ),
-        CheckConstraint("version >= 1", name="tasks_version_positive"),
-        CheckConstraint(
-            f"created_at >= timestamptz '{FIRST_MOMENT}' AND updated_at >= created_at"
-            f" AND updated_at < timestamptz '{AFTER_LAST_MOMENT}'",
-            name="tasks_times",
-        ),
-        CheckConstraint(
-            f"completed_at IS NULL OR completed AND completed_at >= timestamptz '{FIRST_MOMENT}'"
-            f" AND completed_at < timestamptz '{AFTER_LAST_MOMENT}'",
-            name="tasks_completed_at",
-        ),
+        # The limits of every field; revision 0001 says why they are in a function.
+        CheckConstraint("taskcore.task_is_valid(tasks)", name="tasks_valid"),
         Index("tasks_open", "user_id", "id", postgresql_where=text("NOT completed")),
     )
 

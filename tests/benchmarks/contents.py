@@ -6,6 +6,14 @@ taskcore's are under row-level security, the others are twins of them without it
 
 import random
 
+from taskcore.limits import (
+    AFTER_LAST_MOMENT,
+    BLANK,
+    FIRST_MOMENT,
+    MAX_DESCRIPTION,
+    MAX_ID,
+    MAX_TITLE,
+)
 from tests.benchmarks.server import Server
 
 USERS = 100
@@ -29,9 +37,22 @@ _TWIN = """
 CREATE SCHEMA {schema};
 CREATE TABLE {schema}.users (LIKE taskcore.users INCLUDING ALL);
 CREATE TABLE {schema}.tasks (
-    LIKE taskcore.tasks INCLUDING ALL,
+    LIKE taskcore.tasks INCLUDING ALL EXCLUDING CONSTRAINTS,
+    {checks},
     FOREIGN KEY (user_id) REFERENCES {schema}.users (id) ON DELETE CASCADE
 );
+"""
+# The limits of ``taskcore.task_is_valid``, as CHECKs are usually written.
+_CHECKS = f"""
+    CHECK (id BETWEEN 1 AND {MAX_ID}),
+    CHECK (char_length(title) <= {MAX_TITLE}),
+    CHECK (title ~ '[^{BLANK}]'),
+    CHECK (char_length(description) BETWEEN 1 AND {MAX_DESCRIPTION}),
+    CHECK (version >= 1),
+    CHECK (created_at >= timestamptz '{FIRST_MOMENT}' AND updated_at >= created_at
+        AND updated_at < timestamptz '{AFTER_LAST_MOMENT}'),
+    CHECK (completed_at IS NULL OR completed AND completed_at >= timestamptz '{FIRST_MOMENT}'
+        AND completed_at < timestamptz '{AFTER_LAST_MOMENT}')
 """
 
 # As a tutorial has it, an id alone is the key, and the database makes it. The index
@@ -49,7 +70,9 @@ ALTER TABLE textbook.tasks
 
 async def make_twins(server: Server) -> None:
     """Make the peers' tables, with all that taskcore's have but policies, and fill them all."""
-    await server.execute(_TWIN.format(schema="bench"), _TWIN.format(schema="textbook"), _TEXTBOOK)
+    for schema in SCHEMAS[1:]:
+        await server.execute(_TWIN.format(schema=schema, checks=_CHECKS))
+    await server.execute(_TEXTBOOK)
     await refill(server)
 
 

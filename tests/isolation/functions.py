@@ -16,6 +16,9 @@ USER_CALLS: dict[str, Arguments] = {"user_get_v1": (), "user_delete_v1": ()}
 UNBOUND = (DIRECTORY, "schema_version_v1")
 """Functions that take no user."""
 
+OF_TABLES = ("task_is_valid",)
+"""Functions that only the tables' own constraints call."""
+
 
 def task_calls(task: int, write: int, title: str) -> dict[str, Arguments]:
     """Return the functions of the application, and the arguments after the user.

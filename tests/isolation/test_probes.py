@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from tests.databases import Database
-from tests.isolation.functions import UNBOUND, USER_CALLS, task_calls
+from tests.isolation.functions import OF_TABLES, UNBOUND, USER_CALLS, task_calls
 from tests.isolation.probes import FUNCTIONS, ROW_SECURITY, Probe, placed
 
 
@@ -35,7 +35,7 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
         "FROM pg_proc AS p WHERE p.pronamespace = 'taskcore'::regnamespace"
     )
     application = {*task_calls(1, 1, "x"), "schema_version_v1"}
-    assert {row["name"] for row in rows} == {*application, *USER_CALLS, *UNBOUND}
+    assert {row["name"] for row in rows} == {*application, *USER_CALLS, *UNBOUND, *OF_TABLES}
     assert {row["name"] for row in rows if row["app"]} == application
     assert {row["name"] for row in rows if row["admin"]} == {*USER_CALLS, *UNBOUND}
     assert not any(row["other"] for row in rows)
