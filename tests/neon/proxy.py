@@ -60,7 +60,7 @@ class Neon:
         self.cancels.set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -107,19 +107,21 @@ class Neon:
                 self.asleep = False
                 self.wakes.append(time.monotonic() - began)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._clients.add(task)
-        self.connections += 1
-        try:
-            if not self._stopped:
-                # A client that hangs up, and the end of a test, are no errors.
-                with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
-                    await self._talk(reader, writer)
-        finally:
-            self._clients.discard(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a client; its connection is aborted even if the task is cancelled unstarted."""
+        if self._stopped:
             writer.transport.abort()
+            return
+        self.connections += 1
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+        task.add_done_callback(lambda _task: writer.transport.abort())
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A client that closes its connection, and the end of a test, are not errors.
+        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+            await self._talk(reader, writer)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         code, body = await _first_message(reader)
