@@ -33,10 +33,7 @@ from taskcore.tasks.fields import TaskFields
 from taskcore.tasks.user_tasks import UserTasks
 from taskcore.validation import validate
 from tests.databases import Database
-
-EMOJI = "\U0001f600"
-WHITE_SPACE = "".join(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace())
-
+from tests.inputs import EMOJI, INVALID, WHITE_SPACE, details
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -48,90 +45,35 @@ def unopened() -> UserTasks:
     return TaskStore("postgresql://taskcore_app@localhost/taskcore").for_user(1)
 
 
-def details(field: str, constraint: str, **limits: int) -> dict[str, Any]:
-    return {"field": field, "constraint": constraint, **limits}
+@pytest.mark.parametrize("case", INVALID)
+async def test_an_invalid_value_is_refused(unopened: UserTasks, case: str) -> None:
+    """US1, US3, FR-004, FR-005, SC-006; edge cases: over-length, blank, NUL, surrogates, types."""
+    field, value, constraint, limits = INVALID[case]
+    expected = details(field, constraint, **limits)
+    task: Any = {"title": "good", field: value}
 
-
-BAD_TITLES = {
-    "empty": ("", details("title", "non_empty")),
-    "blank": ("   ", details("title", "non_empty")),
-    "every white space of Unicode": (WHITE_SPACE, details("title", "non_empty")),
-    "one character too long": ("x" * 501, details("title", "max_length", max=500)),
-    "one astral character too long": (EMOJI * 501, details("title", "max_length", max=500)),
-    "NUL alone": ("\x00", details("title", "no_nul")),
-    "NUL inside": ("a\x00b", details("title", "no_nul")),
-    "lone high surrogate": ("a\ud800", details("title", "unicode")),
-    "lone low surrogate": ("\udfffa", details("title", "unicode")),
-    "surrogates in the wrong order": ("\ude00\ud83d", details("title", "unicode")),
-    "null": (None, details("title", "not_null")),
-    "integer": (1, details("title", "type")),
-    "boolean": (True, details("title", "type")),
-    "bytes": (b"title", details("title", "type")),
-    "list": (["title"], details("title", "type")),
-}
-BAD_DESCRIPTIONS = {
-    "one character too long": ("x" * 5001, details("description", "max_length", max=5000)),
-    "one astral character too long": (
-        EMOJI * 5001,
-        details("description", "max_length", max=5000),
-    ),
-    "NUL": ("Milk\x00eggs", details("description", "no_nul")),
-    "lone surrogate": ("Milk\ud83d", details("description", "unicode")),
-    "integer": (1, details("description", "type")),
-    "bytes": (b"Milk", details("description", "type")),
-    "mapping": ({}, details("description", "type")),
-}
-BAD_COMPLETED = {
-    "one": (1, details("completed", "type")),
-    "zero": (0, details("completed", "type")),
-    "yes": ("yes", details("completed", "type")),
-    "true in quotes": ("true", details("completed", "type")),
-    "null": (None, details("completed", "not_null")),
-}
-
-
-@pytest.mark.parametrize("case", BAD_TITLES)
-async def test_a_bad_title_is_refused(unopened: UserTasks, case: str) -> None:
-    """US1, US3, FR-004, SC-006; edge cases: over-length, blank, NUL, lone surrogates, types."""
-    title, expected = BAD_TITLES[case]
-
-    with pytest.raises(ValidationError) as created:
-        await unopened.create(title)  # type: ignore[arg-type]
     with pytest.raises(ValidationError) as updated:
-        await unopened.update(1, title=title)  # type: ignore[arg-type]
-    with pytest.raises(ValidationError) as batched:
-        await unopened.create_many([{"title": "good"}, {"title": title}])
-
-    assert created.value.details == updated.value.details == expected
-    assert batched.value.details == expected | {"field": "tasks[1].title"}
-    assert str(created.value).startswith("title ")
-
-
-@pytest.mark.parametrize("case", BAD_DESCRIPTIONS)
-async def test_a_bad_description_is_refused(unopened: UserTasks, case: str) -> None:
-    """FR-005, SC-006."""
-    description, expected = BAD_DESCRIPTIONS[case]
-
-    with pytest.raises(ValidationError) as created:
-        await unopened.create("good", description)  # type: ignore[arg-type]
-    with pytest.raises(ValidationError) as updated:
-        await unopened.update(1, description=description)  # type: ignore[arg-type]
-    with pytest.raises(ValidationError) as batched:
-        await unopened.create_many([{"title": "good", "description": description}])
-
-    assert created.value.details == updated.value.details == expected
-    assert batched.value.details == expected | {"field": "tasks[0].description"}
+        await unopened.update(1, **{field: value})  # type: ignore[arg-type]
+    with pytest.raises(ValidationError) as imported:
+        await unopened.import_tasks([{"title": "good"}, task])
+    assert updated.value.details == expected
+    assert imported.value.details == expected | {"field": f"tasks[1].{field}"}
+    assert str(updated.value).startswith(f"{field} ")
+    if field in TaskCreate.model_fields:
+        with pytest.raises(ValidationError) as created:
+            await unopened.create(**task)
+        with pytest.raises(ValidationError) as batched:
+            await unopened.create_many([{"title": "good"}, task])
+        assert created.value.details == expected
+        assert batched.value.details == imported.value.details
 
 
-@pytest.mark.parametrize("case", BAD_COMPLETED)
-async def test_completed_takes_only_true_and_false(unopened: UserTasks, case: str) -> None:
-    """SC-006; edge case: not 1, not "yes"."""
-    completed, expected = BAD_COMPLETED[case]
-
+@pytest.mark.parametrize("field", ["title", "description"])
+async def test_bytes_are_not_text(unopened: UserTasks, field: str) -> None:
+    task: Any = {"title": "good", field: b"bytes"}
     with pytest.raises(ValidationError) as error:
-        await unopened.update(1, completed=completed)  # type: ignore[arg-type]
-
-    assert error.value.details == expected
+        await unopened.create(**task)
+    assert error.value.details == details(field, "type")
 
 
 async def test_the_longest_texts_fit(store: TaskStore) -> None:
