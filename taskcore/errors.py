@@ -84,7 +84,7 @@ class UserNotFound(NotFound):
 
 
 class VersionConflict(TaskcoreError):
-    """The task has another version than ``if_version``; nothing was changed.
+    """The task's version does not meet ``if_version`` or ``unless_version``; nothing was changed.
 
     Attributes:
         current: The task's version. Read the task and decide again.

@@ -120,6 +120,9 @@ async def _http_error(request: Request, exc: Exception) -> Response:
     found = isinstance(request.scope.get("route"), TaskRoute)
     if exc.status_code == 404 and not found:
         return closed_if_unread(request, error_response(404, "no such path"))
+    if exc.status_code == 405 and exc.headers == {"Allow": "GET"}:
+        # HEAD has a route of its own, which Starlette does not count here.
+        exc.headers = {"Allow": "GET, HEAD"}
     return closed_if_unread(request, response_for(exc))
 
 

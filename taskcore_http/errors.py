@@ -6,7 +6,7 @@
 import logging
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
-from taskcore import OutcomeUnknown, TaskcoreError, ValidationError
+from taskcore import OutcomeUnknown, TaskcoreError, ValidationError, VersionConflict
 from taskcore.validation import explained_error
 from taskcore_http.server.log import RepeatFilter
 
@@ -24,19 +24,10 @@ logger = logging.getLogger("taskcore.http")
 repeat_filter = RepeatFilter()
 logger.addFilter(repeat_filter)
 
-Code = Literal[
-    "VALIDATION_ERROR",
-    "NOT_FOUND",
-    "METHOD_NOT_ALLOWED",
-    "PAYLOAD_TOO_LARGE",
-    "UNSUPPORTED_MEDIA_TYPE",
-    "INTERNAL_ERROR",
-    "UNAVAILABLE",
-]
-
 _STATUSES = {
     "VALIDATION_ERROR": 400,
     "NOT_FOUND": 404,
+    "VERSION_CONFLICT": 412,
     "UNAVAILABLE": 503,
     # These two occur while an administrator changes the database.
     "SCHEMA_OUTDATED": 503,
@@ -45,42 +36,63 @@ _STATUSES = {
 }
 """The status for each ``code`` of an error of taskcore; 500 for any other."""
 
-_CODES: dict[int, Code] = {
+_CODES = {
     400: "VALIDATION_ERROR",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
     413: "PAYLOAD_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
     500: "INTERNAL_ERROR",
     503: "UNAVAILABLE",
 }
+"""The code for each status that is not named as in ``http.HTTPStatus``."""
+
+KNOWN_CODES = (
+    "VALIDATION_ERROR",
+    "UNAUTHORIZED",
+    "FORBIDDEN",
+    "NOT_FOUND",
+    "METHOD_NOT_ALLOWED",
+    "PRECONDITION_FAILED",
+    "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "INTERNAL_ERROR",
+    "UNAVAILABLE",
+    "OUTCOME_UNKNOWN",
+)
+"""The codes of this release, for the document. Clients must accept others."""
+
+NOT_STORED = {"Cache-Control": "no-store"}
+"""A user's answers must not be kept by a shared cache (RFC 9111, section 5.2.2.5)."""
 
 RETRY_AFTER = "5"
 """Seconds; a suspended Neon compute wakes up in less than one."""
 
 
+def _details_schema(schema: dict[str, Any]) -> None:
+    """Describe the members that are known, in place of Pydantic's ``anyOf``."""
+    del schema["anyOf"]
+    schema["type"] = "object"
+    schema["properties"] = {
+        "field": {"type": "string"},
+        "constraint": {"type": "string"},
+        "min": {"type": "integer", "format": "int64"},
+        "max": {"type": "integer", "format": "int64"},
+        "version": {"type": "integer", "format": "int32"},
+    }
+    schema.pop("default", None)
+
+
 class ErrorDetail(BaseModel):
     """An error."""
 
-    code: Code
-    message: str
+    code: str = Field(
+        description=f"The kind of error, for programs: {', '.join(KNOWN_CODES)}. "
+        "Later releases may add codes, and an identity may use others."
+    )
+    message: str = Field(description="What is wrong, for people. The text may change.")
     details: dict[str, Any] | None = Field(
         default=None,
-        description="For a VALIDATION_ERROR: the field, the constraint, and its limit if any.",
-        json_schema_extra={
-            "anyOf": [
-                {
-                    "type": "object",
-                    "properties": {
-                        "field": {"type": "string"},
-                        "constraint": {"type": "string"},
-                        "min": {"type": "integer"},
-                        "max": {"type": "integer"},
-                    },
-                    "required": ["field", "constraint"],
-                }
-            ]
-        },
+        description="For VALIDATION_ERROR: `field`, `constraint`, and its limit (`min` or "
+        "`max`) if any. For PRECONDITION_FAILED: the task's `version`.",
+        json_schema_extra=_details_schema,
     )
 
 
@@ -91,29 +103,42 @@ class ErrorBody(BaseModel):
 
 
 class RequestRefused(Exception):
-    """The request cannot be read. The answer has this status."""
+    """The request is refused before it reaches the library. The answer has this status."""
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers = headers
+        self.details = details
+
+
+class PreconditionFailed(RequestRefused):
+    """A precondition is false (RFC 9110, section 15.5.13). The answer has the task's version."""
+
+    def __init__(self, message: str, *, version: int | None = None) -> None:
+        details = None if version is None else {"version": version}
+        super().__init__(412, message, details=details)
 
 
 def error_response(
     status: int,
     message: str,
     *,
+    code: str | None = None,
     details: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    """Return an error answer."""
-    error: dict[str, Any] = {
-        "code": _code(status),
-        "message": message,
-    }
+    """Return an error answer; the status gives the code unless there is one."""
+    error: dict[str, Any] = {"code": code or _code(status), "message": message}
     if details:
         error["details"] = details
-    return JSONResponse({"error": error}, status_code=status, headers=headers)
+    return JSONResponse({"error": error}, status_code=status, headers=NOT_STORED | (headers or {}))
 
 
 _UNSURE = frozenset((b"expect", b"upgrade"))
@@ -147,7 +172,7 @@ def response_for(exc: Exception) -> Response:
     if isinstance(exc, TaskcoreError) and exc.code in _STATUSES:
         return _of_taskcore_error(exc, _STATUSES[exc.code])
     if isinstance(exc, RequestRefused):
-        return error_response(exc.status, str(exc), headers=exc.headers)
+        return error_response(exc.status, str(exc), details=exc.details, headers=exc.headers)
     if isinstance(exc, HTTPException):
         return _of_http_exception(exc)
     logger.error("500: %s", type(exc).__name__, exc_info=exc)
@@ -155,12 +180,14 @@ def response_for(exc: Exception) -> Response:
 
 
 def _of_taskcore_error(exc: TaskcoreError, status: int) -> Response:
+    if isinstance(exc, VersionConflict):
+        return error_response(status, str(exc), details={"version": exc.current})
     if status < 500:
         return error_response(status, str(exc), details=getattr(exc, "details", None))
     logger.warning("%s: %s", status, exc)
     if isinstance(exc, OutcomeUnknown):
         # Without Retry-After: repeating a write blindly could do it twice.
-        return error_response(status, str(exc))
+        return error_response(status, str(exc), code=exc.code)
     return error_response(
         status,
         "the database cannot be used now; nothing was changed",

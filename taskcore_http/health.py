@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from taskcore import TaskcoreError, TaskStore
-from taskcore_http.errors import RETRY_AFTER, error_response
+from taskcore_http.errors import NOT_STORED, RETRY_AFTER, error_response
 from taskcore_http.openapi import errors
 
 logger = logging.getLogger("taskcore.http")
@@ -19,7 +19,7 @@ def create_health_router(store: TaskStore) -> APIRouter:
     @router.get("/live", operation_id="live", responses=_status("live"))
     async def live() -> Response:
         """Tell whether the process serves requests. The database is not asked."""
-        return JSONResponse({"status": "live"})
+        return JSONResponse({"status": "live"}, headers=NOT_STORED)
 
     @router.get("/ready", operation_id="ready", responses=_status("ready") | errors(503))
     async def ready() -> Response:
@@ -35,8 +35,10 @@ def create_health_router(store: TaskStore) -> APIRouter:
             return error_response(
                 503, "the database cannot be used yet", headers={"Retry-After": RETRY_AFTER}
             )
-        return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "ready"}, headers=NOT_STORED)
 
+    for path, endpoint in (("/live", live), ("/ready", ready)):
+        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     return router
 
 

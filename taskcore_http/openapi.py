@@ -1,11 +1,79 @@
 """Descriptions and examples of parameters, answers and errors for OpenAPI."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import union_schema
+
+import taskcore
+from taskcore import TaskCreate, TaskUpdate
 from taskcore_http.errors import RETRY_AFTER, ErrorBody
 from taskcore_http.parameters import PathParameter, QueryParameter
 
 Responses = dict[int | str, dict[str, Any]]
+
+
+class Task(taskcore.Task):
+    """One task as it is stored."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Name the schemas of its request bodies, which makes them components of a document.
+
+        The routes read their bodies themselves, so FastAPI does not know them. Without a
+        name, generated clients invent one.
+        """
+        schema = handler(core_schema)
+        target = handler.resolve_ref_schema(schema)
+        bodies = union_schema([_named(body) for body in (TaskCreate, TaskUpdate)])
+        target["x-request-bodies"] = handler(bodies)["anyOf"]
+        return schema
+
+
+def _named(model: type[BaseModel]) -> CoreSchema:
+    """Return a model's core schema with a name, so that Pydantic refers to it."""
+    name = f"{model.__module__}.{model.__qualname__}:{id(model)}"
+    return cast("CoreSchema", {**model.__pydantic_core_schema__, "ref": name})
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderParameter:
+    """A header of the request, for the document."""
+
+    name: str
+    description: str
+
+    def documented(self) -> dict[str, Any]:
+        """Describe it for OpenAPI."""
+        return {
+            "name": self.name,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "format": "entity-tags"},
+            "description": self.description,
+        }
+
+
+PRECONDITIONS = (
+    HeaderParameter(
+        "If-Match",
+        "The `ETag` of an earlier answer, several of them, or `*`: otherwise the answer is 412.",
+    ),
+    HeaderParameter(
+        "If-None-Match",
+        "The `ETag` of an earlier answer, several of them, or `*`: if one is the present one, the "
+        "answer to GET is 304, and to other methods 412.",
+    ),
+)
+_ETAG = {
+    "description": "Names this version of the answer, for `If-Match` and `If-None-Match`.",
+    "schema": {"type": "string", "example": '"2"'},
+}
 
 NEW_TASK = {"title": "Buy groceries", "description": "Milk and eggs"}
 CHANGES = {"completed": True}
@@ -21,7 +89,7 @@ TASK = {
     "completed_at": "2026-11-23T09:30:12.105472Z",
 }
 
-_ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
+_ERRORS: dict[int | str, tuple[str, dict[str, Any]]] = {
     400: (
         "The input breaks a rule; `details` names the field and the constraint.",
         {
@@ -30,9 +98,25 @@ _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
             "details": {"field": "title", "constraint": "max_length", "max": 500},
         },
     ),
+    401: (
+        "The caller is not signed in.",
+        {"code": "UNAUTHORIZED", "message": "sign in"},
+    ),
+    403: (
+        "The caller may not do this.",
+        {"code": "FORBIDDEN", "message": "this needs the scope tasks:write"},
+    ),
     404: (
         "No such task for this user. Another user's task gets the same answer.",
         {"code": "NOT_FOUND", "message": "task not found"},
+    ),
+    412: (
+        "A precondition is false, so nothing was changed. `details` has the task's version.",
+        {
+            "code": "PRECONDITION_FAILED",
+            "message": "the task has version 3 now: read it and decide again",
+            "details": {"version": 3},
+        },
     ),
     413: (
         "The body is longer than 128 KiB.",
@@ -47,11 +131,19 @@ _ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
     ),
     500: ("The server failed.", {"code": "INTERNAL_ERROR", "message": "internal error"}),
     503: (
-        "The database cannot be used now.",
+        (
+            "The database cannot be used now. With UNAVAILABLE nothing was changed, so try again "
+            "after `Retry-After`. With OUTCOME_UNKNOWN a write took effect wholly or not at all: "
+            "read before you try again."
+        ),
         {
             "code": "UNAVAILABLE",
             "message": "the database cannot be used now; nothing was changed",
         },
+    ),
+    "4XX": (
+        "Any other client error, such as 405 for a method that is not served.",
+        {"code": "METHOD_NOT_ALLOWED", "message": "TRACE is not allowed here"},
     ),
 }
 
@@ -62,26 +154,35 @@ def errors(*statuses: int) -> Responses:
     The range ``4XX`` covers 405, which belongs to a path and not to an operation. It also
     keeps FastAPI from documenting its 422, which these routes never answer.
     """
+    every: list[int | str] = [*statuses, "4XX"]
     described: Responses = {
         status: {
             "model": ErrorBody,
             "description": _ERRORS[status][0],
             "content": {"application/json": {"example": {"error": _ERRORS[status][1]}}},
         }
-        for status in statuses
+        for status in every
     }
     if 503 in described:
         described[503]["headers"] = {
             "Retry-After": {
-                "description": "Seconds; absent if a write's outcome is unknown.",
+                "description": "Seconds; absent with OUTCOME_UNKNOWN.",
                 "schema": {"type": "string", "example": RETRY_AFTER},
             }
         }
-    described["4XX"] = {
-        "model": ErrorBody,
-        "description": "Any other client error, such as 405 for a method that is not served.",
-    }
+    if 401 in described:
+        described[401]["headers"] = {
+            "WWW-Authenticate": {
+                "description": "How to sign in (RFC 9110, section 11.6.1).",
+                "schema": {"type": "string"},
+            }
+        }
     return described
+
+
+def not_modified() -> Responses:
+    """Describe the answer to a client that has the present representation."""
+    return {304: {"description": "The client has this answer already.", "headers": {"ETag": _ETAG}}}
 
 
 def succeeded(status: int, description: str, *, location: bool = False) -> Responses:
@@ -89,15 +190,19 @@ def succeeded(status: int, description: str, *, location: bool = False) -> Respo
     response: dict[str, Any] = {
         "description": description,
         "content": {"application/json": {"example": TASK}},
+        "headers": {"ETag": _ETAG},
     }
     if location:
-        response["headers"] = {
-            "Location": {"description": "The task's path.", "schema": {"type": "string"}}
+        response["headers"]["Location"] = {
+            "description": "The task's path, relative to the URL of the request (RFC 3986).",
+            "schema": {"type": "string", "format": "uri-reference"},
         }
     return {status: response}
 
 
-def takes(*parameters: PathParameter | QueryParameter[Any]) -> dict[str, Any]:
+def takes(
+    *parameters: PathParameter | QueryParameter[Any] | HeaderParameter,
+) -> dict[str, Any]:
     """Describe the parameters of a route."""
     return {"parameters": [parameter.documented() for parameter in parameters]}
 
@@ -109,10 +214,12 @@ def listed() -> Responses:
             "description": "The tasks, newest first.",
             "content": {"application/json": {"example": [TASK]}},
             "headers": {
+                "ETag": _ETAG | {"description": f"{_ETAG['description']} Absent from a long list."},
                 "Link": {
-                    "description": 'With `limit`, while more remain: `<…>; rel="next"`.',
+                    "description": 'With `limit`, while more remain: `<…>; rel="next"`. It is '
+                    "relative to the URL of the request (RFC 8288).",
                     "schema": {"type": "string"},
-                }
+                },
             },
         }
     }

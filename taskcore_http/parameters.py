@@ -6,8 +6,10 @@ parsing of parameters costs a request more than its SQL statement
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Path, Request
@@ -26,7 +28,9 @@ def _integer(field: str, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not _DECIMAL.fullmatch(text):
             raise ValidationError(
-                f"{field} must be a decimal integer", field=field, constraint="type"
+                f"{field} must be a decimal integer without leading zeros",
+                field=field,
+                constraint="type",
             )
         # Twenty digits are beyond every limit already.
         return validate_integer(int(text[:20]), field=field, low=1, high=high)
@@ -40,6 +44,12 @@ def _boolean(text: str) -> bool:
             "completed must be true or false", field="completed", constraint="type"
         )
     return text == "true"
+
+
+def integer_schema(high: int) -> dict[str, Any]:
+    """Describe an integer from 1; most languages need its size."""
+    size = "int32" if high < 2**31 else "int64"
+    return {"type": "integer", "format": size, "minimum": 1, "maximum": high}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class PathParameter:
 
     def documented(self) -> dict[str, Any]:
         """Describe it for OpenAPI."""
-        schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID, "examples": [self.example]}
+        schema = integer_schema(MAX_ID) | {"examples": [self.example]}
         return {
             "name": self.name,
             "in": "path",
@@ -93,7 +103,7 @@ class QueryParameter(Generic[_Value]):
     schema: dict[str, Any]
 
     def of(self, request: Request) -> _Value | None:
-        """Return the request's value, the last of several, or None if it is absent."""
+        """Return the request's value, or None if it is absent. See `check_query`."""
         text = request.query_params.get(self.name)
         return None if text is None else self.parse(text)
 
@@ -114,7 +124,7 @@ LIMIT = QueryParameter(
     "limit",
     "Tasks in a page; absent: every task.",
     _integer("limit", MAX_PAGE),
-    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+    integer_schema(MAX_PAGE),
 )
 AFTER = QueryParameter(
     "after",
@@ -125,6 +135,43 @@ AFTER = QueryParameter(
 COMPLETED = QueryParameter(
     "completed", "Only completed, or only open tasks.", _boolean, {"type": "boolean"}
 )
+
+IDENTITY_PARAMETERS = "taskcore.query"
+"""The key of the scope that has the names of query parameters that dependencies read."""
+
+
+def check_query(request: Request, *parameters: QueryParameter[Any]) -> None:
+    """Refuse a query parameter that is unknown or given twice; a typing error must not be ignored.
+
+    Args:
+        request: The request.
+        parameters: Those that the route reads.
+
+    Raises:
+        ValidationError: Names the parameter, and the known one that is nearest.
+    """
+    if not request.scope["query_string"]:
+        return
+    known = [parameter.name for parameter in parameters]
+    foreign = request.scope.get(IDENTITY_PARAMETERS, ())
+    given = Counter(name for name, _value in request.query_params.multi_items())
+    for name, count in given.items():
+        if name in foreign:
+            continue
+        shown = ascii(name)[1:-1][:100]
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise ValidationError(
+                f"{shown} is not a known query parameter here{hint}",
+                field=shown,
+                constraint="unknown_field",
+            )
+        if count > 1:
+            raise ValidationError(
+                f"{shown} must be given once", field=shown, constraint="given_twice"
+            )
+
 
 UserId = Annotated[
     int,

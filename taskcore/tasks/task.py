@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from taskcore.limits import MAX_ID, MAX_TITLE
+from taskcore.limits import MAX_ID, MAX_TITLE, MAX_VERSION
 from taskcore.rows import columns_of, reader_of
 
-Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
 
 
 class Task(BaseModel):
@@ -26,7 +26,7 @@ class Task(BaseModel):
     description: str | None
     completed: bool
     user_id: Id
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=MAX_VERSION, json_schema_extra={"format": "int32"})
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None

@@ -15,7 +15,8 @@ from taskcore.errors import (
     ValidationError,
     VersionConflict,
 )
-from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE, MAX_VERSION
+from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE
+from taskcore.tasks.condition import Versions, version_condition
 from taskcore.tasks.fields import TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
@@ -28,8 +29,8 @@ _CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $
 _CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3, $4)"  # noqa: S608
 _GET = f"SELECT {TASK_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
 _LIST = f"SELECT {TASK_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
-_UPDATE = f"SELECT {TASK_COLUMNS}, write_id FROM taskcore.task_update_v1($1, $2, $3, $4, $5)"  # noqa: S608
-_DELETE = "SELECT version FROM taskcore.task_delete_v1($1, $2, $3)"
+_UPDATE = f"SELECT {TASK_COLUMNS}, write_id FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6)"  # noqa: S608
+_DELETE = "SELECT version FROM taskcore.task_delete_v1($1, $2, $3, $4)"
 
 
 class UserTasks:
@@ -232,7 +233,8 @@ class UserTasks:
         change: TaskUpdate | None = None,
         /,
         *,
-        if_version: int | None = None,
+        if_version: Versions | None = None,
+        unless_version: Versions | None = None,
         **changes: Unpack[TaskChanges],
     ) -> Task:
         """Change the fields given and return the task as it then is.
@@ -242,57 +244,68 @@ class UserTasks:
         Args:
             task_id: The task.
             change: The change as a whole, which is not validated again.
-            if_version: Change the task only if this is its version.
+            if_version: Change the task only if it has this version, or one of these.
+            unless_version: Change the task only if it has another version than these.
             changes: Any of ``title``, ``description`` (None clears it), ``completed``.
 
         Raises:
             TaskNotFound: The user has no task with this id.
-            VersionConflict: The task has another version; nothing was changed.
+            VersionConflict: The version does not meet the condition; nothing was changed.
             ValidationError: Names the field and the constraint.
         """
         validate_id(task_id, field="task_id")
-        _validate_version(if_version)
+        condition = version_condition(if_version, unless_version)
         if type(change) is not TaskUpdate or changes:
             change = validate(TaskUpdate, _given(change, changes), where="changes")
         document = change.model_dump_json(exclude_unset=True)
         write_id = new_write_id()
         rows, repeated = await self._database.write(
-            _UPDATE, self.user_id, task_id, write_id, if_version, document
+            _UPDATE,
+            *(self.user_id, task_id, write_id, condition.wanted, document, condition.unwanted),
         )
         if not rows:
             raise _not_found()
         *columns, last_write_id = rows[0]
         (task,) = tasks_from_rows([columns])
-        if last_write_id != write_id and if_version not in (None, task.version):
+        if last_write_id != write_id and not condition.holds(task.version):
             if repeated:
                 raise OutcomeUnknown(
                     "the answer to the update was lost, and another write has changed the task"
                 )
-            raise _conflict(if_version, task.version)
+            raise _conflict(task.version)
         return task
 
-    async def delete(self, task_id: int, *, if_version: int | None = None) -> None:
+    async def delete(
+        self,
+        task_id: int,
+        *,
+        if_version: Versions | None = None,
+        unless_version: Versions | None = None,
+    ) -> None:
         """Delete a task for good.
 
         Args:
             task_id: The task.
-            if_version: Delete the task only if this is its version.
+            if_version: Delete the task only if it has this version, or one of these.
+            unless_version: Delete the task only if it has another version than these.
 
         Raises:
             TaskNotFound: The user has no task with this id.
-            VersionConflict: The task has another version; nothing was deleted.
+            VersionConflict: The version does not meet the condition; nothing was deleted.
             ValidationError: The id is not an integer from 1 to 2^53-1.
         """
         validate_id(task_id, field="task_id")
-        _validate_version(if_version)
-        rows, repeated = await self._database.write(_DELETE, self.user_id, task_id, if_version)
+        condition = version_condition(if_version, unless_version)
+        rows, repeated = await self._database.write(
+            _DELETE, self.user_id, task_id, condition.wanted, condition.unwanted
+        )
         if not rows:
             if repeated:
                 # It is gone: either the lost attempt or another caller deleted it.
                 return
             raise _not_found()
-        if if_version not in (None, rows[0]["version"]):
-            raise _conflict(if_version, rows[0]["version"])
+        if not condition.holds(rows[0]["version"]):
+            raise _conflict(rows[0]["version"])
 
 
 def _given(change: object, changes: TaskChanges) -> object:
@@ -312,18 +325,12 @@ def _given(change: object, changes: TaskChanges) -> object:
     return change
 
 
-def _validate_version(if_version: int | None) -> None:
-    if if_version is not None:
-        validate_integer(if_version, field="if_version", low=1, high=MAX_VERSION)
-
-
 def _not_found() -> TaskNotFound:
     # The text has no id and no user: it must be the same for another user's task.
     return TaskNotFound("task not found")
 
 
-def _conflict(expected: int | None, current: int) -> VersionConflict:
+def _conflict(current: int) -> VersionConflict:
     return VersionConflict(
-        f"the task has version {current}, not {expected}: read it and decide again",
-        current=current,
+        f"the task has version {current} now: read it and decide again", current=current
     )

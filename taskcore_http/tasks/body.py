@@ -18,7 +18,14 @@ _DISCARDED = 16 * 1024 * 1024
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-async def json_body(request: Request, model: type[_Model]) -> _Model:
+JSON = ("application/json",)
+MERGE_PATCH = (*JSON, "application/merge-patch+json")
+"""For PATCH: the document of RFC 7396 says what a change says here, null included."""
+
+
+async def json_body(
+    request: Request, model: type[_Model], media_types: tuple[str, ...] = JSON
+) -> _Model:
     """Read a model from the request's body.
 
     Raises:
@@ -26,8 +33,14 @@ async def json_body(request: Request, model: type[_Model]) -> _Model:
         ValidationError: Names the field and the constraint.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise RequestRefused(415, "the body must be JSON: send Content-Type: application/json")
+    if media_type not in media_types:
+        # RFC 9110, section 12.5.1, and RFC 5789, section 2.2: what would be accepted.
+        field = "Accept-Patch" if request.method == "PATCH" else "Accept"
+        raise RequestRefused(
+            415,
+            "the body must be JSON: send Content-Type: application/json",
+            {field: ", ".join(media_types)},
+        )
     if {*request.headers.getlist("content-encoding")} - {"", "identity"}:
         # RFC 9110, section 15.5.16.
         raise RequestRefused(
@@ -50,10 +63,15 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def body_schema(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
-    """Describe the body for OpenAPI."""
-    schema = model.model_json_schema()
-    content = {"application/json": {"schema": schema, "example": example}}
+def body_schema(
+    model: type[BaseModel], example: dict[str, Any], media_types: tuple[str, ...] = JSON
+) -> dict[str, Any]:
+    """Describe the body for OpenAPI, by the name of its schema."""
+    described = {
+        "schema": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "example": example,
+    }
+    content = dict.fromkeys(media_types, described)
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -8,21 +8,23 @@ dependency may come from an identity, or from the host: from its application, fr
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from taskcore import TaskcoreError
 from taskcore_http.errors import RequestRefused, closed_if_unread, error_response, response_for
+from taskcore_http.parameters import IDENTITY_PARAMETERS
 
 METHODS = {
-    "/users/{user_id}/tasks": "GET, POST",
-    "/users/{user_id}/tasks/{task_id}": "DELETE, GET, PATCH, PUT",
+    "/users/{user_id}/tasks": "GET, HEAD, POST",
+    "/users/{user_id}/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
 }
 """The methods of each path (RFC 9110, section 10.2.1: Allow lists the resource's methods)."""
 
@@ -49,10 +51,14 @@ class TaskRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler of a request; FastAPI calls it for each inclusion of the route."""
         solving = super().get_route_handler()
-        direct = _has_nothing_to_solve(solving, self.endpoint)
-        handler: Endpoint = self.endpoint if direct else solving
+        if _has_nothing_to_solve(solving, self.endpoint):
+            names: frozenset[str] = frozenset()
+            handler: Endpoint = self.endpoint
+        else:
+            names, handler = _query_parameters(solving), solving
 
         async def answer(request: Request) -> Response:
+            request.scope[IDENTITY_PARAMETERS] = names
             return await answered(handler, request)
 
         return answer
@@ -62,8 +68,9 @@ class TaskRoute(APIRoute):
         await response(scope, receive, send)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request whose path matches; refuse other methods, and a path with a line feed."""
-        if self._has_line_feed(scope):
+        """Serve a request whose path matches; refuse other methods, and two kinds of paths."""
+        if self._has_line_feed(scope) or b"%2f" in scope.get("raw_path", b"").lower():
+            # An encoded slash is data (RFC 3986, section 2.2), and no id has one.
             response = error_response(404, "no such path")
             await closed_if_unread(Request(scope), response)(scope, receive, send)
         elif self.methods and scope["method"] not in self.methods:
@@ -80,6 +87,23 @@ class TaskRoute(APIRoute):
         # Starlette's patterns end in "$", which also matches before a line feed.
         path: str = scope["path"]
         return path.endswith("\n") and not self.path.endswith("}")
+
+
+def _query_parameters(handler: Callable[..., Any]) -> frozenset[str]:
+    """Return the names of the query parameters that FastAPI's handler reads."""
+    dependant = inspect.getclosurevars(handler).nonlocals.get("dependant")
+    return frozenset(_names(dependant)) if isinstance(dependant, Dependant) else frozenset()
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            # A model whose fields are parameters.
+            yield from (one.alias or name for name, one in kind.model_fields.items())
+        yield field.alias
+    for each in dependant.dependencies:
+        yield from _names(each)
 
 
 def _has_nothing_to_solve(handler: Callable[..., Any], endpoint: Callable[..., Any]) -> bool:

@@ -1,32 +1,32 @@
-"""The routes. Each parses the request, calls the library once, and answers."""
+"""The routes: each endpoint at its path, and its description for OpenAPI."""
 
 import logging
-from collections.abc import AsyncIterator
-from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Request
-from pydantic import TypeAdapter
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from fastapi import APIRouter
 
-from taskcore import Task, TaskCreate, TaskPage, TaskStore, TaskUpdate, UserTasks
-from taskcore.limits import MAX_PAGE
+from taskcore import TaskCreate, TaskStore, TaskUpdate
 from taskcore_http.identity import Identity, identify_by, identify_by_path
 from taskcore_http.openapi import (
     CHANGES,
     NEW_TASK,
+    PRECONDITIONS,
+    Task,
     deleted,
     errors,
     listed,
+    not_modified,
     succeeded,
     takes,
 )
 from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, USER_ID
-from taskcore_http.tasks.body import body_schema, json_body
+from taskcore_http.tasks.body import JSON, MERGE_PATCH, body_schema
+from taskcore_http.tasks.endpoints import TaskEndpoints
 from taskcore_http.tasks.route import TaskRoute
 
 logger = logging.getLogger("taskcore.http")
 
-_TASKS = TypeAdapter(tuple[Task, ...])
+_TASKS = "/users/{user_id}/tasks"
+_TASK = "/users/{user_id}/tasks/{task_id}"
 
 
 def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIRouter:
@@ -50,135 +50,69 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
     identify, dependencies = (
         (identify_by_path(store), []) if identity is None else identify_by(identity)
     )
-    # A dependency declares the path's user itself.
-    in_path = [] if dependencies else [USER_ID]
-    # With an identity every path may be another user's.
-    foreign = [404] if identity is not None else []
+    endpoints = TaskEndpoints(identify)
     router = APIRouter(route_class=TaskRoute, tags=["tasks"], dependencies=dependencies)
+    # A dependency declares the path's user itself.
+    user = [] if dependencies else [USER_ID]
+    # An identity refuses callers, and every path may be another user's.
+    refused = [401, 403] if identity is not None else []
+    no_user = [*refused, 404] if identity is not None else []
 
-    @router.get(
-        "/users/{user_id}/tasks",
+    router.add_api_route(
+        _TASKS,
+        endpoints.list_tasks,
+        methods=["GET"],
         operation_id="list_tasks",
         response_model=list[Task],
-        responses=listed() | errors(400, *foreign, 500, 503),
-        openapi_extra=takes(*in_path, LIMIT, AFTER, COMPLETED),
+        responses=listed() | not_modified() | errors(400, *no_user, 412, 500, 503),
+        openapi_extra=takes(*user, LIMIT, AFTER, COMPLETED, *PRECONDITIONS),
     )
-    async def list_tasks(request: Request) -> Response:
-        """List the user's tasks, newest first: all, or a page of `limit`."""
-        tasks = await identify(request)
-        limit, after, completed = LIMIT.of(request), AFTER.of(request), COMPLETED.of(request)
-        page = await tasks.list(completed=completed, limit=limit or MAX_PAGE, after=after)
-        if limit is None and page.next is not None:
-            return _stream(tasks, page, completed=completed)
-        headers = {}
-        if page.next is not None:
-            headers["Link"] = f'<{_path(request)}?{_query_after(request, page.next)}>; rel="next"'
-        return _json(_TASKS.dump_json(page.items), headers=headers)
-
-    @router.post(
-        "/users/{user_id}/tasks",
+    router.add_api_route(
+        _TASKS,
+        endpoints.create_task,
+        methods=["POST"],
         operation_id="create_task",
         status_code=201,
         response_model=Task,
         responses=succeeded(201, "The task; `Location` is its path.", location=True)
-        | errors(400, *foreign, 413, 415, 500, 503),
-        openapi_extra=takes(*in_path) | body_schema(TaskCreate, NEW_TASK),
+        | errors(400, *no_user, 412, 413, 415, 500, 503),
+        openapi_extra=takes(*user, *PRECONDITIONS) | body_schema(TaskCreate, NEW_TASK),
     )
-    async def create_task(request: Request) -> Response:
-        """Create a task."""
-        tasks = await identify(request)
-        new = await json_body(request, TaskCreate)
-        task = await tasks.create(new)
-        return _json(
-            task.model_dump_json(),
-            status=201,
-            headers={"Location": f"{_path(request)}/{task.id}"},
-        )
-
-    @router.get(
-        "/users/{user_id}/tasks/{task_id}",
+    router.add_api_route(
+        _TASK,
+        endpoints.get_task,
+        methods=["GET"],
         operation_id="get_task",
         response_model=Task,
-        responses=succeeded(200, "The task.") | errors(400, 404, 500, 503),
-        openapi_extra=takes(*in_path, TASK_ID),
+        responses=succeeded(200, "The task.")
+        | not_modified()
+        | errors(400, *refused, 404, 412, 500, 503),
+        openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS),
     )
-    async def get_task(request: Request) -> Response:
-        """Read one task."""
-        tasks = await identify(request)
-        task = await tasks.get(TASK_ID.of(request))
-        return _json(task.model_dump_json())
-
-    async def update_task(request: Request) -> Response:
-        """Change the fields that are sent. PUT and PATCH do the same."""
-        tasks = await identify(request)
-        task_id = TASK_ID.of(request)
-        change = await json_body(request, TaskUpdate)
-        task = await tasks.update(task_id, change)
-        return _json(task.model_dump_json())
-
-    for method in ("PUT", "PATCH"):
+    for method, operation_id, media_types in (
+        ("PUT", "replace_task", JSON),
+        ("PATCH", "update_task", MERGE_PATCH),
+    ):
         router.add_api_route(
-            "/users/{user_id}/tasks/{task_id}",
-            update_task,
+            _TASK,
+            endpoints.update_task,
             methods=[method],
-            operation_id="replace_task" if method == "PUT" else "update_task",
+            operation_id=operation_id,
             response_model=Task,
             responses=succeeded(200, "The task as it now is.")
-            | errors(400, 404, 413, 415, 500, 503),
-            openapi_extra=takes(*in_path, TASK_ID) | body_schema(TaskUpdate, CHANGES),
+            | errors(400, *refused, 404, 412, 413, 415, 500, 503),
+            openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS)
+            | body_schema(TaskUpdate, CHANGES, media_types),
         )
-
-    @router.delete(
-        "/users/{user_id}/tasks/{task_id}",
+    router.add_api_route(
+        _TASK,
+        endpoints.delete_task,
+        methods=["DELETE"],
         operation_id="delete_task",
-        responses=deleted() | errors(400, 404, 500, 503),
-        openapi_extra=takes(*in_path, TASK_ID),
+        responses=deleted() | errors(400, *refused, 404, 412, 500, 503),
+        openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS),
     )
-    async def delete_task(request: Request) -> Response:
-        """Delete a task for good."""
-        tasks = await identify(request)
-        await tasks.delete(TASK_ID.of(request))
-        return JSONResponse({"message": "task deleted"})
-
+    # Wherever GET is, HEAD is (RFC 9110, section 9.1).
+    for path, endpoint in ((_TASKS, endpoints.list_tasks), (_TASK, endpoints.get_task)):
+        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     return router
-
-
-def _path(request: Request) -> str:
-    """Return the request's path as the client's URI has it (RFC 3986, section 3.3)."""
-    path, root_path = request.scope["path"], request.scope.get("root_path", "").rstrip("/")
-    if not path.startswith(f"{root_path}/"):
-        # A proxy took it off: https://fastapi.tiangolo.com/advanced/behind-a-proxy/
-        path = f"{root_path}{path}"
-    return quote(path, safe="/:@!$&'()*+,;=~")
-
-
-def _query_after(request: Request, cursor: str) -> str:
-    """Return the request's query with another cursor."""
-    pairs = [pair for pair in request.query_params.multi_items() if pair[0] != AFTER.name]
-    return urlencode([*pairs, (AFTER.name, cursor)])
-
-
-def _json(
-    content: str | bytes, *, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    return Response(content, status, headers, "application/json")
-
-
-def _stream(tasks: UserTasks, first: TaskPage, *, completed: bool | None) -> StreamingResponse:
-    """Answer with every task, with one page in memory at a time.
-
-    The caller has read the first page, so its errors were answered. A later failure
-    breaks the connection, because a shorter array must not look complete.
-    """
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield _TASKS.dump_json(first.items)[:-1]
-        cursor = first.next
-        while cursor is not None:
-            page = await tasks.list(completed=completed, limit=MAX_PAGE, after=cursor)
-            if page.items:
-                yield b"," + _TASKS.dump_json(page.items)[1:-1]
-            cursor = page.next
-        yield b"]"
-
-    return StreamingResponse(chunks(), media_type="application/json")

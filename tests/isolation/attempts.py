@@ -185,6 +185,9 @@ HARMLESS: dict[str, tuple[str, list[tuple[object, ...]]]] = {
         "SELECT title FROM taskcore.task_list_v1(123, 9223372036854775807, 1000, NULL)",
         [],
     ),
-    "a guess at another's version": ("SELECT version FROM taskcore.task_delete_v1(123, 10, 7)", []),
+    "a guess at another's version": (
+        "SELECT version FROM taskcore.task_delete_v1(123, 10, '{7}')",
+        [],
+    ),
 }
 """By name: the statements, and the rows that the last one returns."""

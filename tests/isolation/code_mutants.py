@@ -186,12 +186,13 @@ def _user_in_cookie(store: TaskStore) -> Identify:
 
 
 def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = taskcore_http.tasks.router._stream
+    stream = taskcore_http.tasks.endpoints._stream
 
-    def mixed(tasks: UserTasks, first: TaskPage, **options: Any) -> Any:
-        return stream(UserTasks(tasks._database, tasks._ids, tasks.user_id + 1), first, **options)
+    def mixed(request: Request, tasks: UserTasks, first: TaskPage, **options: Any) -> Any:
+        other = UserTasks(tasks._database, tasks._ids, tasks.user_id + 1)
+        return stream(request, other, first, **options)
 
-    monkeypatch.setattr(taskcore_http.tasks.router, "_stream", mixed)
+    monkeypatch.setattr(taskcore_http.tasks.endpoints, "_stream", mixed)
 
 
 class _StoreOf:

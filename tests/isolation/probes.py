@@ -171,7 +171,7 @@ async def a_list_holds_its_users_tasks_only(place: Place) -> None:
 
 async def a_task_is_changed_by_its_user_only(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
-        for version in (99, 1, None):
+        for version in (["99"], ["1"], None):
             change = (
                 *(5, version),
                 json.dumps({"title": "mine now", "description": "mine", "completed": True}),
@@ -183,20 +183,20 @@ async def a_task_is_changed_by_its_user_only(place: Place) -> None:
         no_change = (6, None, "{}")
         assert await place.ids("task_update_v1", ME, SHARED, *no_change) == [(ME, SHARED)]
         to_x = json.dumps({"title": "x", "user_id": LOW, "id": MISSING})
-        stale = await place.row("task_update_v1", ME, SHARED, 7, 99, to_x)
+        stale = await place.row("task_update_v1", ME, SHARED, 7, ["99"], to_x)
         assert stale[:3] == (ME, SHARED, f"{ME}/{SHARED}")
-        changed = await place.row("task_update_v1", ME, SHARED, 8, 1, to_x)
+        changed = await place.row("task_update_v1", ME, SHARED, 8, ["1"], to_x)
         assert changed[:3] == (ME, SHARED, "x")
 
 
 async def a_task_is_deleted_by_its_user_only(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
-        for version in (99, 1, None):
+        for version in (["99"], ["1"], None):
             missing = await place.call("task_delete_v1", ME, MISSING, version)
             assert missing == []
             for task in NOT_MINE:
                 assert await place.call("task_delete_v1", ME, task, version) == missing
-        assert await place.ids("task_delete_v1", ME, SHARED, 99) == [(ME, SHARED)]
+        assert await place.ids("task_delete_v1", ME, SHARED, ["99"]) == [(ME, SHARED)]
         assert await place.ids("task_get_v1", ME, SHARED) == [(ME, SHARED)]
         assert await place.ids("task_delete_v1", ME, SHARED, None) == [(ME, SHARED)]
         assert await place.call("task_get_v1", ME, SHARED) == []

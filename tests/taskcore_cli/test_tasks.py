@@ -209,7 +209,7 @@ def test_another_version_is_a_conflict_with_exit_code_4(
     name, *options = command
     result = taskctl("tasks", name, str(task["id"]), *options, "--if-version", "7")
     assert (result.exit_code, result.stdout) == (4, "")
-    assert result.stderr.startswith("error: the task has version 1, not 7")
+    assert result.stderr.startswith("error: the task has version 1 now")
     assert taskctl("tasks", "show", str(task["id"])).exit_code == 0
 
 

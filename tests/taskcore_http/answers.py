@@ -16,6 +16,7 @@ CODES = {
     400: "VALIDATION_ERROR",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    412: "PRECONDITION_FAILED",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     500: "INTERNAL_ERROR",
@@ -29,6 +30,8 @@ def task_of(response: httpx2.Response, status: int = 200) -> dict[str, Any]:
     assert response.headers["content-type"] == "application/json"
     task: dict[str, Any] = response.json()
     assert task.keys() == TASK_FIELDS
+    assert response.headers["etag"] == f'"{task["version"]}"'
+    assert response.headers["cache-control"] == "no-store"
     return task
 
 
@@ -41,7 +44,7 @@ def tasks_of(response: httpx2.Response) -> list[dict[str, Any]]:
     return tasks
 
 
-def error_of(response: httpx2.Response, status: int) -> dict[str, Any]:
+def error_of(response: httpx2.Response, status: int, code: str | None = None) -> dict[str, Any]:
     """Return the error of an answer, once it is seen to have the one shape (FR-016)."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
@@ -49,7 +52,8 @@ def error_of(response: httpx2.Response, status: int) -> dict[str, Any]:
     assert body.keys() == {"error"}
     error: dict[str, Any] = body["error"]
     assert error.keys() - {"details"} == {"code", "message"}
-    assert error["code"] == CODES[status]
+    assert error["code"] == (code or CODES[status])
+    assert response.headers["cache-control"] == "no-store"
     assert error["message"]
     if status == 400:
         assert error["details"].keys() >= {"field", "constraint"}

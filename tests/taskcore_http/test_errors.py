@@ -355,6 +355,8 @@ async def test_a_foreign_task_answers_byte_for_byte_as_a_missing_one(
         "/users/123/tasks/1/more",
         "/users/123/tasks//1",
         "/users/1%2F2/tasks",
+        "/users%2F123%2Ftasks",
+        "/users/123%2ftasks",
         "/USERS/123/tasks",
         "//users/123/tasks",
         "/health",
@@ -374,11 +376,11 @@ async def test_an_unknown_path_is_not_found(served: Server, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        (TASKS, {"GET", "POST"}),
-        (f"{TASKS}/1", {"GET", "PUT", "PATCH", "DELETE"}),
-        ("/users/abc/tasks", {"GET", "POST"}),
-        ("/health/live", {"GET"}),
-        ("/health/ready", {"GET"}),
+        (TASKS, {"GET", "HEAD", "POST"}),
+        (f"{TASKS}/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+        ("/users/abc/tasks", {"GET", "HEAD", "POST"}),
+        ("/health/live", {"GET", "HEAD"}),
+        ("/health/ready", {"GET", "HEAD"}),
         ("/docs", {"GET", "HEAD"}),
         ("/openapi.json", {"GET", "HEAD"}),
     ],
@@ -397,12 +399,14 @@ async def test_a_wrong_method_is_told_all_that_the_path_serves(
             error_of(response, 405)
 
 
-async def test_an_answer_to_head_has_no_body(served: Server) -> None:
+async def test_head_answers_as_get_does_without_a_body(served: Server, task: str) -> None:
+    """RFC 9110, section 9.3.2."""
     async with served.client() as client:
-        response = await client.head(TASKS)
-
-    assert response.status_code == 405
-    assert response.content == b""
+        for path in (TASKS, f"{TASKS}?limit=1", task, f"{TASKS}/1", "/health/live"):
+            head, get = await client.head(path), await client.get(path)
+            assert head.status_code == get.status_code
+            assert head.content == b""
+            assert dict(head.headers) | {"date": ""} == dict(get.headers) | {"date": ""}
 
 
 async def test_a_body_of_128_kib_is_read_and_no_more(client: Client, task: str) -> None:

@@ -123,7 +123,7 @@ async def test_a_write_whose_answer_is_lost_must_not_be_repeated_blindly(
         await wire.cut()
         response = await request
 
-    error = error_of(response, 503)
+    error = error_of(response, 503, "OUTCOME_UNKNOWN")
     assert "retry-after" not in response.headers
     assert "wholly or not at all" in error["message"]
 

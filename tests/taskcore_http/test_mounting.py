@@ -108,7 +108,10 @@ async def test_the_routes_errors_keep_their_shape(
     error_of(await host.get(f"{tasks}/1"), 404)
     error_of(await host.post(tasks, content=b" " * 131_073, headers=JSON), 413)
     error_of(await host.post(tasks, content=b"x"), 415)
-    for path, allowed in ((tasks, "GET, POST"), (f"{tasks}/1", "DELETE, GET, PATCH, PUT")):
+    for path, allowed in (
+        (tasks, "GET, HEAD, POST"),
+        (f"{tasks}/1", "DELETE, GET, HEAD, PATCH, PUT"),
+    ):
         response = await host.options(path)
         error_of(response, 405)
         assert response.headers["allow"] == allowed

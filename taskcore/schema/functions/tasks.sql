@@ -284,11 +284,13 @@ GRANT EXECUTE ON FUNCTION taskcore.task_list_v1 TO taskcore_app;
 -- Change a task. The keys of p_changes are the columns to write; a missing key leaves
 -- its column as it is. Returns the row as it then is; no row: the user has no task with
 -- this id. The row has p_write_id if this write, or an earlier attempt of it, has made
--- the change. Otherwise the row is unchanged: its version is not p_if_version, or the
--- change changes nothing. The row is locked first, so that no other write comes between.
--- The version after the highest one is 1.
+-- the change. Otherwise the row is unchanged: its version is not among p_if_versions or
+-- is among p_unless_versions, or the change changes nothing. NULL: no condition. The row
+-- is locked first, so that no other write comes between. The version after the highest
+-- one is 1.
 CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
-    p_user_id bigint, p_id bigint, p_write_id bigint, p_if_version integer, p_changes jsonb
+    p_user_id bigint, p_id bigint, p_write_id bigint, p_if_versions text[], p_changes jsonb,
+    p_unless_versions text[] DEFAULT NULL
 ) RETURNS SETOF taskcore.tasks
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -311,7 +313,9 @@ BEGIN
         FOR NO KEY UPDATE;
     IF FOUND THEN
         v_new := pg_catalog.jsonb_populate_record(v_old, p_changes);
-        IF v_old.write_id = p_write_id OR v_old.version <> p_if_version
+        IF v_old.write_id = p_write_id
+            OR v_old.version::text <> ALL (p_if_versions)
+            OR v_old.version::text = ANY (p_unless_versions)
             OR v_new IS NOT DISTINCT FROM v_old
         THEN
             RETURN NEXT v_old;
@@ -341,9 +345,10 @@ REVOKE ALL ON FUNCTION taskcore.task_update_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_update_v1 TO taskcore_app;
 
 -- Delete one task and return the row as it was; no row: the user has no task with this
--- id. If its version is not p_if_version, the row is returned and stays.
+-- id. If its version is not among p_if_versions or is among p_unless_versions, the row is
+-- returned and stays. NULL: no condition.
 CREATE OR REPLACE FUNCTION taskcore.task_delete_v1(
-    p_user_id bigint, p_id bigint, p_if_version integer
+    p_user_id bigint, p_id bigint, p_if_versions text[], p_unless_versions text[] DEFAULT NULL
 ) RETURNS SETOF taskcore.tasks
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -360,12 +365,16 @@ BEGIN
     RETURN QUERY
         DELETE FROM taskcore.tasks AS t
         WHERE t.user_id = p_user_id AND t.id = p_id
-          AND (p_if_version IS NULL OR t.version = p_if_version)
+          AND (p_if_versions IS NULL OR t.version::text = ANY (p_if_versions))
+          AND (p_unless_versions IS NULL OR t.version::text <> ALL (p_unless_versions))
         RETURNING t.*;
-    IF NOT FOUND AND p_if_version IS NOT NULL THEN
+    IF NOT FOUND THEN
+        -- The condition again: another write may have come between.
         RETURN QUERY
             SELECT t.* FROM taskcore.tasks AS t
-            WHERE t.user_id = p_user_id AND t.id = p_id AND t.version <> p_if_version;
+            WHERE t.user_id = p_user_id AND t.id = p_id
+              AND (t.version::text <> ALL (p_if_versions)
+                   OR t.version::text = ANY (p_unless_versions));
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END

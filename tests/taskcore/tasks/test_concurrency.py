@@ -391,14 +391,14 @@ async def test_a_batch_with_a_taken_id_stores_nothing_and_names_it(
     )
 
 
-@pytest.mark.parametrize("if_version", [None, 1])
+@pytest.mark.parametrize("if_versions", [None, ["1"], ["7", "1"]])
 async def test_a_repeated_update_returns_the_row_and_changes_nothing(
-    application: asyncpg.Connection, if_version: int | None
+    application: asyncpg.Connection, if_versions: list[str] | None
 ) -> None:
     """Its own change is no conflict."""
     await application.fetch(_CREATE, 1, 10, 77, '{"title": "title"}')
     changes = {"title": "new title", "description": "new", "completed": True}
-    update = (1, 10, 78, if_version, json.dumps(changes))
+    update = (1, 10, 78, if_versions, json.dumps(changes))
     first = await application.fetch(_UPDATE, *update)
 
     assert (first[0]["version"], first[0]["write_id"]) == (2, 78)

@@ -189,18 +189,6 @@ async def test_a_page_has_one_to_a_thousand_tasks(
     assert error.value.details == expected
 
 
-@pytest.mark.parametrize("version", [0, -1, MAX_VERSION + 1, True, "1", 1.0])
-async def test_a_bad_version_is_refused(unopened: UserTasks, version: Any) -> None:
-    """SC-006."""
-    for call in (
-        unopened.update(1, if_version=version, title="x"),
-        unopened.delete(1, if_version=version),
-    ):
-        with pytest.raises(ValidationError) as error:
-            await call
-        assert error.value.field == "if_version"
-
-
 @pytest.mark.parametrize("completed", [1, 0, "true", "yes"])
 async def test_a_bad_filter_is_refused(unopened: UserTasks, completed: Any) -> None:
     """SC-006."""

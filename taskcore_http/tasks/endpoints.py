@@ -1,0 +1,158 @@
+"""The endpoints. Each parses the request, calls the library once, and answers."""
+
+from collections.abc import AsyncIterator
+from urllib.parse import quote, urlencode
+
+from fastapi import Request
+from pydantic import TypeAdapter
+from starlette.responses import Response, StreamingResponse
+
+from taskcore import Task, TaskCreate, TaskPage, TaskUpdate, UserTasks
+from taskcore.limits import MAX_PAGE
+from taskcore_http.errors import NOT_STORED
+from taskcore_http.identity import Identify
+from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, check_query
+from taskcore_http.tasks.body import JSON, MERGE_PATCH, json_body
+from taskcore_http.tasks.preconditions import Preconditions, tag_of_list, tag_of_task
+
+_TASKS = TypeAdapter(tuple[Task, ...])
+
+
+class TaskEndpoints:
+    """The operations on one user's tasks. Their docstrings are the document's descriptions.
+
+    Args:
+        identify: Returns the tasks that a request is about.
+    """
+
+    def __init__(self, identify: Identify) -> None:
+        self._identify = identify
+
+    async def list_tasks(self, request: Request) -> Response:
+        """List the user's tasks, newest first: all, or a page of `limit`.
+
+        Without `limit` the answer has every task, however many. To page, send `limit`, and
+        follow the `Link` with `rel="next"` until an answer has none.
+        """
+        tasks = await self._identify(request)
+        check_query(request, LIMIT, AFTER, COMPLETED)
+        limit, after, completed = LIMIT.of(request), AFTER.of(request), COMPLETED.of(request)
+        preconditions = Preconditions.of(request)
+        page = await tasks.list(completed=completed, limit=limit or MAX_PAGE, after=after)
+        if limit is None and page.next is not None:
+            if preconditions.is_fresh(None):
+                return _not_modified()
+            return _stream(request, tasks, page, completed=completed)
+        body = _TASKS.dump_json(page.items)
+        tag = tag_of_list(body)
+        if preconditions.is_fresh(tag):
+            return _not_modified(tag)
+        headers = {"ETag": tag}
+        if page.next is not None:
+            headers["Link"] = f'<{_path(request)}?{_query_after(request, page.next)}>; rel="next"'
+        return _json(body, headers=headers)
+
+    async def create_task(self, request: Request) -> Response:
+        """Create a task.
+
+        After OUTCOME_UNKNOWN the task may have been created: list the newest tasks before
+        you send it again.
+        """
+        tasks = await self._identify(request)
+        check_query(request)
+        preconditions = Preconditions.of(request)
+        new = await json_body(request, TaskCreate)
+        preconditions.refuse_for_creation()
+        task = await tasks.create(new)
+        return _task(task, status=201, headers={"Location": f"{_path(request)}/{task.id}"})
+
+    async def get_task(self, request: Request) -> Response:
+        """Read one task."""
+        tasks = await self._identify(request)
+        check_query(request)
+        task_id = TASK_ID.of(request)
+        preconditions = Preconditions.of(request)
+        task = await tasks.get(task_id)
+        tag = tag_of_task(task.version)
+        if preconditions.is_fresh(tag, version=task.version):
+            return _not_modified(tag)
+        return _task(task)
+
+    async def update_task(self, request: Request) -> Response:
+        """Change the fields that are sent; a description of null removes it.
+
+        PUT and PATCH do the same. With `If-Match` and the `ETag` of an earlier answer the task
+        changes only if nobody else has changed it since. After OUTCOME_UNKNOWN read the
+        task to learn whether it changed.
+        """
+        tasks = await self._identify(request)
+        check_query(request)
+        task_id = TASK_ID.of(request)
+        condition = Preconditions.of(request).condition()
+        media_types = MERGE_PATCH if request.method == "PATCH" else JSON
+        change = await json_body(request, TaskUpdate, media_types)
+        return _task(await tasks.update(task_id, change, **condition))
+
+    async def delete_task(self, request: Request) -> Response:
+        """Delete a task for good; with `If-Match` only if nobody else has changed it since."""
+        tasks = await self._identify(request)
+        check_query(request)
+        task_id = TASK_ID.of(request)
+        await tasks.delete(task_id, **Preconditions.of(request).condition())
+        return _json(b'{"message":"task deleted"}')
+
+
+def _path(request: Request) -> str:
+    """Return the request's path as the client's URI has it (RFC 3986, section 3.3)."""
+    path, root_path = request.scope["path"], request.scope.get("root_path", "").rstrip("/")
+    if not path.startswith(f"{root_path}/"):
+        # A proxy took it off: https://fastapi.tiangolo.com/advanced/behind-a-proxy/
+        path = f"{root_path}{path}"
+    return quote(path, safe="/:@!$&'()*+,;=~")
+
+
+def _query_after(request: Request, cursor: str) -> str:
+    """Return the request's query with another cursor."""
+    pairs = [pair for pair in request.query_params.multi_items() if pair[0] != AFTER.name]
+    return urlencode([*pairs, (AFTER.name, cursor)])
+
+
+def _json(
+    content: str | bytes, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(content, status, NOT_STORED | (headers or {}), "application/json")
+
+
+def _task(task: Task, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    headers = {"ETag": tag_of_task(task.version)} | (headers or {})
+    return _json(task.model_dump_json(), status=status, headers=headers)
+
+
+def _not_modified(tag: str | None = None) -> Response:
+    # RFC 9110, section 15.4.5: with the headers of a 200 that a cache needs.
+    headers = NOT_STORED if tag is None else NOT_STORED | {"ETag": tag}
+    return Response(status_code=304, headers=headers)
+
+
+def _stream(
+    request: Request, tasks: UserTasks, first: TaskPage, *, completed: bool | None
+) -> StreamingResponse:
+    """Answer with every task, with one page in memory at a time.
+
+    The caller has read the first page, so its errors were answered. A later failure
+    breaks the connection, because a shorter array must not look complete.
+    """
+
+    async def chunks() -> AsyncIterator[bytes]:
+        if request.method == "HEAD":
+            return
+        yield _TASKS.dump_json(first.items)[:-1]
+        cursor = first.next
+        while cursor is not None:
+            page = await tasks.list(completed=completed, limit=MAX_PAGE, after=cursor)
+            if page.items:
+                yield b"," + _TASKS.dump_json(page.items)[1:-1]
+            cursor = page.next
+        yield b"]"
+
+    return StreamingResponse(chunks(), headers=NOT_STORED, media_type="application/json")
