@@ -1,12 +1,19 @@
 """Settings, from arguments, the environment and, for ``taskctl``, a ``.env`` file."""
 
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import pydantic
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskcore.errors import ConfigurationError
+
+_PREFIX = "TASKCORE_"
 
 
 class Settings(BaseSettings):
@@ -14,10 +21,15 @@ class Settings(BaseSettings):
 
     Every field can be set by the environment variable ``TASKCORE_<FIELD>``; the
     database URL also by ``DATABASE_URL``. Without a URL the embedded server is used.
+
+    Raises:
+        ConfigurationError: A keyword, or a variable that begins with ``TASKCORE_``, is not a
+            setting.
+        pydantic.ValidationError: A value is invalid.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="TASKCORE_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+        env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", populate_by_name=True
     )
 
     database_url: SecretStr | None = Field(
@@ -64,6 +76,17 @@ class Settings(BaseSettings):
     require_restricted_role: bool = False
     """Refuse a role that bypasses row-level security, instead of logging a warning."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a name that is not a setting: a typing error must not be ignored."""
+        known = set(cls.model_fields) | {"TASKCORE_DATABASE_URL", "DATABASE_URL"}
+        for name in data:
+            if name not in known:
+                raise _unknown(name, cls.model_fields)
+        _check_variables(os.environ, cls)
+        return data
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -71,6 +94,20 @@ class Settings(BaseSettings):
             return value.expanduser().absolute() if value else None
         except RuntimeError as exc:
             raise ValueError(str(exc)) from exc
+
+
+def _check_variables(variables: Iterable[str], settings: type[BaseSettings]) -> None:
+    """Refuse a variable that begins as ours do, and that no setting has."""
+    names = [f"{_PREFIX}{name.upper()}" for name in settings.model_fields]
+    for variable in variables:
+        if variable.upper().startswith(_PREFIX) and variable.upper() not in names:
+            raise _unknown(variable, names)
+
+
+def _unknown(name: str, names: Iterable[str]) -> ConfigurationError:
+    near = get_close_matches(name, list(names), 1)
+    hint = f": did you mean {near[0]}?" if near else ""
+    return ConfigurationError(f"{ascii(name)[1:-1]} is not a setting{hint}")
 
 
 def load_settings(*, env_file: Path | None = None, **values: object) -> Settings:
@@ -81,9 +118,11 @@ def load_settings(*, env_file: Path | None = None, **values: object) -> Settings
         values: Fields of `Settings`; None means "not given".
 
     Raises:
-        ConfigurationError: Names the invalid setting, never its value.
+        ConfigurationError: Names the invalid or unknown setting, never its value.
     """
     given = {name: value for name, value in values.items() if value is not None}
+    if env_file is not None and env_file.exists():
+        _check_variables(dotenv_values(env_file), Settings)
     try:
         return Settings(_env_file=env_file, **given)  # type: ignore[arg-type]
     except pydantic.ValidationError as exc:

@@ -50,7 +50,13 @@ class TaskStore:
     def __init__(
         self, database_url: str | None = None, *, settings: Settings | None = None
     ) -> None:
-        settings = settings or load_settings()
+        if settings is None:
+            settings = load_settings()
+        elif not isinstance(settings, Settings):
+            raise ConfigurationError(
+                f"settings must be taskcore.Settings, such as Settings(pool_max_size=5), "
+                f"not {type(settings).__name__}"
+            )
         if database_url is None and settings.database_url is not None:
             database_url = settings.database_url.get_secret_value()
         if database_url is not None:

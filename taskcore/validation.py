@@ -99,4 +99,10 @@ def validate_id(value: object, *, field: str) -> int:
     Raises:
         ValidationError: ``type``, ``min`` or ``max``.
     """
+    if isinstance(value, str):
+        raise ValidationError(
+            f"{field} must be an integer, not a string: convert it with int()",
+            field=field,
+            constraint="type",
+        )
     return validate_integer(value, field=field, low=1, high=MAX_ID)

@@ -4,7 +4,7 @@ import logging
 
 from fastapi import APIRouter
 
-from taskcore import TaskCreate, TaskStore, TaskUpdate
+from taskcore import ConfigurationError, TaskCreate, TaskStore, TaskUpdate
 from taskcore_http.identity import Identity, identify_by, identify_by_path
 from taskcore_http.openapi import (
     CHANGES,
@@ -44,7 +44,14 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         identity: Returns the `UserTasks` of the request's user, see
             ``taskcore_http.identity``. A path that names another user is not found.
             None trusts the ``user_id`` in the path, and logs a warning that says so.
+
+    Raises:
+        ConfigurationError: ``store`` is something else, such as a URL.
     """
+    if not isinstance(store, TaskStore):
+        raise ConfigurationError(
+            f"create_router takes a TaskStore, such as TaskStore(url), not {type(store).__name__}"
+        )
     if identity is None:
         logger.warning("the caller is trusted to name the user: no identity is configured")
     identify, dependencies = (

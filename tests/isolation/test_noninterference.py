@@ -1,7 +1,7 @@
 """What a user is told is the same whether or not other users act: at every face, generated.
 
 `pytest` runs a few programs. ``pytest -m thorough`` runs 1,000 over all faces,
-``TASKCORE_EXAMPLES`` as many as it says, and ``--hypothesis-profile=thorough`` as many as
+``TESTS_EXAMPLES`` as many as it says, and ``--hypothesis-profile=thorough`` as many as
 that profile says.
 """
 
@@ -39,7 +39,7 @@ from tests.taskcore_http.server import serving
 def _total() -> int:
     if settings.get_current_profile_name() == "thorough":
         return settings().max_examples
-    return int(os.environ.get("TASKCORE_EXAMPLES", "1000"))
+    return int(os.environ.get("TESTS_EXAMPLES", "1000"))
 
 
 # Read before a test's own environment hides it.

@@ -21,7 +21,7 @@ from tests.neon.pgbouncer import PgBouncer
 from tests.wire import Wire
 
 # In CI 10,000 writes and 1,000 killed connections.
-WRITES = int(os.environ.get("TASKCORE_WRITES", "10000"))
+WRITES = int(os.environ.get("TESTS_WRITES", "10000"))
 KILLED = WRITES // 10
 WRITERS = 16
 

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -210,3 +211,14 @@ def test_a_store_belongs_to_one_event_loop(database: Database) -> None:
             await store.for_user(1).list()
 
     asyncio.run(use_and_close())
+
+
+@pytest.mark.parametrize("settings", [{}, {"pool_max_size": 5}, "postgresql://localhost"])
+def test_what_is_not_settings_is_refused(settings: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"such as Settings\(pool_max_size=5\)"):
+        TaskStore("postgresql://localhost/x", settings=settings)
+
+
+def test_a_user_id_as_text_is_told_what_to_do() -> None:
+    with pytest.raises(ValidationError, match=r"not a string: convert it with int\(\)"):
+        TaskStore("postgresql://localhost/x").for_user("42")  # type: ignore[arg-type]
