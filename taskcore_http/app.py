@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from taskcore import ConfigurationError, TaskStore, Unavailable, __version__
+from taskcore_http.docs.routes import docs_routes
 from taskcore_http.errors import closed_if_unread, error_response, response_for
 from taskcore_http.health import create_health_router
 from taskcore_http.identity import Identity
@@ -80,6 +81,9 @@ def create_app(
         lifespan=lifespan,
         # Do not redirect `/path/` to `/path`: answer 404.
         redirect_slashes=False,
+        # FastAPI's pages load their scripts from another host.
+        docs_url=None,
+        redoc_url=None,
     )
     router = create_router(tasks, identity=identity)
     if router.dependencies:
@@ -88,6 +92,7 @@ def create_app(
         # Not included: a route of the application itself skips FastAPI's solving.
         app.router.routes.extend(router.routes)
     app.include_router(create_health_router(tasks))
+    app.router.routes.extend(docs_routes())
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _error)
     app.add_exception_handler(Exception, _error)
@@ -120,8 +125,8 @@ async def _http_error(request: Request, exc: Exception) -> Response:
     found = isinstance(request.scope.get("route"), TaskRoute)
     if exc.status_code == 404 and not found:
         return closed_if_unread(request, error_response(404, "no such path"))
-    if exc.status_code == 405 and exc.headers == {"Allow": "GET"}:
-        # HEAD has a route of its own, which Starlette does not count here.
+    if exc.status_code == 405 and (exc.headers or {}).get("Allow", "GET") == "GET":
+        # HEAD has a route of its own, which Starlette does not count, and files name none.
         exc.headers = {"Allow": "GET, HEAD"}
     return closed_if_unread(request, response_for(exc))
 

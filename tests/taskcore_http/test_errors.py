@@ -346,7 +346,7 @@ async def test_a_foreign_task_answers_byte_for_byte_as_a_missing_one(
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/redoc",
         "/users",
         "/users/123",
         "/users//tasks",

@@ -214,18 +214,10 @@ def test_parameters_document_their_limits(document: dict[str, Any]) -> None:
     }
 
 
-async def test_the_document_and_its_pages_are_served(
-    client: httpx2.AsyncClient, document: dict[str, Any]
-) -> None:
+async def test_the_document_is_served(client: httpx2.AsyncClient, document: dict[str, Any]) -> None:
     """SC-007."""
     served = await client.get("/openapi.json")
-    docs = await client.get("/docs")
-    redoc = await client.get("/redoc")
-
     assert served.json() == json.loads(json.dumps(document))
-    for page in (docs, redoc):
-        assert page.status_code == 200
-        assert page.headers["content-type"].startswith("text/html")
 
 
 def test_the_document_says_that_the_caller_is_trusted(document: dict[str, Any]) -> None:

@@ -1,0 +1,32 @@
+"""``/docs``, also without the internet: Swagger UI from the package fastapi-offline."""
+
+from importlib import resources
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+_HERE = Path(str(resources.files("taskcore_http.docs")))
+
+_HEADERS = {
+    # Nothing is loaded from elsewhere, and no text of the document runs as a script.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def docs_routes() -> list[BaseRoute]:
+    """Make the page at ``/docs`` and ``/``, and what it loads."""
+    page = (_HERE / "page.html").read_bytes()
+
+    async def show(_request: Request) -> Response:
+        return HTMLResponse(page, headers=_HEADERS)
+
+    assets = StaticFiles(directory=_HERE / "assets", packages=[("fastapi_offline", "static")])
+    return [Route("/", show), Route("/docs", show), Mount("/docs/assets", assets)]
