@@ -1,0 +1,67 @@
+"""The store, without ``await``."""
+
+from types import TracebackType
+from typing import Self
+
+from taskcore import store
+from taskcore.settings import Settings
+from taskcore.sync.background import Background
+from taskcore.sync.user_tasks import UserTasks
+from taskcore.sync.users import Users
+
+
+class TaskStore:
+    """A connection pool to one PostgreSQL database; see `taskcore.TaskStore`.
+
+    ::
+
+        with TaskStore(database_url) as store:
+            task = store.for_user(42).create("Buy groceries")
+
+    Any number of threads may use it at once. A process that forks, such as Gunicorn with
+    ``--preload``, must open it in each worker.
+    """
+
+    def __init__(
+        self, database_url: str | None = None, *, settings: Settings | None = None
+    ) -> None:
+        self._store = store.TaskStore(database_url, settings=settings)
+        self._background = Background()
+        self.users = Users(self._background, self._store.users)
+
+    def open(self, *, connect: bool = True) -> Self:
+        """Open the store; close it again with `close`."""
+        self._background.start()
+        try:
+            self._background.call(self._store.open, connect=connect)
+        except BaseException:
+            self._background.stop()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Wait for running calls and close the connections. Safe to call twice."""
+        if self._background.is_running:
+            try:
+                self._background.call(self._store.close)
+            finally:
+                self._background.stop()
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def for_user(self, user_id: int) -> UserTasks:
+        """Return the tasks of one user, an integer from 1 to 2^53-1."""
+        return UserTasks(self._background, self._store.for_user(user_id))
+
+    def ready(self) -> None:
+        """Return if the store can serve, and raise if not."""
+        self._background.call(self._store.ready)

@@ -1,0 +1,101 @@
+"""One user's tasks, without ``await``."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Unpack
+
+from taskcore.limits import DEFAULT_PAGE, MAX_BATCH
+from taskcore.sync.background import Background
+from taskcore.tasks import user_tasks
+from taskcore.tasks.condition import Versions
+from taskcore.tasks.fields import TaskCreate
+from taskcore.tasks.importing import Importable, ImportResult
+from taskcore.tasks.task import Task
+from taskcore.tasks.task_page import TaskPage
+from taskcore.tasks.task_update import TaskChanges, TaskUpdate
+
+
+class UserTasks:
+    """The tasks of one user, from ``TaskStore.for_user``; see `taskcore.UserTasks`."""
+
+    def __init__(self, background: Background, tasks: user_tasks.UserTasks) -> None:
+        self._background = background
+        self._tasks = tasks
+        self.user_id = tasks.user_id
+
+    def __repr__(self) -> str:
+        return repr(self._tasks)
+
+    def create(self, title: str | TaskCreate, description: str | None = None) -> Task:
+        """Create a task."""
+        return self._background.call(self._tasks.create, title, description)
+
+    def create_many(self, tasks: Iterable[TaskCreate | Mapping[str, Any]]) -> tuple[Task, ...]:
+        """Create a batch of tasks in one statement: all of them, or none."""
+        if isinstance(tasks, Iterable):
+            # Read in this thread, one more than the limit, which is then refused.
+            tasks = list(islice(tasks, MAX_BATCH + 1))
+        return self._background.call(self._tasks.create_many, tasks)
+
+    def import_tasks(self, tasks: Iterable[Importable], *, new_ids: bool = False) -> ImportResult:
+        """Store tasks of an export or another system, with their ids, versions and times.
+
+        The iterable is read in the calling thread.
+        """
+        if not isinstance(tasks, Iterable):
+            return self._background.call(self._tasks.import_tasks, tasks, new_ids=new_ids)
+        return self._background.feed(
+            tasks, lambda items: self._tasks.import_tasks(items, new_ids=new_ids)
+        )
+
+    def get(self, task_id: int) -> Task:
+        """Return one task."""
+        return self._background.call(self._tasks.get, task_id)
+
+    def list(
+        self,
+        *,
+        completed: bool | None = None,
+        limit: int = DEFAULT_PAGE,
+        after: str | None = None,
+    ) -> TaskPage:
+        """Return a page of tasks, newest first."""
+        return self._background.call(
+            self._tasks.list, completed=completed, limit=limit, after=after
+        )
+
+    def iterate(self, *, completed: bool | None = None, after: str | None = None) -> Iterator[Task]:
+        """Yield every task, newest first, in constant memory."""
+        return self._background.iterate(self._tasks.iterate(completed=completed, after=after))
+
+    def update(
+        self,
+        task_id: int,
+        change: TaskUpdate | None = None,
+        /,
+        *,
+        if_version: Versions | None = None,
+        unless_version: Versions | None = None,
+        **changes: Unpack[TaskChanges],
+    ) -> Task:
+        """Change the fields given and return the task as it then is."""
+        return self._background.call(
+            self._tasks.update,
+            task_id,
+            change,
+            if_version=if_version,
+            unless_version=unless_version,
+            **changes,
+        )
+
+    def delete(
+        self,
+        task_id: int,
+        *,
+        if_version: Versions | None = None,
+        unless_version: Versions | None = None,
+    ) -> None:
+        """Delete a task for good."""
+        self._background.call(
+            self._tasks.delete, task_id, if_version=if_version, unless_version=unless_version
+        )
