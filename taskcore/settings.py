@@ -4,12 +4,16 @@ import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import pydantic
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from taskcore.errors import ConfigurationError
 
@@ -76,16 +80,22 @@ class Settings(BaseSettings):
     require_restricted_role: bool = False
     """Refuse a role that bypasses row-level security, instead of logging a warning."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _only_known(cls, data: dict[str, Any]) -> dict[str, Any]:
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  (pydantic-settings calls it)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Refuse a name that is not a setting: a typing error must not be ignored."""
-        known = set(cls.model_fields) | {"TASKCORE_DATABASE_URL", "DATABASE_URL"}
-        for name in data:
-            if name not in known:
+        assert isinstance(init_settings, InitSettingsSource)
+        for name in init_settings.init_kwargs:
+            if name not in (*cls.model_fields, "TASKCORE_DATABASE_URL", "DATABASE_URL"):
                 raise _unknown(name, cls.model_fields)
         _check_variables(os.environ, cls)
-        return data
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @field_validator("home")
     @classmethod

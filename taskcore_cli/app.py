@@ -1,11 +1,12 @@
 """The command line: global options, and the commands by name."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from taskcore_cli.commands import doctor, embedded, migrate, serve, tasks, transfer, users
+from taskcore_cli.commands import doctor, embedded, help, migrate, serve, tasks, transfer, users  # noqa: A004
+from taskcore_cli.commands.help import print_version
 from taskcore_cli.exit_codes import Commands
 from taskcore_cli.input.options import exclusive
 from taskcore_cli.session import Session
@@ -23,17 +24,11 @@ app.command()(migrate.migrate)
 app.command()(doctor.doctor)
 tasks.app.command(name="import")(transfer.import_)
 tasks.app.command()(transfer.export)
+app.command(name="help")(help.help_)
+app.command()(help.version)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="users")
 app.add_typer(embedded.app, name="embedded")
-
-
-def _print_version(value: bool) -> None:  # noqa: FBT001  (Typer calls it)
-    if value:
-        from taskcore.version import __version__  # noqa: PLC0415  (--help needs no taskcore)
-
-        typer.echo(f"taskctl {__version__}")
-        raise typer.Exit
 
 
 def _folder(value: str) -> Path:
@@ -78,7 +73,7 @@ def options(
     version: Annotated[  # noqa: ARG001  (its callback does it)
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", "-V", callback=print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:
@@ -90,4 +85,9 @@ def options(
     Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 not found, 4 version conflict.
     """
     exclusive(database_url=database_url, home=home)
-    context.obj = Session(database_url, home, env_file)
+    context.obj = session = Session(database_url, home, env_file)
+    if (user := session.user_of_file()) is not None:
+        # After the option and the environment.
+        group: Any = context.command
+        commands = group.commands["tasks"].commands
+        context.default_map = {"tasks": {name: {"user": user} for name in commands}}

@@ -6,6 +6,7 @@
 * 3  not found
 * 4  version conflict
 * 130  interrupted
+* 141  standard output was closed, as by ``head``
 """
 
 import os
@@ -15,12 +16,15 @@ from contextlib import suppress
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
+from taskcore_cli.groups import Group
 from taskcore_cli.output.visible import visible
+from taskcore_cli.wording import plain
 
 FAILED = 1
 INTERRUPTED = 130
+CLOSED = 141
+"""What a shell reports of a program that SIGPIPE ended."""
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^&\s]*")
 
 
@@ -36,8 +40,19 @@ class Failed(typer.TyperException):
     exit_code = FAILED
 
 
-class Commands(TyperGroup):
+class _Closed(Exception):
+    """Standard output was closed. It is not reported."""
+
+
+class Commands(Group):
     """The commands of ``taskctl``, and the one place that handles their errors."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. Typer would exit with 1 where a pipe is closed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as exc:
+            raise _Closed from exc
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run one command and exit."""
@@ -45,12 +60,14 @@ class Commands(TyperGroup):
         try:
             code = super().main(*args, **extra)
             sys.stdout.flush()
+        except (BrokenPipeError, _Closed):
+            _forget_output()
+            code = CLOSED
         except OSError as exc:
-            # Standard output is closed, which is not reported, or its disk is full.
+            # The disk of standard output is full.
             _forget_output()
             code = FAILED
-            if not isinstance(exc, BrokenPipeError):
-                say(f"error: {_one_line(exc)}")
+            say(f"error: {_one_line(exc)}")
         except Exception as exc:
             code = _exit_code(exc)
             if code is None:
@@ -86,9 +103,10 @@ def _exit_code(exc: Exception) -> int | None:
 def _one_line(exc: Exception) -> str:
     text = str(exc)
     if isinstance(exc, typer.TyperException):
-        text = exc.format_message()
+        text = plain(exc)
         if context := getattr(exc, "ctx", None):
-            text = f"{text.rstrip('.')}. See `{context.command_path} --help`."
+            text = text if text.endswith("?") else f"{text.rstrip('.')}."
+            text = f"{text} See `{context.command_path} --help`."
     text = " ".join(line.strip() for line in text.strip().split("\n"))
     # A URL in the wrong place is quoted in the error message.
     return visible(_PASSWORD.sub(_hidden, text))

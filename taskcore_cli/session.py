@@ -48,6 +48,24 @@ class Session:
     home: Path | None = None
     env_file: Path | None = None
 
+    @property
+    def file(self) -> Path:
+        """The file of settings, which need not exist."""
+        return self.env_file or Path(".env")
+
+    def user_of_file(self) -> str | None:
+        """Return ``TASKCTL_USER`` of the file, if it has one."""
+        if not self.file.exists():
+            return None
+        # Loaded on use, so that --help answers at once.
+        from dotenv import dotenv_values
+
+        try:
+            return dotenv_values(self.file).get("TASKCTL_USER")
+        except (OSError, UnicodeError):
+            # Reading the settings reports it.
+            return None
+
     def settings(self) -> "Settings":
         """Read the settings: options first, then the environment, then the file.
 
@@ -57,13 +75,12 @@ class Session:
         from taskcore.errors import ConfigurationError
         from taskcore.settings import load_settings
 
-        env_file = self.env_file or Path(".env")
         try:
             settings = load_settings(
-                env_file=env_file, database_url=self.database_url, home=self.home
+                env_file=self.file, database_url=self.database_url, home=self.home
             )
         except (OSError, UnicodeError) as exc:
-            raise ConfigurationError(f"{env_file} cannot be read") from exc
+            raise ConfigurationError(f"{self.file} cannot be read") from exc
         # An option names one database, so no other source may name another.
         if self.database_url is not None:
             return settings.model_copy(update={"direct_url": None})

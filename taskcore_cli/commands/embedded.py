@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskcore_cli.exit_codes import Failed, WrongUsage, say
+from taskcore_cli.groups import Group
 from taskcore_cli.input.files import opened_for_reading, opened_for_writing
 from taskcore_cli.input.interruption import run
 from taskcore_cli.input.options import Json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 1_000_000
 
-app = typer.Typer(help="Manage the embedded server.", rich_markup_mode=None)
+app = typer.Typer(cls=Group, help="Manage the embedded server.", rich_markup_mode=None)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from taskcore_cli.exit_codes import WrongUsage, say
+from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
@@ -22,7 +23,7 @@ from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.output.visible import visible
 from taskcore_cli.session import session_of
 
-app = typer.Typer(help="Work with the tasks of one user.", rich_markup_mode=None)
+app = typer.Typer(cls=Group, help="Work with the tasks of one user.", rich_markup_mode=None)
 
 
 @app.command()

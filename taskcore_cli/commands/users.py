@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from taskcore_cli.exit_codes import say
+from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
 from taskcore_cli.input.options import DEFAULT_LIMIT, All, Json, Limit, UserId, Yes, exclusive
 from taskcore_cli.output.listing import USERS, Listing
@@ -13,6 +14,7 @@ from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.session import OpenStore, session_of
 
 app = typer.Typer(
+    cls=Group,
     help="Work with users, as the role that migrated.",
     rich_markup_mode=None,
 )

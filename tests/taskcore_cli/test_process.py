@@ -48,7 +48,7 @@ def test_an_error_of_a_json_command_leaves_standard_output_empty(taskctl: Run) -
     assert result.stderr == "error: task not found\n"
 
 
-@pytest.mark.parametrize("words", [(), ("tasks",), ("taks",), ("tasks", "list", "--bad")])
+@pytest.mark.parametrize("words", [("taks",), ("tasks", "list", "--bad")])
 def test_wrong_usage_is_one_line_that_says_where_help_is(run: Run, words: tuple[str, ...]) -> None:
     result = run(*words)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -68,9 +68,45 @@ def test_control_characters_in_an_error_are_shown(run: Run) -> None:
     assert r"\x1b[2J" in run("\x1b[2J").stderr
 
 
-def test_the_version_is_printed(run: Run) -> None:
-    result = run("--version")
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
+def test_the_version_is_printed(run: Run, word: str) -> None:
+    result = run(word)
     assert (result.exit_code, result.stdout.split()[0]) == (0, "taskctl")
+
+
+@pytest.mark.parametrize("words", [(), ("tasks",), ("users",), ("embedded",)])
+def test_a_group_alone_shows_its_help(run: Run, words: tuple[str, ...]) -> None:
+    helps = [run(*words), run(*words, "--help"), run("help", *words)]
+    assert {(result.exit_code, result.stderr) for result in helps} == {(0, "")}
+    assert len({result.stdout for result in helps}) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("list",), "Did you mean `taskctl tasks list` or `taskctl users list`? See"),
+        (("import",), "Did you mean `taskctl tasks import`? See"),
+        (("taks",), "Did you mean 'tasks'? See"),
+        (("tasks", "lst"), "Did you mean 'list'? See"),
+        (("help", "tasks", "nope"), "there is no command 'nope': see `taskctl tasks --help`"),
+        (("tasks", "list"), "error: --user (or TASKCTL_USER) is required. See"),
+        (("tasks", "list", "--user", "x"), "error: --user (or TASKCTL_USER) must be an integer."),
+        (("tasks", "show", "x", "-u", "1"), "error: ID must be an integer. See"),
+        (("tasks", "show", "-u", "1"), "error: ID is required. See"),
+        (("serve", "--port", "0"), "error: --port must be at least 1. See"),
+        (("serve", "--port", "99999"), "error: --port must be at most 65535. See"),
+        (
+            ("tasks", "import", "x", "--format", "xml"),
+            "--format must be one of 'jsonl', 'csv'.",
+        ),
+        (("--env-file", "nope", "tasks"), "--env-file names a file that does not exist: nope."),
+        (("--home=", "tasks", "list"), "error: --home must not be empty. See"),
+    ],
+)
+def test_wrong_usage_says_what_to_do(run: Run, words: tuple[str, ...], message: str) -> None:
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
@@ -85,7 +121,7 @@ def test_a_closed_pipe_ends_silently(
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(10) == 1
+    assert process.wait(10) == 141
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")

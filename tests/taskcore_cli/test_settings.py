@@ -1,5 +1,6 @@
 """Where the database's URL comes from: option over environment over file."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,20 @@ def test_the_environment_wins_over_the_file(run: Run, shared: Database) -> None:
 def test_the_file_in_the_current_folder_is_read(run: Run, shared: Database, name: str) -> None:
     Path(".env").write_text(f"{name}={shared.url}\n")
     assert run(*LIST).exit_code == 0
+
+
+def test_the_user_is_read_from_the_file_too(run: Run, shared: Database) -> None:
+    """After the option and the environment."""
+    Path(".env").write_text(f"DATABASE_URL={shared.url}\nTASKCTL_USER=71\n")
+    for env, words, user in (
+        ({}, (), 71),
+        ({"TASKCTL_USER": "72"}, (), 72),
+        ({"TASKCTL_USER": "72"}, ("-u", "73"), 73),
+    ):
+        result = run("tasks", "add", "x", "--json", *words, env=env)
+        assert json.loads(result.stdout)["user_id"] == user
+    Path(".env").write_text(f"DATABASE_URL={shared.url}\nTASKCTL_USER=many\n")
+    assert "must be an integer" in run("tasks", "list").stderr
 
 
 def test_another_file_is_read_instead_when_named(run: Run, shared: Database) -> None:

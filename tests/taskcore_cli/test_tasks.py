@@ -243,4 +243,4 @@ def test_a_user_outside_the_range_of_ids_is_refused(taskctl: Run, user: str) -> 
 def test_a_task_id_that_is_no_number_is_wrong_usage(taskctl: Run) -> None:
     result = taskctl("tasks", "show", "x")
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: Invalid value for 'ID': ")
+    assert result.stderr.startswith("error: ID must be an integer.")

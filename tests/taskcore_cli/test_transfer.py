@@ -454,7 +454,7 @@ def test_a_closed_pipe_ends_an_export_silently(
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(10) == 1
+    assert process.wait(10) == 141
 
 
 @pytest.mark.parametrize("words", [(), ("--strict",), ("--dry-run",)])

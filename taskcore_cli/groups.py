@@ -1,0 +1,40 @@
+"""Groups of commands: their help, and hints for commands that do not exist."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+class Group(TyperGroup):
+    """A group that shows its help if no command is given, and says where a command is."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the help, as successfully as ``--help`` does, if nothing else is asked for."""
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; the error names commands of that name in other groups."""
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as exc:
+            root = ctx.find_root()
+            elsewhere = [
+                f"`{root.info_name} {' '.join(path)}`"
+                for path in _paths(root.command)
+                if path[-1] == args[0]
+            ]
+            if elsewhere:
+                exc.message = f"No such command {args[0]!r}. Did you mean {' or '.join(elsewhere)}?"
+            raise
+
+
+def _paths(group: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, TyperGroup):
+            yield from _paths(command, (*above, name))

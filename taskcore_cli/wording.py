@@ -1,0 +1,38 @@
+"""Plain words for the errors of Typer, and of Pydantic inside it."""
+
+import re
+from typing import Any
+
+import typer
+
+# The message, and what replaces it after the name of the option or argument.
+_WORDS = (
+    (r"Input should be a valid integer.*", "must be an integer"),
+    (r"Input should be greater than or equal to (\S+)", r"must be at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"must be at most \1"),
+    (r"(?:Value error, )?'.*' is not one of (.*)\.", r"must be one of \1"),
+    (r"file '(.*)' does not exist\.?", r"names a file that does not exist: \1"),
+    (r"it (must .*)", r"\1"),
+)
+_INVALID = re.compile(r"Invalid value for ('.+?'(?: \(env var: '\w+'\))?): (.*)", re.DOTALL)
+_MISSING = re.compile(r"Missing (?:option|argument) (.+?)\.?")
+
+
+def plain(exc: typer.TyperException) -> str:
+    """Return the message of an error in words that do not need to know Typer."""
+    text: Any = exc.format_message()
+    if missing := _MISSING.fullmatch(text):
+        return f"{_named(missing[1])} is required"
+    if (invalid := _INVALID.fullmatch(text)) is None:
+        return str(text)
+    for pattern, words in _WORDS:
+        if found := re.fullmatch(pattern, invalid[2]):
+            return f"{_named(invalid[1])} {found.expand(words)}"
+    return str(text)
+
+
+def _named(hint: str) -> str:
+    """Return an option as it is typed: ``--user (or TASKCTL_USER)``."""
+    names = re.findall(r"'([^']+)'", hint)
+    variable = re.search(r"\(env var: '(\w+)'\)", hint)
+    return f"{names[0]} (or {variable[1]})" if variable else str(names[0] if names else hint)
