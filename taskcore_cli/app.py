@@ -13,7 +13,6 @@ from taskcore_cli.session import Session
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
     pretty_exceptions_enable=False,
     # Plain help is quicker than Rich's, and the same in every terminal.
     rich_markup_mode=None,

@@ -1,6 +1,5 @@
 """The store of one invocation, from options, environment and file."""
 
-import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,6 +127,8 @@ def session_of(context: typer.Context) -> Session:
 @contextmanager
 def _unwarned(logger: str) -> Iterator[None]:
     """Hide the warnings of one of the library's loggers."""
+    import logging
+
     library = logging.getLogger(logger)
     level = library.level
     library.setLevel(logging.ERROR)

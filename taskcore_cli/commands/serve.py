@@ -4,7 +4,6 @@ import math
 import os
 import resource
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -96,6 +95,8 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
 
 def _require_free(host: str, port: int) -> None:
     """Check that the address is free, before the database is started."""
+    import socket
+
     from taskcore.errors import ConfigurationError
 
     try:

@@ -1,5 +1,8 @@
 """``taskctl tasks``: one user's tasks."""
 
+import io
+import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +10,7 @@ import typer
 from taskcore_cli.exit_codes import WrongUsage, say
 from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
+from taskcore_cli.input.files import opened_for_reading
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
     All,
@@ -18,7 +22,7 @@ from taskcore_cli.input.options import (
     Yes,
     exclusive,
 )
-from taskcore_cli.output.listing import TASKS, Listing
+from taskcore_cli.output.listing import TASKS, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.output.visible import visible
 from taskcore_cli.session import session_of
@@ -29,7 +33,13 @@ app = typer.Typer(cls=Group, help="Work with the tasks of one user.", rich_marku
 @app.command()
 def add(
     context: typer.Context,
-    title: Annotated[str, typer.Argument(help="1 to 500 characters.", show_default=False)],
+    title: Annotated[
+        str,
+        typer.Argument(
+            help="1 to 500 characters; or -, for titles from standard input, one a line.",
+            show_default=False,
+        ),
+    ],
     *,
     user: User,
     description: Annotated[
@@ -37,10 +47,35 @@ def add(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Create a task and print it."""
+    """Create a task and print it; from standard input all tasks, or none."""
+    if title == "-":
+        if description is not None:
+            raise WrongUsage("titles from standard input take no --description")
+        _add_lines(context, user, json=json)
+        return
     with session_of(context).open() as opened:
         task = opened.run(opened.store.for_user(user).create(title, description))
     print_item(task, as_json=json)
+
+
+def _add_lines(context: typer.Context, user: int, *, json: bool) -> None:
+    """Create a task from each line of standard input that is not blank."""
+    from taskcore import ValidationError  # noqa: PLC0415  (--help needs no taskcore)
+
+    with opened_for_reading(Path("-"), twice=False) as file:
+        lines = list(enumerate(io.TextIOWrapper(file, "utf-8", "surrogateescape"), 1))
+    titles = [(number, line.strip()) for number, line in lines if line.strip()]
+    listing = Listing(TASKS, Form.json if json else Form.table)
+    with session_of(context).open() as opened:
+        new = [{"title": title} for _, title in titles]
+        try:
+            tasks = opened.run(opened.store.for_user(user).create_many(new))
+        except ValidationError as exc:
+            if (found := re.match(r"tasks\[(\d+)\]\.", exc.field)) is None:
+                raise
+            number = titles[int(found[1])][0]
+            raise WrongUsage(f"line {number}: {str(exc).removeprefix(found[0])}") from exc
+    listing.add_all(tasks)
 
 
 @app.command(name="list")
@@ -53,12 +88,17 @@ def list_(
     open_: Annotated[bool, typer.Option("--open", help="Only open tasks.")] = False,
     done: Annotated[bool, typer.Option("--done", help="Only completed tasks.")] = False,
     json: Json = False,
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="jsonl and csv as in an export.", show_default="table"),
+    ] = None,
 ) -> None:
     """List tasks, newest first."""
     exclusive(limit=limit, all=all_)
+    exclusive(json=json, format=form)
     exclusive(open=open_, done=done)
     completed = done if open_ or done else None
-    listing = Listing(TASKS, as_json=json)
+    listing = Listing(TASKS, form or (Form.json if json else Form.table))
     with session_of(context).open() as opened:
         tasks = opened.store.for_user(user)
         if all_:

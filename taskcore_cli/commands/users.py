@@ -9,7 +9,7 @@ from taskcore_cli.exit_codes import say
 from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
 from taskcore_cli.input.options import DEFAULT_LIMIT, All, Json, Limit, UserId, Yes, exclusive
-from taskcore_cli.output.listing import USERS, Listing
+from taskcore_cli.output.listing import USERS, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.session import OpenStore, session_of
 
@@ -26,7 +26,7 @@ def list_(
 ) -> None:
     """List users, by rising id."""
     exclusive(limit=limit, all=all_)
-    listing = Listing(USERS, as_json=json)
+    listing = Listing(USERS, Form.json if json else Form.table)
     with _administering(context) as opened:
         users = opened.store.users
         if all_:

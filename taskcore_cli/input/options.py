@@ -5,10 +5,16 @@ from typing import Annotated
 import typer
 
 from taskcore_cli.exit_codes import WrongUsage
+from taskcore_cli.input.completion import task_ids
 
 DEFAULT_LIMIT = 50
 
-TaskId = Annotated[int, typer.Argument(metavar="ID", help="The task's id.", show_default=False)]
+TaskId = Annotated[
+    int,
+    typer.Argument(
+        metavar="ID", help="The task's id.", show_default=False, autocompletion=task_ids
+    ),
+]
 UserId = Annotated[int, typer.Argument(metavar="ID", help="The user's id.", show_default=False)]
 User = Annotated[
     int,

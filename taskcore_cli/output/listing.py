@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Generic, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 from taskcore_cli.output.render import console, json_text
 from taskcore_cli.output.visible import visible
@@ -19,8 +19,16 @@ _Item = TypeVar("_Item", bound="Task | User")
 _ID_WIDTH = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Layout(Generic[_Item]):
+class Form(StrEnum):
+    """The form of a list."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+class Layout(NamedTuple, Generic[_Item]):
     """The columns of a list.
 
     Attributes:
@@ -39,15 +47,15 @@ class Listing(Generic[_Item]):
 
     Args:
         layout: `TASKS` or `USERS`.
-        as_json: Print a JSON array instead of a table. After an error the array is not
-            closed, so that a part never looks complete.
+        form: A table, a JSON array, or the lines of an export. After an error the array
+            is not closed, so that a part never looks complete.
     """
 
-    def __init__(self, layout: Layout[_Item], *, as_json: bool) -> None:
+    def __init__(self, layout: Layout[_Item], form: Form) -> None:
         self._layout = layout
-        self._as_json = as_json
+        self._form = form
         # If the output is not a terminal, rows are plain and never cut.
-        self._console = console() if sys.stdout.isatty() and not as_json else None
+        self._console = console() if sys.stdout.isatty() and form is Form.table else None
         self.count = 0
 
     def add_all(self, items: Iterable[_Item]) -> None:
@@ -63,18 +71,33 @@ class Listing(Generic[_Item]):
         self._end()
 
     def _add(self, item: _Item) -> None:
-        if self._as_json:
-            document = json_text(item.model_dump(mode="json"))
-            sys.stdout.write(f"{',' if self.count else '['}\n{document}")
-        else:
-            if not self.count:
-                self._print(self._layout.head, "bold")
-            self._print(self._layout.row(item), self._layout.style(item))
+        match self._form:
+            case Form.json:
+                document = json_text(item.model_dump(mode="json"))
+                sys.stdout.write(f"{',' if self.count else '['}\n{document}")
+            case Form.jsonl:
+                sys.stdout.write(f"{json_text(item.model_dump(mode='json'))}\n")
+            case Form.csv:
+                self._print_csv(item)
+            case Form.table:
+                if not self.count:
+                    self._print(self._layout.head, "bold")
+                self._print(self._layout.row(item), self._layout.style(item))
         self.count += 1
 
     def _end(self) -> None:
-        if self._as_json:
+        if self._form is Form.json:
             sys.stdout.write("\n]\n" if self.count else "[]\n")
+        elif self._form is Form.csv and not self.count:
+            self._print_csv()
+
+    def _print_csv(self, *items: _Item) -> None:
+        from taskcore.tasks.files import write_csv  # noqa: PLC0415  (--help needs no taskcore)
+
+        text = write_csv(cast("tuple[Task, ...]", items), header=not self.count).decode()
+        if sys.stdout.isatty():
+            text = visible(text.replace("\r\n", "\n"), lines=True)
+        sys.stdout.write(text)
 
     def _print(self, cells: tuple[str, ...], style: str) -> None:
         line = "  ".join(cells).rstrip()

@@ -1,11 +1,10 @@
 """Output of commands: fields for people, JSON for programs."""
 
-import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from taskcore_cli.output.visible import visible
+from taskcore_cli.output.visible import escaped, visible
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
@@ -16,8 +15,14 @@ if TYPE_CHECKING:
 
 
 def json_text(value: Any) -> str:
-    """Return JSON in ASCII: exact in every encoding, without control characters."""
-    return json.dumps(value).replace("\x7f", "\\u007f")
+    """Return JSON without control characters; letters stay as they are where UTF-8 is shown."""
+    import json
+
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    if encoding != "utf8":
+        return json.dumps(value).replace("\x7f", "\\u007f")
+    text = json.dumps(value, ensure_ascii=False)
+    return escaped(text, lambda character: json.dumps(character)[1:-1].replace("\x7f", "\\u007f"))
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,7 @@
 """Escaping of text for a terminal: the text of tasks must not control it."""
 
 import unicodedata
+from collections.abc import Callable
 
 # Joiners belong to Indic and Persian words and to emoji. They do not move text.
 _HARMLESS = frozenset("\u200c\u200d")
@@ -16,10 +17,15 @@ def visible(text: str, *, lines: bool = False) -> str:
         text: Anything.
         lines: Leave line feeds as they are.
     """
+    return escaped(text, _escape, besides="\n" if lines else "")
+
+
+def escaped(text: str, escape: Callable[[str], str], *, besides: str = "") -> str:
+    """Return the text with every control character escaped, except those in ``besides``."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        character if _is_plain(character) or (lines and character == "\n") else _escape(character)
+        character if character in besides or _is_plain(character) else escape(character)
         for character in text
     )
 

@@ -4,10 +4,15 @@ import asyncio
 import json
 
 import pytest
+import typer.testing
 
 from taskcore import TaskStore
+from taskcore.tasks.task import FIELDS
+from taskcore_cli.app import app
 from tests.databases import Database
 from tests.taskcore_cli.conftest import Run
+
+FORMS = ("table", "json", "jsonl", "csv")
 
 
 def fill(shared: Database, user: int, count: int) -> None:
@@ -244,3 +249,52 @@ def test_a_task_id_that_is_no_number_is_wrong_usage(taskctl: Run) -> None:
     result = taskctl("tasks", "show", "x")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ID must be an integer.")
+
+
+def piped(words: tuple[str, ...], text: bytes, env: dict[str, str]) -> typer.testing.Result:
+    return typer.testing.CliRunner().invoke(app, list(words), input=text, env=env)
+
+
+def test_titles_from_standard_input_are_added_all_or_none(
+    taskctl: Run, environment: dict[str, str]
+) -> None:
+    add = ("tasks", "add", "-")
+    result = piped(add, "Buy milk\n\n  Caf\u00e9 \r\nlast".encode(), environment)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.split()[-1] for line in result.stdout.splitlines()[1:]] == ["milk", "Café", "last"]
+    for text, message in (
+        (b"a\n\n" + b"x" * 501, "error: line 3: title must have at most 500 characters\n"),
+        (b"\xff\n", "error: line 1: title must not contain lone surrogates\n"),
+        (b"x\n" * 10_001, "error: tasks must be at most 10000\n"),
+    ):
+        refused = piped(add, text, environment)
+        assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", message)
+    assert piped((*add, "-d", "x"), b"a\n", environment).exit_code == 2
+    assert json.loads(piped((*add, "--json"), b"", environment).stdout) == []
+    assert len(json.loads(taskctl("tasks", "list", "--json").stdout)) == 3
+
+
+def test_a_list_has_the_form_that_is_asked_for(taskctl: Run) -> None:
+    empty = {form: taskctl("tasks", "list", "--format", form).stdout for form in FORMS}
+    assert empty == {"table": "", "json": "[]\n", "jsonl": "", "csv": f"{','.join(FIELDS)}\n"}
+    for title in ("one", 'tw"o'):
+        added(taskctl, title)
+    shown = {form: taskctl("tasks", "list", "--format", form).stdout for form in FORMS}
+    tasks = json.loads(shown["json"])
+    assert shown["json"] == taskctl("tasks", "list", "--json").stdout
+    assert [json.loads(line) for line in shown["jsonl"].splitlines()] == tasks
+    exported = taskctl("tasks", "export", "-", "--format", "csv").stdout_bytes
+    assert taskctl("tasks", "list", "--format", "csv").stdout_bytes == exported
+    assert shown["table"] == taskctl("tasks", "list").stdout
+    assert taskctl("tasks", "list", "--format", "csv", "--json").exit_code == 2
+
+
+def test_json_keeps_letters_and_escapes_what_a_terminal_obeys(taskctl: Run) -> None:
+    title = "Caf\u00e9 \u65e5\u672c \U0001f600 \x1b[2J\u202e\x7f\U000e0001\u2028x"
+    added(taskctl, title)
+    shown = taskctl("tasks", "list", "--json").stdout
+    assert json.loads(shown)[0]["title"] == title
+    assert "Caf\u00e9 \u65e5\u672c \U0001f600" in shown
+    for escape in (r"\u001b", r"\u202e", r"\u007f", r"\udb40\udc01", r"\u2028"):
+        assert escape in shown
+    assert all(line.isprintable() for line in shown.split("\n"))
