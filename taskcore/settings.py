@@ -1,16 +1,20 @@
 """Settings, from arguments, the environment and, for ``taskctl``, a ``.env`` file."""
 
 import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated
 
 import pydantic
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -18,6 +22,8 @@ from pydantic_settings import (
 from taskcore.errors import ConfigurationError
 
 _PREFIX = "TASKCORE_"
+# RFC 6454, section 6.2: scheme, host and port.
+_ORIGIN = re.compile(r"\*|https?://[^/\s?#@]+")
 
 
 class Settings(BaseSettings):
@@ -77,6 +83,13 @@ class Settings(BaseSettings):
     retry_wait_max: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """The longest wait between two attempts, in seconds."""
 
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins of web pages that may call the REST API, such as ``https://app.example.org``.
+
+    In the environment separated by commas; ``*`` for every page. Used by ``taskctl serve``
+    and ``app_from_environment``.
+    """
+
     require_restricted_role: bool = False
     """Refuse a role that bypasses row-level security, instead of logging a warning."""
 
@@ -96,6 +109,23 @@ class Settings(BaseSettings):
                 raise _unknown(name, cls.model_fields)
         _check_variables(os.environ, cls)
         return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise PydanticCustomError(
+                    "origin", "must be origins such as https://app.example.org, without a path"
+                )
+        return value
 
     @field_validator("home")
     @classmethod

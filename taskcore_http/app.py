@@ -7,15 +7,17 @@ import multiprocessing.process
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from taskcore import ConfigurationError, TaskStore, Unavailable, __version__
+from taskcore.settings import load_settings
 from taskcore_http.docs.routes import docs_routes
 from taskcore_http.errors import closed_if_unread, error_response, response_for
 from taskcore_http.health import create_health_router
@@ -39,6 +41,7 @@ def create_app(
     *,
     store: TaskStore | None = None,
     identity: Identity | None = None,
+    cors_origins: Sequence[str] = (),
 ) -> FastAPI:
     """Make the API as an ASGI application of its own.
 
@@ -50,6 +53,8 @@ def create_app(
             application that is mounted inside another needs it, because the lifespan of a
             mounted application does not run.
         identity: As for `create_router`.
+        cors_origins: Origins of web pages that may call the API, such as
+            ``https://app.example.org``; ``*`` for every page. Without one no page may.
 
     Raises:
         ConfigurationError: The URL or a setting cannot be used, or both a URL and a
@@ -96,6 +101,14 @@ def create_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _error)
     app.add_exception_handler(Exception, _error)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(cors_origins),
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After"],
+        )
     return app
 
 
@@ -109,7 +122,7 @@ def app_from_environment() -> FastAPI:
     """
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    app = create_app()
+    app = create_app(cors_origins=load_settings().cors_origins)
     gc.collect()
     gc.freeze()
     return app

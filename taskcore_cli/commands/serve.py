@@ -179,6 +179,8 @@ def _pass_on(settings: "Settings") -> None:
         value: Any = getattr(settings, name)
         if hasattr(value, "get_secret_value"):
             value = value.get_secret_value()
+        if isinstance(value, tuple):
+            value = ",".join(value)
         if value is not None:
             os.environ[f"TASKCORE_{name.upper()}"] = str(value)
 
@@ -202,6 +204,13 @@ def _log_config() -> dict[str, Any]:
         "repeats": {"()": "taskcore_http.server.log.RepeatFilter"},
     }
     config["loggers"]["uvicorn.error"]["filters"] = [*config["filters"]]
+    # One format for the lines of both, with times.
+    for formatter in config["formatters"].values():
+        formatter["fmt"] = f"%(asctime)s {formatter['fmt']}"
+        formatter["datefmt"] = "%Y-%m-%dT%H:%M:%S%z"
+    config["loggers"]["taskcore"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
+    config["filters"]["said"] = {"()": "taskcore_http.server.log.TrustFilter"}
+    config["loggers"]["taskcore.http"] = {"filters": ["said"]}
     # Otherwise every worker would announce the embedded database again.
     config["loggers"]["taskcore.embedded"] = {"level": "ERROR"}
     return config

@@ -49,6 +49,18 @@ class RepeatFilter(logging.Filter):
             self._seen.clear()
 
 
+TRUSTED = "the caller is trusted to name the user: no identity is configured"
+"""The warning of a router without an identity."""
+
+
+class TrustFilter(logging.Filter):
+    """Drop `TRUSTED`: ``taskctl serve`` says it once, and each worker would repeat it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is to be logged."""
+        return record.msg != TRUSTED
+
+
 class CancellationFilter(logging.Filter):
     """Replace uvicorn's traceback of a task that it cancelled itself with one line."""
 

@@ -19,6 +19,7 @@ from taskcore_http.openapi import (
     takes,
 )
 from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, USER_ID
+from taskcore_http.server.log import TRUSTED
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, body_schema
 from taskcore_http.tasks.endpoints import TaskEndpoints
 from taskcore_http.tasks.route import TaskRoute
@@ -53,7 +54,7 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
             f"create_router takes a TaskStore, such as TaskStore(url), not {type(store).__name__}"
         )
     if identity is None:
-        logger.warning("the caller is trusted to name the user: no identity is configured")
+        logger.warning(TRUSTED)
     identify, dependencies = (
         (identify_by_path(store), []) if identity is None else identify_by(identity)
     )

@@ -94,10 +94,13 @@ def test_it_says_where_data_lives_serves_and_ends_well(
         assert answer(server.port, "/users/1/tasks") == []
     assert server.code == 0
     assert "Traceback" not in server.errors
-    data, address, trust = server.errors.splitlines()[:3]
+    data, address, trust, *log = server.errors.splitlines()
     assert data.startswith(f"Data: database {shared.name} on ")
     assert address == f"Open: http://127.0.0.1:{server.port}/docs"
     assert "can name any user" in trust
+    assert server.errors.count("name") == 1
+    assert log
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} INFO: ", line) for line in log)
 
 
 def test_options_and_the_file_reach_the_application(
