@@ -1,8 +1,6 @@
 """``taskctl tasks``: one user's tasks."""
 
-import io
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +8,6 @@ import typer
 from taskcore_cli.exit_codes import WrongUsage, say
 from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
-from taskcore_cli.input.files import opened_for_reading
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
     All,
@@ -22,6 +19,7 @@ from taskcore_cli.input.options import (
     Yes,
     exclusive,
 )
+from taskcore_cli.input.titles import read_titles
 from taskcore_cli.output.listing import TASKS, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.output.visible import visible
@@ -62,9 +60,7 @@ def _add_lines(context: typer.Context, user: int, *, json: bool) -> None:
     """Create a task from each line of standard input that is not blank."""
     from taskcore import ValidationError  # noqa: PLC0415  (--help needs no taskcore)
 
-    with opened_for_reading(Path("-"), twice=False) as file:
-        lines = list(enumerate(io.TextIOWrapper(file, "utf-8", "surrogateescape"), 1))
-    titles = [(number, line.strip()) for number, line in lines if line.strip()]
+    titles = read_titles()
     listing = Listing(TASKS, Form.json if json else Form.table)
     with session_of(context).open() as opened:
         new = [{"title": title} for _, title in titles]
