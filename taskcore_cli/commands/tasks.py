@@ -8,6 +8,8 @@ import typer
 from taskcore_cli.exit_codes import WrongUsage, say
 from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
+from taskcore_cli.input.editor import as_fields, as_text, editor
+from taskcore_cli.input.editor import edit as edit_text
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
     All,
@@ -135,7 +137,11 @@ def edit(
     if_version: IfVersion = None,
     json: Json = False,
 ) -> None:
-    """Change a task's title or description and print the task."""
+    """Change a task's title or description and print the task.
+
+    Without an option your editor opens ($VISUAL or $EDITOR): the title, an empty line, the
+    description. If somebody else changes the task meanwhile, your text is kept in a file.
+    """
     exclusive(description=description, clear_description=clear_description)
     changes: dict[str, Any] = {}
     if title is not None:
@@ -143,7 +149,10 @@ def edit(
     if description is not None or clear_description:
         changes["description"] = description
     if not changes:
-        raise WrongUsage("give --title, --description or --clear-description")
+        if (command := editor()) is None:
+            raise WrongUsage("give --title, --description or --clear-description")
+        _edit(context, user, task_id, command, if_version=if_version, json=json)
+        return
     _update(context, user, task_id, changes, if_version=if_version, json=json)
 
 
@@ -181,6 +190,38 @@ def delete(
         print_json({"deleted": task_id})
     else:
         typer.echo(f"Deleted task {task_id}.")
+
+
+def _edit(
+    context: typer.Context,
+    user: int,
+    task_id: int,
+    command: list[str],
+    *,
+    if_version: int | None,
+    json: bool,
+) -> None:
+    """Change a task in the editor, unless it changed meanwhile."""
+    from taskcore import TaskcoreError  # noqa: PLC0415  (--help needs no taskcore)
+
+    with session_of(context).open() as opened:
+        tasks = opened.store.for_user(user)
+        task = opened.run(tasks.get(task_id))
+        before = as_text(task.title, task.description)
+        after, file = edit_text(command, before)
+        if after == before:
+            file.unlink()
+            say("Nothing was changed.")
+            return
+        try:
+            task = opened.run(
+                tasks.update(task_id, if_version=if_version or task.version, **as_fields(after))
+            )
+        except TaskcoreError:
+            say(f"Nothing was changed. Your text is in {file}")
+            raise
+    file.unlink()
+    print_item(task, as_json=json)
 
 
 def _update(

@@ -177,6 +177,11 @@ def _user_in_query(store: TaskStore) -> Identify:
     return tasks_of
 
 
+def _believes_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    _identity(_user_in_query)(monkeypatch)
+    monkeypatch.setattr(taskcore_http.tasks.endpoints, "check_query", lambda *_: None)
+
+
 def _user_in_cookie(store: TaskStore) -> Identify:
     async def tasks_of(request: Request) -> UserTasks:
         user_id = USER_ID.of(request)
@@ -377,7 +382,7 @@ CODE_MUTANTS: tuple[CodeMutant, ...] = (
     CodeMutant("REST: the identity is that of the request before", _identity(_last_user)),
     CodeMutant("REST: the identity is the next user's", _identity(_next_user)),
     CodeMutant("REST: the identity believes a header", _identity(_user_in_header)),
-    CodeMutant("REST: the identity believes the query", _identity(_user_in_query)),
+    CodeMutant("REST: the identity believes the query", _believes_the_query),
     CodeMutant("REST: the identity believes a cookie", _identity(_user_in_cookie)),
     CodeMutant("REST: a stream goes on with another user", _streams_of_the_last_user),
     CodeMutant("taskctl: another exit code for foreign", _taskctl_foreign("_exit_code", 1)),
