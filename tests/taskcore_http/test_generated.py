@@ -1,9 +1,12 @@
-"""Clients that generators make of the document work against the server."""
+"""A client that a generator makes of the document works against the server.
+
+``openapi-python-client`` needs an environment of its own, whose ``bin`` is in ``PATH``.
+"""
 
 import asyncio
 import json
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import openapi_spec_validator
@@ -14,7 +17,14 @@ from taskcore import TaskStore, UserTasks
 from taskcore_http import create_app
 from tests.taskcore_http.server import serving
 
+GENERATOR = shutil.which("openapi-python-client")
 
+
+def test_the_document_is_valid(store: TaskStore) -> None:
+    openapi_spec_validator.validate(create_app(store=store).openapi())
+
+
+@pytest.mark.skipif(GENERATOR is None, reason="needs openapi-python-client")
 @pytest.mark.parametrize("credentials", ["none", "Bearer good"])
 async def test_a_generated_python_client_works(
     store: TaskStore, tmp_path: Path, credentials: str
@@ -29,17 +39,18 @@ async def test_a_generated_python_client_works(
     app = create_app(store=store, identity=None if credentials == "none" else identify)
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(app.openapi()))
-    openapi_spec_validator.validate(app.openapi())
+    assert GENERATOR is not None
 
     def run(*command: object) -> None:
         result = subprocess.run(
-            [sys.executable, *map(str, command)], capture_output=True, text=True, check=False
+            list(map(str, command)), capture_output=True, text=True, check=False
         )
         assert result.returncode == 0, result.stdout + result.stderr
 
     folder = tmp_path / "client"
-    generate = ("openapi_python_client", "generate", "--meta", "none", "--fail-on-warning")
-    await asyncio.to_thread(run, "-m", *generate, "--path", document, "--output-path", folder)
+    generate = (GENERATOR, "generate", "--meta", "none", "--fail-on-warning")
+    await asyncio.to_thread(run, *generate, "--path", document, "--output-path", folder)
     async with serving(app) as server:
         script = Path(__file__).with_name("generated_client.py")
-        await asyncio.to_thread(run, script, tmp_path, server.url, credentials)
+        python = Path(GENERATOR).resolve().with_name("python")
+        await asyncio.to_thread(run, python, script, tmp_path, server.url, credentials)
