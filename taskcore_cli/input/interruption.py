@@ -8,7 +8,6 @@ So every wait here also waits for a socket that a signal writes to
 
 import select
 import signal
-import socket
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
     import asyncio
+    import socket
 
     from _typeshed import HasFileno
 
@@ -75,8 +75,10 @@ def wait_for_input(file: "HasFileno") -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[socket.socket]:
+def _signals() -> "Iterator[socket.socket]":
     """Return a socket that is readable after a signal. Only in the main thread."""
+    import socket
+
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
