@@ -24,7 +24,7 @@ from taskcore_cli.wording import plain
 FAILED = 1
 INTERRUPTED = 130
 CLOSED = 141
-"""What a shell reports of a program that SIGPIPE ended."""
+"""A shell reports this for a program that SIGPIPE has ended."""
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@|(\bpassword=)[^&\s]*")
 
 

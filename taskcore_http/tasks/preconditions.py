@@ -81,7 +81,7 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """What a request demands of the task or list that it names.
+    """The preconditions of a request on the task or list that it names.
 
     Attributes:
         match: The tags of If-Match.

@@ -1,4 +1,4 @@
-"""What the holder of the application's credentials may try against the functions.
+"""Attempts against the functions, with the application's credentials.
 
 The statements run one after the other in one transaction, as ``taskcore_app``. User 456
 has the task 10, 'theirs'; the adversary is user 123. The rules of PostgreSQL itself are
@@ -119,7 +119,7 @@ HARMLESS: dict[str, tuple[str, list[tuple[object, ...]]]] = {
         ),
         [],
     ),
-    # What plans and catalogs show.
+    # Plans and catalogs.
     "the plan of the functions' queries": (
         (
             "CREATE TEMP TABLE plans (line text);\n"

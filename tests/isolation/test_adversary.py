@@ -131,7 +131,7 @@ async def test_the_role_has_nothing_but_the_functions(owner: asyncpg.Connection)
     assert not await owner.fetch(
         "SELECT FROM pg_auth_members WHERE member = 'taskcore_app'::regrole"
     )
-    # What it owns ('o') or has privileges on ('a'), in this database and beside it.
+    # Objects that it owns ('o') or has privileges on ('a'), in this database and beside it.
     dependencies = await owner.fetch(
         "SELECT deptype::text, classid::regclass::text, objid FROM pg_shdepend "
         "WHERE refobjid = 'taskcore_app'::regrole AND dbid IN (0, "

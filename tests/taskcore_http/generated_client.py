@@ -1,4 +1,4 @@
-"""What a client does that openapi-python-client made: run with its folder, a URL and a token."""
+"""Use a client of openapi-python-client: give its folder, a URL and the credentials."""
 
 import sys
 
