@@ -98,7 +98,9 @@ class CliFace:
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
         match operation:
             case Create(new):
-                words = ["--", str(new["title"])]
+                title = str(new["title"])
+                # A "-" alone means standard input; the space is removed.
+                words = ["--", " -" if title == "-" else title]
                 if (description := new.get("description")) is not None:
                     words[:0] = [f"--description={description}"]
                 return await self._run(user_id, "add", words)

@@ -274,6 +274,11 @@ def test_titles_from_standard_input_are_added_all_or_none(
     assert len(json.loads(taskctl("tasks", "list", "--json").stdout)) == 3
 
 
+def test_a_title_may_still_be_a_hyphen(taskctl: Run) -> None:
+    assert added(taskctl, " -")["title"] == "-"
+    assert json.loads(taskctl("tasks", "export", "-").stdout)["title"] == "-"
+
+
 def test_a_list_has_the_form_that_is_asked_for(taskctl: Run) -> None:
     empty = {form: taskctl("tasks", "list", "--format", form).stdout for form in FORMS}
     assert empty == {"table": "", "json": "[]\n", "jsonl": "", "csv": f"{','.join(FIELDS)}\n"}
