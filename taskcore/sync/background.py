@@ -1,9 +1,8 @@
 """An event loop in a background thread, by anyio's blocking portal."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -95,14 +94,10 @@ class Background:
                     break
             return found
 
-        try:
-            while found := self.call(chunk):
-                yield from found
-        finally:
-            if isinstance(items, AsyncGenerator):
-                # The caller may have stopped early, or after the store was closed.
-                with suppress(StoreNotOpen):
-                    self.call(items.aclose)
+        # Nothing to close if the caller stops early: between two pages no connection is held,
+        # and the event loop ends the generator. This one may be collected in any thread.
+        while found := self.call(chunk):
+            yield from found
 
     def feed(
         self,

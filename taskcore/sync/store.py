@@ -1,9 +1,11 @@
 """The store, without ``await``."""
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from taskcore import store
+from taskcore.errors import StoreNotOpen
 from taskcore.settings import Settings
 from taskcore.sync.background import Background
 from taskcore.sync.user_tasks import UserTasks
@@ -43,7 +45,9 @@ class TaskStore:
         """Wait for running calls and close the connections. Safe to call twice."""
         if self._background.is_running:
             try:
-                self._background.call(self._store.close)
+                # Another thread may be closing it too.
+                with suppress(StoreNotOpen):
+                    self._background.call(self._store.close)
             finally:
                 self._background.stop()
 

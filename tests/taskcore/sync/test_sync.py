@@ -128,6 +128,18 @@ def test_an_import_reads_in_the_callers_thread(store: TaskStore, tasks: UserTask
     assert tasks.import_tasks([]) == ImportResult(imported=0, present=0)
 
 
+def test_an_import_stores_while_it_reads(tasks: UserTasks) -> None:
+    """In constant memory."""
+
+    def endless() -> Iterator[dict[str, Any]]:
+        for number in range(1, 1_000_000):
+            if number % 1000 == 0 and len(tasks.list(limit=1)):
+                return
+            yield {"id": number, "title": "x"}
+
+    assert 0 < tasks.import_tasks(endless()).imported < 100_000
+
+
 def test_an_import_names_the_task_at_fault(tasks: UserTasks) -> None:
     with pytest.raises(ValidationError, match=r"tasks\[4321\]\.title must not be empty"):
         tasks.import_tasks({"title": "" if number == 4321 else "x"} for number in range(9000))
