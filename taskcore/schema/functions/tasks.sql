@@ -368,7 +368,7 @@ BEGIN
           AND (p_if_versions IS NULL OR t.version::text = ANY (p_if_versions))
           AND (p_unless_versions IS NULL OR t.version::text <> ALL (p_unless_versions))
         RETURNING t.*;
-    IF NOT FOUND THEN
+    IF NOT FOUND AND COALESCE(p_if_versions, p_unless_versions) IS NOT NULL THEN
         -- The condition again: another write may have come between.
         RETURN QUERY
             SELECT t.* FROM taskcore.tasks AS t
