@@ -215,7 +215,11 @@ def _edit(
             return
         try:
             task = opened.run(
-                tasks.update(task_id, if_version=if_version or task.version, **as_fields(after))
+                tasks.update(
+                    task_id,
+                    if_version=task.version if if_version is None else if_version,
+                    **as_fields(after),
+                )
             )
         except TaskcoreError:
             say(f"Nothing was changed. Your text is in {file}")

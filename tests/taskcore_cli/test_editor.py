@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,8 @@ def test_title_and_description_are_edited(
     assert (result.exit_code, result.stderr) == (0, "")
     assert json.loads(result.stdout)["title"] == title
     assert shown(taskctl, task) == (title, description, 2)
+    # Ctrl-C is the command's again.
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
     assert not list(tmp_path.glob("taskctl-*"))
 
 
