@@ -9,7 +9,7 @@ pytest finds them by itself where taskcore is installed::
     def test_the_application(taskcore_url):
         client = TestClient(create_app(taskcore_url))
 
-They need ``taskcore[testing,embedded]``. The first use in a session starts a PostgreSQL
+They need ``taskcore[embedded]``. The first use in a session starts a PostgreSQL
 server in a folder for temporary files, which takes some seconds; a database takes 0.2.
 """
 

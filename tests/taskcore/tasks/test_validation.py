@@ -254,6 +254,10 @@ async def _refusal(database: Database, table: str, **columns: object) -> str | N
         # asyncpg sends these as minus infinity and infinity.
         ("tasks", {"created_at": FIRST}, "tasks_valid"),
         ("tasks", {"updated_at": LAST}, "tasks_valid"),
+        ("tasks", {"completed": True, "completed_at": LAST - MICROSECOND}, None),
+        ("tasks", {"completed": True, "completed_at": FIRST}, "tasks_valid"),
+        ("tasks", {"completed": True, "completed_at": LAST}, "tasks_valid"),
+        ("tasks", {"completed_at": LAST - MICROSECOND}, "tasks_valid"),
     ],
 )
 async def test_the_database_repeats_every_limit(
