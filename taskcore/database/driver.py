@@ -19,7 +19,7 @@ from taskcore.database.failures import (
     while_executing,
 )
 from taskcore.database.pool import Connection, Pool
-from taskcore.database.url import connect_arguments, unknown_parameters
+from taskcore.database.url import address, connect_arguments, unknown_parameters
 from taskcore.errors import (
     ConfigurationError,
     PoolExhausted,
@@ -68,6 +68,8 @@ class Driver:
         self._restart: Restart | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checked = False
+        # Of the server, for messages.
+        self._address = ""
         self.took_writes: bool | None = None
         self._cancelling: set[asyncio.Task[None]] = set()
 
@@ -144,7 +146,9 @@ class Driver:
         loop, pool = self._loop, self._pool
         if loop is None or pool is None:
             raise Failure(Outcome.REFUSED, StoreNotOpen())
-        connection = await _acquire(pool, min(loop.time() + self._settings.pool_timeout, deadline))
+        connection = await self._acquire(
+            pool, min(loop.time() + self._settings.pool_timeout, deadline)
+        )
         timeout = min(self._settings.command_timeout, deadline - loop.time())
         if timeout <= 0:
             pool.release(connection)
@@ -203,7 +207,16 @@ class Driver:
         task.add_done_callback(lambda _task: pool.discard(connection))
         return task
 
+    async def _acquire(self, pool: Pool, limit: float) -> Connection:
+        try:
+            return await pool.acquire(limit)
+        except (PoolExhausted, StoreNotOpen) as exc:
+            raise Failure(Outcome.REFUSED, exc) from None
+        except DRIVER_ERRORS as exc:
+            raise while_connecting(exc, self._address) from exc
+
     async def _connect(self, arguments: dict[str, Any]) -> Connection:
+        self._address = address(arguments)
         try:
             connection = await asyncpg.connect(**arguments, connection_class=Connection)
         except (ConnectionRefusedError, FileNotFoundError):
@@ -230,9 +243,9 @@ class Driver:
         except DRIVER_ERRORS as exc:
             connection.terminate()
             failure = while_executing(exc)
-            raise (
-                while_connecting(exc) if failure.outcome is Outcome.UNKNOWN else failure
-            ) from exc
+            if failure.outcome is Outcome.UNKNOWN:
+                failure = while_connecting(exc, self._address)
+            raise failure from exc
         except BaseException:
             connection.terminate()
             raise
@@ -255,15 +268,6 @@ class Driver:
                 "the database role bypasses row-level security; users are kept apart by the "
                 "functions alone: use the application's URL, which `taskctl migrate` prints"
             )
-
-
-async def _acquire(pool: Pool, limit: float) -> Connection:
-    try:
-        return await pool.acquire(limit)
-    except (PoolExhausted, StoreNotOpen) as exc:
-        raise Failure(Outcome.REFUSED, exc) from None
-    except DRIVER_ERRORS as exc:
-        raise while_connecting(exc) from exc
 
 
 async def _close_after_cancelling(pool: Pool, connection: Connection) -> None:

@@ -7,6 +7,7 @@ XX000 for every failure and PgBouncer 08P01, so for these two the text decides.
 
 from __future__ import annotations
 
+import os
 import ssl
 from enum import Enum
 
@@ -146,8 +147,13 @@ _NOT_YET_TEXTS = (
 )
 
 
-def while_connecting(exc: BaseException) -> Failure:
-    """Translate an error before a statement was sent."""
+def while_connecting(exc: BaseException, address: str) -> Failure:
+    """Translate an error before a statement was sent.
+
+    Args:
+        exc: The driver's exception.
+        address: Host and port, or the socket's folder.
+    """
     code = getattr(exc, "sqlstate", None) or ""
     if code in _CONNECTION_REFUSED or _says(exc, code, _LOGIN_REFUSED_TEXTS):
         return _login_refused(exc)
@@ -165,9 +171,11 @@ def while_connecting(exc: BaseException) -> Failure:
         )
         return Failure(Outcome.REFUSED, error)
     if isinstance(exc, TimeoutError):
-        error = Unavailable("the database did not answer in time")
+        error = Unavailable(f"the database at {address} did not answer in time")
     else:
-        error = Unavailable(f"the database cannot be reached: {one_line(exc)}")
+        number = getattr(exc, "errno", None) or 0
+        reason = os.strerror(number) if number > 0 else one_line(exc)
+        error = Unavailable(f"the database at {address} cannot be reached: {reason}")
     return Failure(Outcome.UNREACHABLE, error)
 
 

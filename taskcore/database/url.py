@@ -102,6 +102,14 @@ def connect_arguments(url: str) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
+def address(arguments: Mapping[str, Any]) -> str:
+    """Return host and port of `connect_arguments`, or the socket's folder, for people."""
+    host, port = arguments.get("host") or "localhost", arguments.get("port") or 5432
+    if str(host).startswith("/"):
+        return str(host)
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+
 def unknown_parameters(url: str) -> str:
     """Return the names of the URL's parameters that `connect_arguments` ignores."""
     parameters = _parameters(_split(url))

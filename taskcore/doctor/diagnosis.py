@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 
 from taskcore.database.failures import DRIVER_ERRORS, while_connecting
-from taskcore.database.url import connect_arguments
+from taskcore.database.url import address, connect_arguments
 from taskcore.doctor import examinations
 from taskcore.doctor.check import Check, failure
 from taskcore.doctor.examinations import Patient
@@ -49,7 +49,7 @@ async def diagnose(url: str, *, embedded: bool = False) -> list[Check]:
     try:
         connection = await asyncpg.connect(**arguments)
     except DRIVER_ERRORS as exc:
-        raise while_connecting(exc).error from exc
+        raise while_connecting(exc, address(arguments)).error from exc
     patient = Patient(connection, arguments, embedded=embedded)
     try:
         return [

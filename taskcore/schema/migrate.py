@@ -23,7 +23,7 @@ from taskcore.database.failures import (
     while_connecting,
     while_executing,
 )
-from taskcore.database.url import connect_arguments, direct_url, with_login
+from taskcore.database.url import address, connect_arguments, direct_url, with_login
 from taskcore.errors import ConfigurationError, PermissionDenied, TaskcoreError, Unavailable
 from taskcore.schema import catalog, pinned, roles
 
@@ -221,7 +221,7 @@ async def _connect(url: str) -> asyncpg.Connection:
 
 
 def _is_waking_up(exc: BaseException) -> bool:
-    return isinstance(exc, DRIVER_ERRORS) and while_connecting(exc).outcome is Outcome.NOT_YET
+    return isinstance(exc, DRIVER_ERRORS) and while_connecting(exc, "").outcome is Outcome.NOT_YET
 
 
 # A suspended compute wakes up, which takes some attempts.
@@ -238,7 +238,7 @@ async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         connection = await _connect_patiently(url)
     except DRIVER_ERRORS as exc:
-        raise while_connecting(exc).error from exc
+        raise while_connecting(exc, address(connect_arguments(url))).error from exc
     try:
         async with _translated():
             yield connection

@@ -34,17 +34,19 @@ PASSWORD = "hunter2-secret"  # noqa: S105
 
 async def test_a_closed_port_is_unavailable() -> None:
     """Edge case: the database cannot be reached."""
-    with pytest.raises(Unavailable):
+    with pytest.raises(
+        Unavailable, match=r"at 127\.0\.0\.1:1 cannot be reached: Connection refused"
+    ):
         await TaskStore(NOWHERE).open()
 
 
 async def test_a_missing_socket_is_unavailable() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="the database at /nowhere cannot be reached: No such"):
         await TaskStore("postgresql://taskcore_app@/taskcore?host=%2Fnowhere").open()
 
 
 async def test_a_host_without_an_address_is_unavailable() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=r"at nowhere\.invalid:5432 cannot be reached"):
         await TaskStore("postgresql://app@nowhere.invalid/taskcore?sslmode=disable").open()
 
 

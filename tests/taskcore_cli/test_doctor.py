@@ -86,7 +86,7 @@ def test_a_database_that_cannot_be_reached_is_one_line(run: Run, form: tuple[str
     result = run("--database-url", "postgresql://role@127.0.0.1:1/nowhere", "doctor", *form)
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: the database cannot be reached")
+    assert result.stderr.startswith("error: the database at 127.0.0.1:1 cannot be reached")
     assert result.stderr.count("\n") == 1
 
 

@@ -37,7 +37,7 @@ def test_an_unreachable_database_is_one_line_without_the_password_and_exit_code_
     process = start("tasks", "list", "--user", "1", TASKCORE_DATABASE_URL=url)
     output, errors = process.communicate()
     assert (process.returncode, output) == (1, "")
-    assert errors.startswith("error: the database cannot be reached")
+    assert errors.startswith("error: the database at 127.0.0.1:1 cannot be reached")
     assert errors.count("\n") == 1
     assert "secret-word" not in errors
 
