@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from taskcore.database.failures import Failure, NotNewest, Outcome
+from taskcore.database.failures import Failure, IdsMissing, NotNewest, Outcome
 from taskcore.errors import OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class Call:
 
     def error(self, last: Failure) -> TaskcoreError:
         """Return the error to raise after the last attempt."""
+        if isinstance(last.error, IdsMissing):
+            # Only the caller knows what a lost attempt would have left.
+            last.error.repeated = self.repeated
+            return last.error
         # While the user has a newer task, the database refuses a lost attempt too.
         if self.write and self._uncertain and not isinstance(last.error, NotNewest):
             return OutcomeUnknown(

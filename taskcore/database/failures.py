@@ -85,6 +85,20 @@ class NotNewest(DatabaseError):
         self.server_ms = server_ms
 
 
+class IdsMissing(DatabaseError):
+    """The user does not have all tasks of a write (TC003); nothing was changed.
+
+    Attributes:
+        ids: The missing ids.
+        repeated: Whether an earlier attempt may have taken effect.
+    """
+
+    def __init__(self, ids: frozenset[int]) -> None:
+        super().__init__("tasks are missing")
+        self.ids = ids
+        self.repeated = False
+
+
 class ReadOnly(Unavailable):
     """The database takes no writes: a standby, or default_transaction_read_only (25006)."""
 
@@ -193,15 +207,20 @@ def while_executing(exc: BaseException) -> Failure:
     return _reported(exc, code) or _lost(exc, code) or _refused(code)
 
 
+def _ids_in(exc: BaseException) -> frozenset[int]:
+    detail: str = getattr(exc, "detail", None) or ""
+    return frozenset(int(task_id) for task_id in detail.split(","))
+
+
 def _reported(exc: BaseException, code: str) -> Failure | None:
     """Translate an error with a known cause; the statement was rolled back."""
     if code == "TC001":
-        taken = getattr(exc, "detail", None) or ""
-        ids = frozenset(int(task_id) for task_id in taken.split(","))
-        return Failure(Outcome.REFUSED, IdsTaken(ids))
+        return Failure(Outcome.REFUSED, IdsTaken(_ids_in(exc)))
     if code == "TC002":
         newest, server_ms = (getattr(exc, "detail", None) or "").split(",")
         return Failure(Outcome.REFUSED, NotNewest(int(newest), int(server_ms)))
+    if code == "TC003":
+        return Failure(Outcome.REFUSED, IdsMissing(_ids_in(exc)))
     if code in _ROLLED_BACK:
         return Failure(Outcome.ROLLED_BACK, Unavailable(f"{_ROLLED_BACK[code]} ({code})"))
     if code == "25006":

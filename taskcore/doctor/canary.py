@@ -23,7 +23,9 @@ _FUNCTIONS = {
     "get": "task_get_v1($1, $2)",
     "list": "task_list_v1($1, NULL, 1000, $2)",
     "update": "task_update_v1($1, $2, $3, NULL, $4)",
+    "update_many": "task_update_many_v1($1, $2, $3, $4)",
     "delete": "task_delete_v1($1, $2, NULL)",
+    "delete_many": "task_delete_many_v1($1, $2)",
 }
 _TASK = json.dumps({"title": "canary"})
 _CHANGE = json.dumps({"title": "changed"})
@@ -38,6 +40,7 @@ _DIRECT = (
 )
 _REFUSED = "42501"
 _INVALID = "22023"
+_MISSING = "TC003"
 _ATTEMPTS = 10
 
 
@@ -109,6 +112,10 @@ class _Canary:
         self.expect(not await self._call("delete", ours, foreign), "delete found another's task")
         found = await self._call("delete", ours, shared)
         self.expect(_ids(found) == [(ours, shared)], "delete did not find the user's own task")
+        several = [str(own), str(foreign)]
+        for name, rest in (("update_many", (new_write_id(), _CHANGE)), ("delete_many", ())):
+            code = await self._sqlstate(partial(self._call, name, ours, several, *rest))
+            self.expect(code == _MISSING, f"{name} found another user's task")
         batch = json.dumps([{"id": foreign, "title": "canary", "description": None}])
         found = await self._call("create_many", ours, new_write_id(), batch)
         self.expect(_ids(found) == [(ours, foreign)], "create_many did not return the batch")

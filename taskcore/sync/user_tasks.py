@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH
 from taskcore.sync.background import Background
@@ -13,6 +13,8 @@ from taskcore.tasks.importing import Importable, ImportResult
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_page import TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
+
+_Item = TypeVar("_Item")
 
 
 class UserTasks:
@@ -32,10 +34,7 @@ class UserTasks:
 
     def create_many(self, tasks: Iterable[TaskCreate | Mapping[str, Any]]) -> tuple[Task, ...]:
         """Create a batch of tasks in one statement: all of them, or none."""
-        if isinstance(tasks, Iterable):
-            # Read in this thread, one more than the limit, which is then refused.
-            tasks = list(islice(tasks, MAX_BATCH + 1))
-        return self._background.call(self._tasks.create_many, tasks)
+        return self._background.call(self._tasks.create_many, _read(tasks))
 
     def import_tasks(self, tasks: Iterable[Importable], *, new_ids: bool = False) -> ImportResult:
         """Store tasks of an export or another system, with their ids, versions and times.
@@ -88,6 +87,16 @@ class UserTasks:
             **changes,
         )
 
+    def update_many(
+        self,
+        task_ids: Iterable[int],
+        change: TaskUpdate | None = None,
+        /,
+        **changes: Unpack[TaskChanges],
+    ) -> tuple[Task, ...]:
+        """Make one change to several tasks in one statement: to all of them, or to none."""
+        return self._background.call(self._tasks.update_many, _read(task_ids), change, **changes)
+
     def delete(
         self,
         task_id: int,
@@ -99,3 +108,12 @@ class UserTasks:
         self._background.call(
             self._tasks.delete, task_id, if_version=if_version, unless_version=unless_version
         )
+
+    def delete_many(self, task_ids: Iterable[int]) -> None:
+        """Delete several tasks for good, in one statement: all of them, or none."""
+        self._background.call(self._tasks.delete_many, _read(task_ids))
+
+
+def _read(items: Iterable[_Item]) -> Iterable[_Item]:
+    """Read a batch in this thread, one item more than the limit, which is then refused."""
+    return list(islice(items, MAX_BATCH + 1)) if isinstance(items, Iterable) else items

@@ -3,11 +3,11 @@
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
-from taskcore.database.failures import IdsTaken, NotNewest
+from taskcore.database.failures import IdsMissing, IdsTaken, NotNewest
 from taskcore.errors import (
     DatabaseError,
     OutcomeUnknown,
@@ -30,7 +30,11 @@ _CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2,
 _GET = f"SELECT {TASK_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
 _LIST = f"SELECT {TASK_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
 _UPDATE = f"SELECT {TASK_COLUMNS}, write_id FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6)"  # noqa: S608
+_UPDATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_update_many_v1($1, $2, $3, $4)"  # noqa: S608
 _DELETE = "SELECT version FROM taskcore.task_delete_v1($1, $2, $3, $4)"
+_DELETE_MANY = "SELECT id FROM taskcore.task_delete_many_v1($1, $2)"
+
+_Item = TypeVar("_Item")
 
 
 class UserTasks:
@@ -102,22 +106,12 @@ class UserTasks:
         Raises:
             ValidationError: Names the field with its place, such as ``tasks[3].title``.
         """
-        if not isinstance(tasks, Iterable):
-            raise ValidationError("tasks must be iterable", field="tasks", constraint="type")
-        # Read one more than the limit, so that an endless iterator is refused too.
         new = [
             task
             if type(task) is TaskCreate
             else validate(TaskCreate, task, where=f"tasks[{index}]")
-            for index, task in enumerate(islice(tasks, MAX_BATCH + 1))
+            for index, task in enumerate(_batch(tasks, "tasks"))
         ]
-        if len(new) > MAX_BATCH:
-            raise ValidationError(
-                f"tasks must be at most {MAX_BATCH}",
-                field="tasks",
-                constraint="max_length",
-                limits={"max": MAX_BATCH},
-            )
         if not new:
             return ()
         ids = [self._ids.next(self.user_id) for _ in new]
@@ -275,6 +269,46 @@ class UserTasks:
             raise _conflict(task.version)
         return task
 
+    async def update_many(
+        self,
+        task_ids: Iterable[int],
+        change: TaskUpdate | None = None,
+        /,
+        **changes: Unpack[TaskChanges],
+    ) -> tuple[Task, ...]:
+        """Make one change to several tasks in one statement: to all of them, or to none.
+
+        Args:
+            task_ids: At most 10,000 ids.
+            change: As in `update`.
+            changes: As in `update`.
+
+        Returns:
+            The tasks as they then are, in the order of the ids.
+
+        Raises:
+            TaskNotFound: The user does not have all of them; the text names the missing ids.
+            ValidationError: Names the field and the constraint, such as ``task_ids[3]``.
+        """
+        ids = _task_ids(task_ids)
+        if type(change) is not TaskUpdate or changes:
+            change = validate(TaskUpdate, _given(change, changes), where="changes")
+        if not ids:
+            return ()
+        document = change.model_dump_json(exclude_unset=True)
+        try:
+            rows, _ = await self._database.write(
+                _UPDATE_MANY, self.user_id, list(map(str, ids)), new_write_id(), document
+            )
+        except IdsMissing as missing:
+            if missing.repeated:
+                raise OutcomeUnknown(
+                    "the answer to the update was lost, and some of the tasks are gone now"
+                ) from missing
+            raise _missing(ids, missing) from None
+        tasks = {task.id: task for task in tasks_from_rows(rows)}
+        return tuple(tasks[task_id] for task_id in ids)
+
     async def delete(
         self,
         task_id: int,
@@ -306,6 +340,57 @@ class UserTasks:
             raise _not_found()
         if not condition.holds(rows[0]["version"]):
             raise _conflict(rows[0]["version"])
+
+    async def delete_many(self, task_ids: Iterable[int]) -> None:
+        """Delete several tasks for good, in one statement: all of them, or none.
+
+        Args:
+            task_ids: At most 10,000 ids.
+
+        Raises:
+            TaskNotFound: The user does not have all of them; the text names the missing ids.
+            ValidationError: Names the id that is not one, such as ``task_ids[3]``.
+        """
+        ids = _task_ids(task_ids)
+        if not ids:
+            return
+        try:
+            await self._database.write(_DELETE_MANY, self.user_id, list(map(str, ids)))
+        except IdsMissing as missing:
+            # All gone: either the lost attempt or another caller deleted them.
+            if not (missing.repeated and missing.ids.issuperset(ids)):
+                raise _missing(ids, missing) from None
+
+
+def _batch(items: Iterable[_Item], field: str) -> list[_Item]:
+    """Read a batch. An endless iterable is refused too.
+
+    Raises:
+        ValidationError: It is not iterable, or has more than 10,000 items.
+    """
+    if not isinstance(items, Iterable):
+        raise ValidationError(f"{field} must be iterable", field=field, constraint="type")
+    batch = list(islice(items, MAX_BATCH + 1))
+    if len(batch) > MAX_BATCH:
+        raise ValidationError(
+            f"{field} must be at most {MAX_BATCH}",
+            field=field,
+            constraint="max_length",
+            limits={"max": MAX_BATCH},
+        )
+    return batch
+
+
+def _task_ids(task_ids: Iterable[int]) -> list[int]:
+    return [
+        validate_id(task_id, field=f"task_ids[{index}]")
+        for index, task_id in enumerate(_batch(task_ids, "task_ids"))
+    ]
+
+
+def _missing(ids: list[int], missing: IdsMissing) -> TaskNotFound:
+    named = [str(task_id) for task_id in dict.fromkeys(ids) if task_id in missing.ids]
+    return TaskNotFound(f"tasks not found: {', '.join(named)}")
 
 
 def _given(change: object, changes: TaskChanges) -> object:

@@ -16,6 +16,9 @@ USER_CALLS: dict[str, Arguments] = {"user_get_v1": (), "user_delete_v1": ()}
 UNBOUND = (DIRECTORY, "schema_version_v1")
 """Functions that take no user."""
 
+NESTED = ("task_update_many_v1", "task_delete_many_v1")
+"""Functions that call others, with the caller's rights, and reach no table."""
+
 OF_TABLES = ("task_is_valid",)
 """Functions that only the tables' own constraints call."""
 
@@ -37,5 +40,7 @@ def task_calls(task: int, write: int, title: str) -> dict[str, Arguments]:
         "task_get_v1": (task,),
         "task_list_v1": (None, 1000, None),
         "task_update_v1": (task, write, None, json.dumps(fields)),
+        "task_update_many_v1": ([str(task)], write, json.dumps(fields)),
         "task_delete_v1": (task, None),
+        "task_delete_many_v1": ([str(task)],),
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskcore.schema import catalog
-from tests.isolation.functions import DIRECTORY, UNBOUND, USER_CALLS
+from tests.isolation.functions import DIRECTORY, NESTED, UNBOUND, USER_CALLS
 from tests.isolation.walls import QUERIES, Wall, body_edited, predicates, replacing
 
 Edit = Callable[[str], str]
@@ -93,6 +93,23 @@ def _bindings() -> list[DatabaseMutant]:
     return [
         _edited(name, function, *change) for function in QUERIES for name, change in changes.items()
     ]
+
+
+def _nested() -> list[DatabaseMutant]:
+    mutants = []
+    for name in NESTED:
+        single = f"taskcore.{name.replace('_many', '')}"
+        call = f"{single}(p_user_id, "
+        mutants += [
+            _edited("guard dropped", name, _GUARD, "IF false THEN"),
+            _edited("task of another user", name, call, f"{single}(p_user_id + 1, "),
+            _edited("a missing task is passed over", name, "IF v_missing IS NOT NULL", "IF false"),
+            DatabaseMutant(
+                f"{name}: EXECUTE to PUBLIC",
+                (f"GRANT EXECUTE ON FUNCTION taskcore.{name} TO PUBLIC",),
+            ),
+        ]
+    return mutants
 
 
 def _bodies() -> list[DatabaseMutant]:
@@ -553,6 +570,7 @@ def _roles() -> list[DatabaseMutant]:
 DATABASE_MUTANTS: tuple[DatabaseMutant, ...] = (
     *_predicates(),
     *_bindings(),
+    *_nested(),
     *_bodies(),
     *_attributes(),
     *_policies(),

@@ -31,7 +31,11 @@ SHARED = 12
 MY_DONE, MY_OPEN = 13, 14
 MISSING = 77
 
-TASK_CALLS = task_calls(SHARED, ME * 1000 + SHARED, "again") | {"task_delete_v1": (MISSING, None)}
+TASK_CALLS = task_calls(SHARED, ME * 1000 + SHARED, "again") | {
+    "task_delete_v1": (MISSING, None),
+    "task_update_many_v1": ([], ME * 1000 + SHARED, "{}"),
+    "task_delete_many_v1": ([],),
+}
 """Calls that change nothing that is stored."""
 
 _SEED = f"""
@@ -200,6 +204,23 @@ async def a_task_is_deleted_by_its_user_only(place: Place) -> None:
         assert await place.ids("task_get_v1", ME, SHARED) == [(ME, SHARED)]
         assert await place.ids("task_delete_v1", ME, SHARED, None) == [(ME, SHARED)]
         assert await place.call("task_get_v1", ME, SHARED) == []
+
+
+async def several_tasks_are_changed_and_deleted_by_their_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        change = json.dumps({"title": "x"})
+        for name, rest in (("task_update_many_v1", (5, change)), ("task_delete_many_v1", ())):
+            for task in (MISSING, *NOT_MINE):
+                missing = await place.call(name, ME, [str(MY_OPEN), str(task)], *rest)
+                assert isinstance(missing, str)
+                assert missing.startswith("TC003")
+                assert f" {task} " in missing
+        mine = [(ME, SHARED), (ME, MY_DONE)]
+        ids = [str(MY_DONE), str(SHARED)]
+        assert (await place.row("task_get_v1", ME, MY_OPEN))[2] == f"{ME}/{MY_OPEN}"
+        assert await place.ids("task_update_many_v1", ME, ids, 6, change) == mine
+        assert await place.ids("task_delete_many_v1", ME, ids) == mine
+        assert await place.ids("task_list_v1", ME, None, 1000, None) == [(ME, MY_OPEN)]
 
 
 async def an_id_of_anothers_task_is_as_free_as_any(place: Place) -> None:
@@ -538,6 +559,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_list_holds_its_users_tasks_only,
     a_task_is_changed_by_its_user_only,
     a_task_is_deleted_by_its_user_only,
+    several_tasks_are_changed_and_deleted_by_their_user_only,
     an_id_of_anothers_task_is_as_free_as_any,
     a_batch_is_stored_for_its_user_only,
     a_new_task_is_compared_with_its_users_tasks_only,

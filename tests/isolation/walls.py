@@ -31,6 +31,7 @@ _OTHER_USES = re.compile(
     r"|INSERT INTO taskcore\.users \(id\) VALUES \(p_user_id\)"
     r"|VALUES \(p_user_id, p_id, p_write_id, v_new\.title, v_new\.description\)"
     r"|SELECT p_user_id, b\.id, p_write_id, b\.title, b\.description\b"  # batch and import
+    r"|taskcore\.task_(update|delete)_v1\(p_user_id, v_id, "  # several tasks, one by one
 )
 _TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")
 

@@ -344,6 +344,40 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.task_update_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_update_v1 TO taskcore_app;
 
+-- Change several tasks as task_update_v1 does: all of them, or none. SQLSTATE TC003: the
+-- user does not have the tasks listed in DETAIL, and nothing was changed. It runs with the
+-- caller's rights, which reach task_update_v1 and no table. Rows are locked in the
+-- order of their ids, so that two such calls cannot deadlock.
+CREATE OR REPLACE FUNCTION taskcore.task_update_many_v1(
+    p_user_id bigint, p_ids text[], p_write_id bigint, p_changes jsonb
+) RETURNS SETOF taskcore.tasks
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_id bigint;
+    v_missing text;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    FOR v_id IN SELECT DISTINCT i.id::bigint FROM pg_catalog.unnest(p_ids) AS i(id) ORDER BY 1 LOOP
+        RETURN QUERY
+            SELECT t.*
+            FROM taskcore.task_update_v1(p_user_id, v_id, p_write_id, NULL, p_changes) AS t;
+        IF NOT FOUND THEN
+            v_missing := pg_catalog.concat_ws(',', v_missing, v_id);
+        END IF;
+    END LOOP;
+    IF v_missing IS NOT NULL THEN
+        RAISE EXCEPTION 'tasks are missing' USING ERRCODE = 'TC003', DETAIL = v_missing;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.task_update_many_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.task_update_many_v1 TO taskcore_app;
+
 -- Delete one task and return the row as it was; no row: the user has no task with this
 -- id. If its version is not among p_if_versions or is among p_unless_versions, the row is
 -- returned and stays. NULL: no condition.
@@ -382,6 +416,36 @@ $$;
 
 REVOKE ALL ON FUNCTION taskcore.task_delete_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_delete_v1 TO taskcore_app;
+
+-- Delete several tasks as task_delete_v1 does: all of them, or none. TC003 and rights: as in
+-- task_update_many_v1.
+CREATE OR REPLACE FUNCTION taskcore.task_delete_many_v1(
+    p_user_id bigint, p_ids text[]
+) RETURNS SETOF taskcore.tasks
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_id bigint;
+    v_missing text;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    FOR v_id IN SELECT DISTINCT i.id::bigint FROM pg_catalog.unnest(p_ids) AS i(id) ORDER BY 1 LOOP
+        RETURN QUERY SELECT t.* FROM taskcore.task_delete_v1(p_user_id, v_id, NULL) AS t;
+        IF NOT FOUND THEN
+            v_missing := pg_catalog.concat_ws(',', v_missing, v_id);
+        END IF;
+    END LOOP;
+    IF v_missing IS NOT NULL THEN
+        RAISE EXCEPTION 'tasks are missing' USING ERRCODE = 'TC003', DETAIL = v_missing;
+    END IF;
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.task_delete_many_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.task_delete_many_v1 TO taskcore_app;
 
 SET LOCAL ROLE taskcore_owner;
 REVOKE CREATE ON SCHEMA taskcore FROM taskcore_definer;

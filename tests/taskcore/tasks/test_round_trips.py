@@ -16,7 +16,9 @@ OPERATIONS: dict[str, Callable[[UserTasks, int], Awaitable[object]]] = {
     "list of open tasks": lambda tasks, _id: tasks.list(completed=False),
     "update": lambda tasks, task_id: tasks.update(task_id, title="Another title"),
     "update without effect": lambda tasks, task_id: tasks.update(task_id, completed=False),
+    "update_many": lambda tasks, task_id: tasks.update_many([task_id], title="Another title"),
     "delete": lambda tasks, task_id: tasks.delete(task_id),
+    "delete_many": lambda tasks, task_id: tasks.delete_many([task_id]),
 }
 
 
