@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ from pydantic_settings import (
 from taskcore.errors import ConfigurationError
 
 _PREFIX = "TASKCORE_"
+_URLS = ("TASKCORE_DATABASE_URL", "DATABASE_URL")
 # RFC 6454, section 6.2: scheme, host and port.
 _ORIGIN = re.compile(r"\*|https?://[^/\s?#@]+")
 
@@ -42,9 +43,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", populate_by_name=True
     )
 
-    database_url: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("TASKCORE_DATABASE_URL", "DATABASE_URL")
-    )
+    database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices(*_URLS))
     """``postgresql://role:password@host/database``; on Neon with the pooled host."""
 
     direct_url: SecretStr | None = None
@@ -105,7 +104,7 @@ class Settings(BaseSettings):
         """Refuse a name that is not a setting: a typing error must not be ignored."""
         assert isinstance(init_settings, InitSettingsSource)
         for name in init_settings.init_kwargs:
-            if name not in (*cls.model_fields, "TASKCORE_DATABASE_URL", "DATABASE_URL"):
+            if name not in (*cls.model_fields, *_URLS):
                 raise _unknown(name, cls.model_fields)
         _check_variables(os.environ, cls)
         return init_settings, env_settings, dotenv_settings, file_secret_settings
@@ -150,21 +149,30 @@ def _unknown(name: str, names: Iterable[str]) -> ConfigurationError:
     return ConfigurationError(f"{ascii(name)[1:-1]} is not a setting{hint}")
 
 
-def load_settings(*, env_file: Path | None = None, **values: object) -> Settings:
-    """Read the settings: values first, then the environment, then the file.
+def load_settings(*, env_files: Sequence[Path] = (), **values: object) -> Settings:
+    """Read the settings: values first, then the environment, then the files.
 
     Args:
-        env_file: A file of ``NAME=value`` lines, ignored if it does not exist.
+        env_files: Files of ``NAME=value`` lines, the most important first. A file that does
+            not exist is ignored.
         values: Fields of `Settings`; None means "not given".
 
     Raises:
         ConfigurationError: Names the invalid or unknown setting, never its value.
     """
     given = {name: value for name, value in values.items() if value is not None}
-    if env_file is not None and env_file.exists():
-        _check_variables(dotenv_values(env_file), Settings)
+    for file in env_files:
+        if not file.exists():
+            continue
+        variables = {name.upper(): value for name, value in dotenv_values(file).items() if value}
+        _check_variables(variables, Settings)
+        # The database has two names, so a less important file could win by the other one.
+        if not any(os.environ.get(name) for name in _URLS):
+            urls = [variables[name] for name in _URLS if name in variables]
+            if urls:
+                given.setdefault("database_url", urls[0])
     try:
-        return Settings(_env_file=env_file, **given)  # type: ignore[arg-type]
+        return Settings(_env_file=tuple(reversed(env_files)), **given)  # type: ignore[arg-type]
     except pydantic.ValidationError as exc:
         error = exc.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in error["loc"]).upper()

@@ -78,14 +78,15 @@ def options(
 ) -> None:
     """Keep tasks of many users in one PostgreSQL database.
 
-    Settings come from options, then the environment, then the file. Without a database URL the
-    embedded server is used, which keeps its data on this machine.
+    Settings come from options, then the environment, then the file, then your own file:
+    taskcore/taskctl.env in the folder for configuration, such as ~/.config. Without a database
+    URL the embedded server is used, which keeps its data on this machine.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 not found, 4 version conflict.
     """
     exclusive(database_url=database_url, home=home)
     context.obj = session = Session(database_url, home, env_file)
-    if (user := session.user_of_file()) is not None:
+    if (user := session.user_of_files()) is not None:
         # After the option and the environment.
         group: Any = context.command
         commands = group.commands["tasks"].commands

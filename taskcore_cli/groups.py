@@ -1,10 +1,15 @@
 """Groups of commands: their help, and hints for commands that do not exist."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+# Their arguments are ids, so a word after --json names fields.
+_WITH_FIELDS = ("list", "show")
+_FIELDS = re.compile("[a-z_]+(,[a-z_]+)*")
 
 
 class Group(TyperGroup):
@@ -15,7 +20,7 @@ class Group(TyperGroup):
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help())
             ctx.exit()
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, _with_fields(args))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command; the error names commands of that name in other groups."""
@@ -31,6 +36,15 @@ class Group(TyperGroup):
             if elsewhere:
                 exc.message = f"No such command {args[0]!r}. Did you mean {' or '.join(elsewhere)}?"
             raise
+
+
+def _with_fields(args: list[str]) -> list[str]:
+    """Write ``--json id,title`` as ``--json --fields id,title``: Typer has no optional values."""
+    if args and args[0] in _WITH_FIELDS and "--json" in args:
+        place = args.index("--json") + 1
+        if _FIELDS.fullmatch("".join(args[place : place + 1])):
+            return [*args[:place], "--fields", *args[place:]]
+    return args
 
 
 def _paths(group: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

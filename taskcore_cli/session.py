@@ -1,7 +1,7 @@
 """The store of one invocation, from options, environment and file."""
 
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +40,8 @@ class Session:
     Attributes:
         database_url: ``--database-url``. None: from the environment, then the file.
         home: ``--home``. Given, the embedded server is used.
-        env_file: ``--env-file``. None: ``.env`` in the current folder, if there is one.
+        env_file: ``--env-file``. None: ``.env`` in the current folder, if there is one. The
+            user's own file is read after it.
     """
 
     database_url: str | None = None
@@ -48,44 +49,55 @@ class Session:
     env_file: Path | None = None
 
     @property
-    def file(self) -> Path:
-        """The file of settings, which need not exist."""
-        return self.env_file or Path(".env")
+    def files(self) -> tuple[Path, ...]:
+        """The files of settings, the most important first. They need not exist."""
+        from platformdirs import user_config_path
 
-    def user_of_file(self) -> str | None:
-        """Return ``TASKCTL_USER`` of the file, if it has one."""
-        if not self.file.exists():
-            return None
-        # Loaded on use, so that --help answers at once.
+        own = user_config_path("taskcore", appauthor=False) / "taskctl.env"
+        return (self.env_file or Path(".env"), own)
+
+    def user_of_files(self) -> str | None:
+        """Return ``TASKCTL_USER`` of the first file that has it."""
         from dotenv import dotenv_values
 
-        try:
-            return dotenv_values(self.file).get("TASKCTL_USER")
-        except (OSError, UnicodeError):
-            # Reading the settings reports it.
-            return None
+        for file in self.files:
+            # Reading the settings reports a file that cannot be read.
+            with suppress(OSError, UnicodeError):
+                if user := file.exists() and dotenv_values(file).get("TASKCTL_USER"):
+                    return user
+        return None
 
     def settings(self) -> "Settings":
-        """Read the settings: options first, then the environment, then the file.
+        """Read the settings: options first, then the environment, then the files.
 
         Raises:
-            ConfigurationError: A setting is wrong, or the file cannot be read.
+            ConfigurationError: A setting is wrong, or a file cannot be read.
         """
         from taskcore.errors import ConfigurationError
         from taskcore.settings import load_settings
 
         try:
             settings = load_settings(
-                env_file=self.file, database_url=self.database_url, home=self.home
+                env_files=self.files, database_url=self.database_url, home=self.home
             )
         except (OSError, UnicodeError) as exc:
-            raise ConfigurationError(f"{self.file} cannot be read") from exc
+            raise ConfigurationError(f"{self._unreadable()} cannot be read") from exc
         # An option names one database, so no other source may name another.
         if self.database_url is not None:
             return settings.model_copy(update={"direct_url": None})
         if self.home is not None:
             return settings.model_copy(update={"database_url": None, "direct_url": None})
         return settings
+
+    def _unreadable(self) -> Path:
+        for file in self.files:
+            try:
+                file.read_text("utf-8")
+            except FileNotFoundError:
+                continue
+            except (OSError, UnicodeError):
+                return file
+        return self.files[0]
 
     @contextmanager
     def open(self) -> Iterator[OpenStore]:

@@ -35,4 +35,5 @@ def _named(hint: str) -> str:
     """Return an option as it is typed: ``--user (or TASKCTL_USER)``."""
     names = re.findall(r"'([^']+)'", hint)
     variable = re.search(r"\(env var: '(\w+)'\)", hint)
-    return f"{names[0]} (or {variable[1]})" if variable else str(names[0] if names else hint)
+    name = str(names[0] if names else hint).removesuffix("...")
+    return f"{name} (or {variable[1]})" if variable else name

@@ -102,6 +102,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in list(os.environ):
         if name.startswith(("TASKCORE_", "TASKCTL_", "PG")) or name == "DATABASE_URL":
             monkeypatch.delenv(name)
+    # Where a developer's own settings of taskctl would be.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
 
 

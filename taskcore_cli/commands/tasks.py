@@ -1,7 +1,7 @@
 """``taskctl tasks``: one user's tasks."""
 
 import re
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,19 +13,26 @@ from taskcore_cli.input.editor import edit as edit_text
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
     All,
+    Fields,
     IfVersion,
     Json,
     Limit,
     TaskId,
+    TaskIds,
     User,
     Yes,
     exclusive,
 )
+from taskcore_cli.input.task_ids import task_ids
 from taskcore_cli.input.titles import read_titles
+from taskcore_cli.output.fields import chosen
 from taskcore_cli.output.listing import TASKS, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.output.visible import visible
 from taskcore_cli.session import session_of
+
+if TYPE_CHECKING:
+    from taskcore import Task
 
 app = typer.Typer(cls=Group, help="Work with the tasks of one user.", rich_markup_mode=None)
 
@@ -90,13 +97,17 @@ def list_(
         Form | None,
         typer.Option("--format", help="jsonl and csv as in an export.", show_default="table"),
     ] = None,
+    fields: Fields = None,
 ) -> None:
     """List tasks, newest first."""
+    names = chosen(fields)
+    if names and form in (Form.table, Form.csv):
+        raise WrongUsage(f"--fields is for JSON, not for --format {form}")
     exclusive(limit=limit, all=all_)
     exclusive(json=json, format=form)
     exclusive(open=open_, done=done)
     completed = done if open_ or done else None
-    listing = Listing(TASKS, form or (Form.json if json else Form.table))
+    listing = Listing(TASKS, form or (Form.json if json or names else Form.table), names)
     with session_of(context).open() as opened:
         tasks = opened.store.for_user(user)
         if all_:
@@ -114,17 +125,33 @@ def list_(
 
 
 @app.command()
-def show(context: typer.Context, task_id: TaskId, *, user: User, json: Json = False) -> None:
-    """Print one task with all its fields."""
+def show(
+    context: typer.Context,
+    ids: TaskIds,
+    *,
+    user: User,
+    json: Json = False,
+    fields: Fields = None,
+) -> None:
+    """Print one task or several with all their fields."""
+    names = chosen(fields)
+    json = json or names is not None
     with session_of(context).open() as opened:
-        task = opened.run(opened.store.for_user(user).get(task_id))
-    print_item(task, as_json=json)
+        tasks = opened.store.for_user(user)
+        found = [opened.run(tasks.get(task_id)) for task_id in opened.run(task_ids(tasks, ids))]
+    if json and len(found) > 1:
+        Listing(TASKS, Form.json, names).add_all(found)
+        return
+    for number, task in enumerate(found):
+        if number:
+            typer.echo()
+        print_item(task, as_json=json, names=names)
 
 
 @app.command()
 def edit(
     context: typer.Context,
-    task_id: TaskId,
+    id_: TaskId,
     *,
     user: User,
     title: Annotated[str | None, typer.Option("--title", "-t", help="The new title.")] = None,
@@ -151,51 +178,86 @@ def edit(
     if not changes:
         if (command := editor()) is None:
             raise WrongUsage("give --title, --description or --clear-description")
-        _edit(context, user, task_id, command, if_version=if_version, json=json)
+        _edit(context, user, id_, command, if_version=if_version, json=json)
         return
-    _update(context, user, task_id, changes, if_version=if_version, json=json)
+    with session_of(context).open() as opened:
+        tasks = opened.store.for_user(user)
+        (task_id,) = opened.run(task_ids(tasks, [id_]))
+        task = opened.run(tasks.update(task_id, if_version=if_version, **changes))
+    print_item(task, as_json=json)
 
 
 @app.command()
-def done(context: typer.Context, task_id: TaskId, *, user: User, json: Json = False) -> None:
-    """Mark a task as completed and print it."""
-    _update(context, user, task_id, {"completed": True}, json=json)
+def done(context: typer.Context, ids: TaskIds, *, user: User, json: Json = False) -> None:
+    """Mark one task or several as completed: all of them, or none."""
+    _complete(context, user, ids, completed=True, json=json)
 
 
 @app.command()
-def reopen(context: typer.Context, task_id: TaskId, *, user: User, json: Json = False) -> None:
-    """Mark a task as not completed and print it."""
-    _update(context, user, task_id, {"completed": False}, json=json)
+def reopen(context: typer.Context, ids: TaskIds, *, user: User, json: Json = False) -> None:
+    """Mark one task or several as not completed: all of them, or none."""
+    _complete(context, user, ids, completed=False, json=json)
 
 
 @app.command()
 def delete(
     context: typer.Context,
-    task_id: TaskId,
+    ids: TaskIds,
     *,
     user: User,
     yes: Yes = False,
     if_version: IfVersion = None,
     json: Json = False,
 ) -> None:
-    """Delete a task for good."""
+    """Delete one task or several for good: all of them, or none."""
     require_terminal(yes=yes)
+    if if_version is not None and len(ids) > 1:
+        raise WrongUsage("--if-version takes one id")
     with session_of(context).open() as opened:
         tasks = opened.store.for_user(user)
+        found = opened.run(task_ids(tasks, ids))
         if not yes:
-            task = opened.run(tasks.get(task_id))
-            confirm(f"Delete task {task_id}, {visible(task.title)!r}, for good?")
-        opened.run(tasks.delete(task_id, if_version=if_version))
+            _confirm_deletion([opened.run(tasks.get(task_id)) for task_id in found])
+        if len(found) > 1:
+            opened.run(tasks.delete_many(found))
+        else:
+            opened.run(tasks.delete(found[0], if_version=if_version))
     if json:
-        print_json({"deleted": task_id})
-    else:
+        print_json({"deleted": found if len(found) > 1 else found[0]})
+        return
+    for task_id in found:
         typer.echo(f"Deleted task {task_id}.")
+
+
+def _confirm_deletion(tasks: "list[Task]") -> None:
+    if len(tasks) == 1:
+        confirm(f"Delete task {tasks[0].id}, {visible(tasks[0].title)!r}, for good?")
+        return
+    for task in tasks:
+        say(f"{task.id}  {visible(task.title)}")
+    confirm(f"Delete these {len(tasks)} tasks for good?")
+
+
+def _complete(
+    context: typer.Context, user: int, ids: list[str], *, completed: bool, json: bool
+) -> None:
+    with session_of(context).open() as opened:
+        tasks = opened.store.for_user(user)
+        found = opened.run(task_ids(tasks, ids))
+        if len(found) == 1:
+            changed = [opened.run(tasks.update(found[0], completed=completed))]
+        else:
+            changed = list(opened.run(tasks.update_many(found, completed=completed)))
+    if len(changed) == 1:
+        print_item(changed[0], as_json=json)
+    else:
+        Listing(TASKS, Form.json if json else Form.table).add_all(changed)
 
 
 def _edit(
     context: typer.Context,
     user: int,
-    task_id: int,
+    word: str,
     command: list[str],
     *,
     if_version: int | None,
@@ -206,6 +268,7 @@ def _edit(
 
     with session_of(context).open() as opened:
         tasks = opened.store.for_user(user)
+        (task_id,) = opened.run(task_ids(tasks, [word]))
         task = opened.run(tasks.get(task_id))
         before = as_text(task.title, task.description)
         after, file = edit_text(command, before)
@@ -225,19 +288,4 @@ def _edit(
             say(f"Nothing was changed. Your text is in {file}")
             raise
     file.unlink()
-    print_item(task, as_json=json)
-
-
-def _update(
-    context: typer.Context,
-    user: int,
-    task_id: int,
-    changes: dict[str, Any],
-    *,
-    if_version: int | None = None,
-    json: bool,
-) -> None:
-    with session_of(context).open() as opened:
-        tasks = opened.store.for_user(user)
-        task = opened.run(tasks.update(task_id, if_version=if_version, **changes))
     print_item(task, as_json=json)

@@ -13,7 +13,7 @@ _SHOWN = 50
 _PATIENCE = 2
 
 
-def task_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+def newest_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return the user's newest task ids that begin so, with their titles.
 
     Nothing is returned, and nothing printed, if the tasks cannot be listed at once. The
@@ -43,7 +43,7 @@ def _newest(context: typer.Context) -> list[tuple[Any, str]]:
     )
     if settings.database_url is None and not EmbeddedServer(settings.home).is_running():
         return []
-    user: Any = context.params.get("user") or session.user_of_file()
+    user: Any = context.params.get("user") or session.user_of_files()
 
     async def newest() -> list[tuple[Any, str]]:
         async with TaskStore(settings=settings) as store:

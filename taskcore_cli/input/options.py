@@ -5,14 +5,29 @@ from typing import Annotated
 import typer
 
 from taskcore_cli.exit_codes import WrongUsage
-from taskcore_cli.input.completion import task_ids
+from taskcore_cli.input.completion import newest_ids
+from taskcore_cli.input.task_ids import digits
 
 DEFAULT_LIMIT = 50
 
 TaskId = Annotated[
-    int,
+    str,
     typer.Argument(
-        metavar="ID", help="The task's id.", show_default=False, autocompletion=task_ids
+        metavar="ID",
+        parser=digits,
+        help="The task's id, or its last digits, at least 4.",
+        show_default=False,
+        autocompletion=newest_ids,
+    ),
+]
+TaskIds = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID...",
+        parser=digits,
+        help="Ids of tasks, or their last digits, at least 4.",
+        show_default=False,
+        autocompletion=newest_ids,
     ),
 ]
 UserId = Annotated[int, typer.Argument(metavar="ID", help="The user's id.", show_default=False)]
@@ -29,6 +44,15 @@ User = Annotated[
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")
+]
+Fields = Annotated[
+    str | None,
+    typer.Option(
+        "--fields",
+        metavar="NAMES",
+        help="JSON with only these fields, in this order; short: --json id,title",
+        show_default=False,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 IfVersion = Annotated[

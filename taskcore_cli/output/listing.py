@@ -1,11 +1,13 @@
 """Lists that are printed item by item."""
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
+from taskcore_cli.input.task_ids import needed_digits
+from taskcore_cli.output.fields import document
 from taskcore_cli.output.render import console, json_text
 from taskcore_cli.output.visible import visible
 
@@ -35,11 +37,13 @@ class Layout(NamedTuple, Generic[_Item]):
         head: The names of the columns.
         row: Returns the cells of an item.
         style: Returns the name of an item's style.
+        short_ids: Whether the digits of an id that are not needed to name it are dimmed.
     """
 
     head: tuple[str, ...]
     row: Callable[[_Item], tuple[str, ...]]
     style: Callable[[_Item], str]
+    short_ids: bool = False
 
 
 class Listing(Generic[_Item]):
@@ -49,17 +53,25 @@ class Listing(Generic[_Item]):
         layout: `TASKS` or `USERS`.
         form: A table, a JSON array, or the lines of an export. After an error the array
             is not closed, so that a part never looks complete.
+        names: The fields of JSON; None for all.
     """
 
-    def __init__(self, layout: Layout[_Item], form: Form) -> None:
+    def __init__(
+        self, layout: Layout[_Item], form: Form, names: tuple[str, ...] | None = None
+    ) -> None:
         self._layout = layout
         self._form = form
+        self._names = names
         # If the output is not a terminal, rows are plain and never cut.
         self._console = console() if sys.stdout.isatty() and form is Form.table else None
         self.count = 0
+        # How many digits of each id are needed. Unknown while a list is streamed.
+        self._needed: dict[int, int] = {}
 
-    def add_all(self, items: Iterable[_Item]) -> None:
+    def add_all(self, items: Sequence[_Item]) -> None:
         """Print items, and the end of the list."""
+        if self._layout.short_ids and self._console is not None:
+            self._needed = needed_digits([item.id for item in items])
         for item in items:
             self._add(item)
         self._end()
@@ -73,16 +85,17 @@ class Listing(Generic[_Item]):
     def _add(self, item: _Item) -> None:
         match self._form:
             case Form.json:
-                document = json_text(item.model_dump(mode="json"))
-                sys.stdout.write(f"{',' if self.count else '['}\n{document}")
+                text = json_text(document(item, self._names))
+                sys.stdout.write(f"{',' if self.count else '['}\n{text}")
             case Form.jsonl:
-                sys.stdout.write(f"{json_text(item.model_dump(mode='json'))}\n")
+                sys.stdout.write(f"{json_text(document(item, self._names))}\n")
             case Form.csv:
                 self._print_csv(item)
             case Form.table:
                 if not self.count:
                     self._print(self._layout.head, "bold")
-                self._print(self._layout.row(item), self._layout.style(item))
+                dimmed = _ID_WIDTH - self._needed.get(item.id, _ID_WIDTH)
+                self._print(self._layout.row(item), self._layout.style(item), dimmed)
         self.count += 1
 
     def _end(self) -> None:
@@ -99,7 +112,7 @@ class Listing(Generic[_Item]):
             text = visible(text.replace("\r\n", "\n"), lines=True)
         sys.stdout.write(text)
 
-    def _print(self, cells: tuple[str, ...], style: str) -> None:
+    def _print(self, cells: tuple[str, ...], style: str, dimmed: int = 0) -> None:
         line = "  ".join(cells).rstrip()
         if self._console is None:
             sys.stdout.write(f"{line}\n")
@@ -107,7 +120,9 @@ class Listing(Generic[_Item]):
         from rich.text import Text  # noqa: PLC0415  (--help needs no Rich)
 
         # Rich searches strings for markup, but not Text.
-        self._console.print(Text(line, style), no_wrap=True, overflow="ellipsis")
+        text = Text(line, style)
+        text.stylize("dim", 0, dimmed)
+        self._console.print(text, no_wrap=True, overflow="ellipsis")
 
 
 def _id(number: int) -> str:
@@ -131,6 +146,7 @@ TASKS: "Layout[Task]" = Layout(
     (f"{'ID':>{_ID_WIDTH}}", "STATE", f"{'CREATED (UTC)':<16}", "TITLE"),
     _task_row,
     lambda task: "dim" if task.completed else "",
+    short_ids=True,
 )
 USERS: "Layout[User]" = Layout(
     (f"{'ID':>{_ID_WIDTH}}", f"{'CREATED (UTC)':<16}", "CHANGED (UTC)"), _user_row, lambda _: ""

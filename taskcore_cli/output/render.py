@@ -4,6 +4,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from taskcore_cli.output.fields import document
 from taskcore_cli.output.visible import escaped, visible
 
 # Loaded on use, so that --help answers at once.
@@ -30,10 +31,10 @@ def print_json(value: Any) -> None:
     sys.stdout.write(f"{json_text(value)}\n")
 
 
-def print_item(item: "Task | User", *, as_json: bool) -> None:
-    """Print one task or user with all its fields."""
+def print_item(item: "Task | User", *, as_json: bool, names: tuple[str, ...] | None = None) -> None:
+    """Print one task or user with all its fields; as JSON, with the named ones."""
     if as_json:
-        print_json(item.model_dump(mode="json"))
+        print_json(document(item, names))
         return
     print_fields({name: _shown(value) for name, value in item})
 

@@ -31,9 +31,9 @@ def test_an_unknown_variable_in_a_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_text("OTHER=1\nTASKCORE_POOL_MAXSIZE=5\n")
     with pytest.raises(ConfigurationError, match="did you mean TASKCORE_POOL_MAX_SIZE"):
-        load_settings(env_file=file)
+        load_settings(env_files=(file,))
     file.write_text("OTHER=1\nTASKCTL_USER=5\nTASKCORE_POOL_MAX_SIZE=7\n")
-    assert load_settings(env_file=file).pool_max_size == 7
+    assert load_settings(env_files=(file,)).pool_max_size == 7
 
 
 def test_an_unknown_keyword_is_refused() -> None:

@@ -44,6 +44,25 @@ def test_the_user_is_read_from_the_file_too(run: Run, shared: Database) -> None:
     assert "must be an integer" in run("tasks", "list").stderr
 
 
+@pytest.mark.parametrize("name", ["TASKCORE_DATABASE_URL", "DATABASE_URL"])
+def test_the_users_own_file_is_read_last(
+    run: Run, shared: Database, tmp_path: Path, name: str
+) -> None:
+    own = tmp_path / "config" / "taskcore" / "taskctl.env"
+    own.parent.mkdir(parents=True)
+    own.write_text(f"TASKCORE_DATABASE_URL={shared.url}\nTASKCTL_USER=74\n")
+    config = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    result = run("tasks", "add", "x", "--json", env=config)
+    assert json.loads(result.stdout)["user_id"] == 74
+    Path(".env").write_text(f"{name}={NOWHERE}\nTASKCTL_USER=75\n")
+    assert "127.0.0.1:1" in run("tasks", "list", env=config).stderr
+    assert "127.0.0.1:1" in run("tasks", "list", env=config | {name: NOWHERE}).stderr
+    Path(".env").unlink()
+    own.write_bytes(b"\xff")
+    result = run(*LIST, env=config)
+    assert result.stderr == f"error: {own} cannot be read\n"
+
+
 def test_another_file_is_read_instead_when_named(run: Run, shared: Database) -> None:
     Path(".env").write_text(f"DATABASE_URL={NOWHERE}\n")
     Path("other.env").write_text(f"DATABASE_URL={shared.url}\n")
