@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pydantic
 from dotenv import dotenv_values
@@ -88,6 +88,21 @@ class Settings(BaseSettings):
     In the environment separated by commas; ``*`` for every page. Used by ``taskctl serve``
     and ``app_from_environment``.
     """
+
+    compression: bool = False
+    """Compress lists of tasks. Used as ``cors_origins`` is, like the settings that follow."""
+
+    metrics: bool = False
+    """Serve metrics for Prometheus at ``/metrics``. Needs the extra ``observability``."""
+
+    tracing: bool = False
+    """Send OpenTelemetry spans, as the variables ``OTEL_…`` say. Needs ``observability``."""
+
+    request_ids: bool = False
+    """Give each request an ``X-Request-ID``, also in the log. Needs ``observability``."""
+
+    log_format: Literal["text", "json"] = "text"
+    """The form of the log lines of ``taskctl serve``. ``json`` needs ``observability``."""
 
     require_restricted_role: bool = False
     """Refuse a role that bypasses row-level security, instead of logging a warning."""

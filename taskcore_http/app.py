@@ -22,6 +22,8 @@ from taskcore_http.docs.routes import docs_routes
 from taskcore_http.errors import closed_if_unread, error_response, response_for
 from taskcore_http.health import create_health_router
 from taskcore_http.identity import Identity
+from taskcore_http.observability import REQUEST_ID, add_metrics, add_request_ids, add_tracing
+from taskcore_http.server.compression import Compression
 from taskcore_http.tasks.route import TaskRoute
 from taskcore_http.tasks.router import create_router
 
@@ -107,7 +109,7 @@ def create_app(
             allow_origins=list(cors_origins),
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
-            expose_headers=["ETag", "Link", "Location", "Retry-After"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After", REQUEST_ID],
         )
     return app
 
@@ -122,7 +124,16 @@ def app_from_environment() -> FastAPI:
     """
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    app = create_app(cors_origins=load_settings().cors_origins)
+    settings = load_settings()
+    app = create_app(cors_origins=settings.cors_origins)
+    if settings.compression:
+        app.add_middleware(Compression)
+    if settings.metrics:
+        add_metrics(app)
+    if settings.tracing:
+        add_tracing(app)
+    if settings.request_ids:
+        add_request_ids(app)
     gc.collect()
     gc.freeze()
     return app

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from copy import deepcopy
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -16,6 +15,7 @@ import typer
 
 from taskcore_cli.exit_codes import FAILED, say
 from taskcore_cli.input.interruption import run
+from taskcore_cli.output.log import log_config
 from taskcore_cli.output.visible import visible
 from taskcore_cli.session import embedded, session_of
 
@@ -73,6 +73,9 @@ def serve(
                 port=port,
                 workers=workers,
                 log_level=log_level.value,
+                # A line for each request.
+                access_log=log_level is LogLevel.debug,
+                log_config=log_config(settings),
                 timeout_graceful_shutdown=_grace(settings),
             )
     except KeyboardInterrupt:
@@ -194,28 +197,6 @@ def _grace(settings: "Settings") -> int:
     return math.ceil(settings.operation_timeout + 1)
 
 
-def _log_config() -> dict[str, Any]:
-    """Return the configuration of the log, with filters for uvicorn's errors."""
-    from uvicorn.config import LOGGING_CONFIG
-
-    config: dict[str, Any] = deepcopy(LOGGING_CONFIG)
-    config["filters"] = {
-        "cancellations": {"()": "taskcore_http.server.log.CancellationFilter"},
-        "repeats": {"()": "taskcore_http.server.log.RepeatFilter"},
-    }
-    config["loggers"]["uvicorn.error"]["filters"] = [*config["filters"]]
-    # One format for the lines of both, with times.
-    for formatter in config["formatters"].values():
-        formatter["fmt"] = f"%(asctime)s {formatter['fmt']}"
-        formatter["datefmt"] = "%Y-%m-%dT%H:%M:%S%z"
-    config["loggers"]["taskcore"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
-    config["filters"]["said"] = {"()": "taskcore_http.server.log.TrustFilter"}
-    config["loggers"]["taskcore.http"] = {"filters": ["said"]}
-    # Otherwise every worker would announce the embedded database again.
-    config["loggers"]["taskcore.embedded"] = {"level": "ERROR"}
-    return config
-
-
 def _allow_many_connections() -> None:
     """Raise the soft limit of open files, often 1,024, up to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -238,7 +219,6 @@ def _run(**options: Any) -> None:
             factory=True,
             http="taskcore_http.server.protocol:HttpProtocol",
             ws="none",
-            log_config=_log_config(),
             **options,
         )
     except SystemExit as exc:

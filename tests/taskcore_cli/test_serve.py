@@ -375,3 +375,24 @@ def test_workers_end_with_a_parent_that_was_killed(
         process.communicate()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+def test_log_lines_are_json_with_request_ids_and_a_line_for_each_request_at_debug(
+    start: Start, environment: dict[str, str]
+) -> None:
+    # FR-021
+    environment |= {"TASKCORE_LOG_FORMAT": "json", "TASKCORE_REQUEST_IDS": "true"}
+    with served(start, "--log-level", "debug", ended_by=signal.SIGINT, env=environment) as server:
+        url = f"http://127.0.0.1:{server.port}/users/1/tasks"
+        with urllib.request.urlopen(url, timeout=5) as response:
+            request_id = response.headers["X-Request-ID"]
+    lines = [json.loads(line) for line in server.errors.splitlines()[3:]]
+    assert all({"time", "level", "name", "message", "request_id"} <= {*line} for line in lines)
+    (line,) = [line for line in lines if line["request_id"] == request_id]
+    assert line["message"].endswith('"GET /users/1/tasks HTTP/1.1" 200')
+
+
+def test_requests_are_not_logged_below_debug(start: Start, environment: dict[str, str]) -> None:
+    with served(start, ended_by=signal.SIGINT, env=environment) as server:
+        assert answer(server.port, "/users/1/tasks") == []
+    assert "GET /users" not in server.errors
