@@ -50,6 +50,14 @@ catalog:
 openapi:
     python tests/write_openapi.py
 
+# Build the documentation into site/; its references between pages are checked
+docs:
+    sphinx-build -qW --keep-going docs site
+
+# Check the links of the documentation that lead elsewhere; needs the internet
+docs-links:
+    sphinx-build -qb linkcheck docs site/links
+
 # Serve the API on 127.0.0.1:8000
 serve *arguments:
     taskctl serve {{ arguments }}

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     """The URL for migrations, if its host cannot be derived from ``database_url``."""
 
     home: Path | None = None
-    """Folder of the embedded server's data. None: the platform's folder for user data."""
+    """Folder of the embedded server's data; by default the platform's folder for user data."""
 
     pool_max_size: int = Field(default=10, ge=1, le=1000)
     """The most connections of one store. The pool starts empty."""
