@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from taskcore.limits import BLANK, MAX_DESCRIPTION, MAX_TITLE
+from taskcore.limits import MAX_DESCRIPTION, MAX_TITLE
 
 
 def _text(value: str, limit: int) -> str:
@@ -38,9 +38,6 @@ def _description(value: str) -> str | None:
     return _text(value, MAX_DESCRIPTION) or None
 
 
-# For a regular expression in JSON. \s means another set of characters in each language.
-_WHITE_SPACE = ascii(BLANK)[1:-1].replace(" ", r"\x20")
-
 Title = Annotated[
     str,
     Strict(),
@@ -50,7 +47,10 @@ Title = Annotated[
         json_schema_extra={
             "minLength": 1,
             "maxLength": MAX_TITLE,
-            "pattern": rf"^[^\x00]*[^\x00{_WHITE_SPACE}][^\x00]*$",
+            # Go, PCRE and others do not read \u3000, so \s stands for the white space
+            # beyond Latin-1. Some languages take it for fewer characters; JavaScript takes
+            # U+FEFF for white space too.
+            "pattern": r"^[^\x00]*[^\x00\s\x1c-\x1f\x85\xa0][^\x00]*$",
         },
     ),
 ]
