@@ -47,10 +47,10 @@ Title = Annotated[
         json_schema_extra={
             "minLength": 1,
             "maxLength": MAX_TITLE,
-            # Go, PCRE and others do not read \u3000, so \s stands for the white space
-            # beyond Latin-1. Some languages take it for fewer characters; JavaScript takes
-            # U+FEFF for white space too.
-            "pattern": r"^[^\x00]*[^\x00\s\x1c-\x1f\x85\xa0][^\x00]*$",
+            # Go and PCRE do not read \u3000, and Ruby not \x85, so \s stands for the white
+            # space beyond ASCII. Most languages take it for fewer characters; JavaScript
+            # takes U+FEFF for white space too.
+            "pattern": r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$",
         },
     ),
 ]

@@ -1,56 +1,108 @@
-"""A client that a generator makes of the document works against the server.
+"""Clients that generators make of the document work against the server.
 
-``openapi-python-client`` needs an environment of its own, whose ``bin`` is in ``PATH``.
+``openapi-python-client`` needs an environment of its own, whose ``bin`` is in ``PATH``; so does
+``openapi-generator-cli``, which also needs Java. Its clients need Go, and Ruby with Typhoeus.
 """
 
 import asyncio
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import openapi_spec_validator
 import pytest
-from fastapi import HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request
 
 from taskcore import TaskStore, UserTasks
 from taskcore_http import create_app
 from tests.taskcore_http.server import serving
 
-GENERATOR = shutil.which("openapi-python-client")
+PROGRAMS = Path(__file__).parent
+PYTHON_GENERATOR = shutil.which("openapi-python-client")
+GENERATOR = shutil.which("openapi-generator-cli")
 
 
-def test_the_document_is_valid(store: TaskStore) -> None:
-    openapi_spec_validator.validate(create_app(store=store).openapi())
+def run(*command: object, cwd: Path | None = None) -> None:
+    result = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, cwd=cwd
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.skipif(GENERATOR is None, reason="needs openapi-python-client")
-@pytest.mark.parametrize("credentials", ["none", "Bearer good"])
-async def test_a_generated_python_client_works(
-    store: TaskStore, tmp_path: Path, credentials: str
-) -> None:
+@pytest.fixture(params=["none", "Bearer good"])
+def credentials(request: pytest.FixtureRequest) -> str:
     """Without an identity, and with one that refuses a caller without any."""
+    credentials: str = request.param
+    return credentials
 
+
+@pytest.fixture
+def app(store: TaskStore, credentials: str) -> FastAPI:
     async def identify(request: Request) -> UserTasks:
         if request.headers.get("Authorization") != credentials:
             raise HTTPException(401, "sign in", {"WWW-Authenticate": "Bearer"})
         return store.for_user(42)
 
-    app = create_app(store=store, identity=None if credentials == "none" else identify)
+    return create_app(store=store, identity=None if credentials == "none" else identify)
+
+
+@pytest.fixture
+def document(app: FastAPI, tmp_path: Path) -> Path:
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(app.openapi()))
-    assert GENERATOR is not None
+    return document
 
-    def run(*command: object) -> None:
-        result = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
 
-    folder = tmp_path / "client"
-    generate = (GENERATOR, "generate", "--meta", "none", "--fail-on-warning")
-    await asyncio.to_thread(run, *generate, "--path", document, "--output-path", folder)
+def test_the_document_is_valid(app: FastAPI) -> None:
+    openapi_spec_validator.validate(app.openapi())
+
+
+async def use(app: FastAPI, program: Callable[[str], None]) -> None:
+    """Run a program with the URL of a live server."""
     async with serving(app) as server:
-        script = Path(__file__).with_name("generated_client.py")
-        python = Path(GENERATOR).resolve().with_name("python")
-        await asyncio.to_thread(run, python, script, tmp_path, server.url, credentials)
+        await asyncio.to_thread(program, server.url)
+
+
+@pytest.mark.skipif(PYTHON_GENERATOR is None, reason="needs openapi-python-client")
+async def test_a_generated_python_client_works(
+    app: FastAPI, document: Path, tmp_path: Path, credentials: str
+) -> None:
+    generator = PYTHON_GENERATOR or ""
+    generate = (generator, "generate", "--meta", "none", "--fail-on-warning")
+    run(*generate, "--path", document, "--output-path", tmp_path / "client")
+    python = Path(generator).resolve().with_name("python")
+    script = PROGRAMS / "generated_client.py"
+    await use(app, lambda url: run(python, script, tmp_path, url, credentials))
+
+
+def generated(language: str, document: Path) -> Path:
+    """Generate a client of openapi-generator, and return its folder."""
+    folder = document.with_name("client")
+    options = ("--global-property", "apiTests=false,modelTests=false,apiDocs=false,modelDocs=false")
+    run(GENERATOR, "generate", "-g", language, "-i", document, "-o", folder, *options)
+    return folder
+
+
+@pytest.mark.skipif(GENERATOR is None or not shutil.which("go"), reason="needs the generator, Go")
+async def test_a_generated_go_client_compiles_and_works(
+    app: FastAPI, document: Path, tmp_path: Path, credentials: str
+) -> None:
+    folder = generated("go", document)
+    run("go", "mod", "edit", "-module", "example.org/client", cwd=folder)
+    (folder / "cmd").mkdir()
+    shutil.copy(PROGRAMS / "generated_client.go", folder / "cmd" / "main.go")
+    run("go", "build", "-o", tmp_path / "program", "./cmd", cwd=folder)
+    await use(app, lambda url: run(tmp_path / "program", url, credentials))
+
+
+@pytest.mark.skipif(
+    GENERATOR is None or not shutil.which("ruby"), reason="needs the generator, Ruby, Typhoeus"
+)
+async def test_a_generated_ruby_client_works(
+    app: FastAPI, document: Path, credentials: str
+) -> None:
+    folder = generated("ruby", document)
+    script = PROGRAMS / "generated_client.rb"
+    await use(app, lambda url: run("ruby", script, folder, url, credentials))
