@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from taskcore_cli.exit_codes import say
 from taskcore_cli.input.interruption import run, runner
+from taskcore_cli.output.visible import visible
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
@@ -104,11 +106,11 @@ class Session:
         """Open the store with the application's role."""
         from taskcore import TaskStore
 
+        settings = self.settings()
+        if settings.database_url is None:
+            _announce_first_start(settings)
         # No warning: the embedded database is the documented default here.
-        with (
-            _unwarned("taskcore.embedded"),
-            _opened(TaskStore(settings=self.settings())) as opened,
-        ):
+        with _unwarned("taskcore.embedded"), _opened(TaskStore(settings=settings)) as opened:
             yield opened
 
     @contextmanager
@@ -155,12 +157,22 @@ def embedded(settings: "Settings") -> Iterator["EmbeddedServer"]:
     """Start the embedded server for a block. Its database is migrated."""
     from taskcore.embedded import EmbeddedServer
 
+    _announce_first_start(settings)
     server = EmbeddedServer(settings.home)
     run(server.start())
     try:
         yield server
     finally:
         run(server.stop())
+
+
+def _announce_first_start(settings: "Settings") -> None:
+    """Say why the first command on the embedded server takes some seconds."""
+    from taskcore.embedded import EmbeddedServer
+
+    home = EmbeddedServer(settings.home).home
+    if not (home / "postgresql").exists():
+        say(f"Setting up the embedded database in {visible(str(home))}, once.")
 
 
 @contextmanager

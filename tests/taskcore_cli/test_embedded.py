@@ -29,7 +29,9 @@ def test_status_of_a_new_home_makes_nothing(at_home: Run, home: Path) -> None:
 
 
 def test_a_backup_is_restored_into_a_new_home(run: Run, at_home: Run, home: Path) -> None:
-    at_home("tasks", "add", "Buy groceries", "--user", "42")
+    first = at_home("tasks", "add", "Buy groceries", "--user", "42")
+    assert first.stderr == f"Setting up the embedded database in {home / 'data'}, once.\n"
+    assert at_home("tasks", "list", "--user", "42").stderr == ""
     status = json.loads(at_home("embedded", "status", "--json").stdout)
     assert (status["running"], status["in_use"], status["version"]) == (False, False, 18)
 
@@ -39,7 +41,8 @@ def test_a_backup_is_restored_into_a_new_home(run: Run, at_home: Run, home: Path
 
     new = ("--home", str(home / "new"))
     result = run(*new, "embedded", "restore", str(home / "backup"))
-    assert (result.exit_code, result.stderr) == (0, ""), result.stderr
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == f"Setting up the embedded database in {home / 'new'}, once.\n"
     assert "Buy groceries" in run(*new, "tasks", "list", "--user", "42").stdout
 
     again = run(*new, "embedded", "restore", str(home / "backup"))
