@@ -1,11 +1,13 @@
 """Clients that generators make of the document work against the server.
 
 ``openapi-python-client`` needs an environment of its own, whose ``bin`` is in ``PATH``; so does
-``openapi-generator-cli``, which also needs Java. Its clients need Go, and Ruby with Typhoeus.
+``openapi-generator-cli``, which also needs Java. Its clients need a
+JDK, Go, and Ruby with Typhoeus.
 """
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from fastapi import FastAPI, HTTPException, Request
 
 from taskcore import TaskStore, UserTasks
 from taskcore_http import create_app
+from taskcore_http.server.protocol import HttpProtocol
 from tests.taskcore_http.server import serving
 
 PROGRAMS = Path(__file__).parent
@@ -60,8 +63,8 @@ def test_the_document_is_valid(app: FastAPI) -> None:
 
 
 async def use(app: FastAPI, program: Callable[[str], None]) -> None:
-    """Run a program with the URL of a live server."""
-    async with serving(app) as server:
+    """Run a program with the URL of a server as ``taskctl serve`` runs it: Java offers HTTP/2."""
+    async with serving(app, http=HttpProtocol, ws="none") as server:
         await asyncio.to_thread(program, server.url)
 
 
@@ -77,11 +80,12 @@ async def test_a_generated_python_client_works(
     await use(app, lambda url: run(python, script, tmp_path, url, credentials))
 
 
-def generated(language: str, document: Path) -> Path:
+def generated(language: str, document: Path, *options: str) -> Path:
     """Generate a client of openapi-generator, and return its folder."""
     folder = document.with_name("client")
-    options = ("--global-property", "apiTests=false,modelTests=false,apiDocs=false,modelDocs=false")
-    run(GENERATOR, "generate", "-g", language, "-i", document, "-o", folder, *options)
+    parts = "apiTests=false,modelTests=false,apiDocs=false,modelDocs=false"
+    generate = ("generate", "--global-property", parts, "-i", document, "-o", folder)
+    run(GENERATOR, *generate, "-g", language, *options)
     return folder
 
 
@@ -106,3 +110,25 @@ async def test_a_generated_ruby_client_works(
     folder = generated("ruby", document)
     script = PROGRAMS / "generated_client.rb"
     await use(app, lambda url: run("ruby", script, folder, url, credentials))
+
+
+@pytest.mark.skipif(
+    GENERATOR is None or not shutil.which("javac"), reason="needs the generator, a JDK"
+)
+async def test_a_generated_java_client_compiles_and_works(
+    app: FastAPI, document: Path, tmp_path: Path, credentials: str
+) -> None:
+    """With Jackson from the generator's own jar, which lacks a type for nulls and an annotation."""
+    (jar,) = Path(GENERATOR or "").resolve().parents[1].glob("**/openapi-generator.jar")
+    options = "--library=native --additional-properties=openApiNullable=false"
+    folder = generated("java", document, *options.split())
+    sources = [*(folder / "src/main").glob("**/*.java")]
+    for source in sources:
+        text = re.sub(
+            r"^ *@javax\.annotation\.Generated.*\n", "", source.read_text(), flags=re.MULTILINE
+        )
+        source.write_text(text)
+    classes, program = tmp_path / "classes", PROGRAMS / "GeneratedClient.java"
+    run("javac", "-nowarn", "-cp", jar, "-d", classes, program, *sources)
+    java = ("java", "-cp", f"{classes}:{jar}", program.stem)
+    await use(app, lambda url: run(*java, url, credentials))
