@@ -164,7 +164,7 @@ class Wire:
             answered = True
             self.received += len(data)
             if self._lose:
-                # What was asked has been done; the answer goes nowhere.
+                # The server has done the work, but the answer is dropped.
                 self._lose -= 1
                 self.lost.set()
                 client.send(data[: self._keep])

@@ -68,7 +68,7 @@ class Driver:
         self._restart: Restart | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checked = False
-        # Of the server, for messages.
+        # The server's address, for messages.
         self._address = ""
         self.took_writes: bool | None = None
         self._cancelling: set[asyncio.Task[None]] = set()

@@ -18,7 +18,7 @@ _SECONDS_TO_START, _SECONDS_TO_STOP = 30, 15
 
 @dataclass(frozen=True)
 class Application:
-    """What is served.
+    """The application that is served.
 
     Attributes:
         name: In tables and charts.

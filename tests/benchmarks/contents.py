@@ -1,4 +1,4 @@
-"""What the tables hold when a measurement begins: the same for every peer.
+"""The rows in the tables when a measurement begins: the same for every peer.
 
 Each peer has tables of its own, so that none works on what another has left behind:
 taskcore's are under row-level security, the others are twins of them without it.

@@ -1,4 +1,4 @@
-"""What was measured, and the bars it has to pass."""
+"""The figures that were measured, and the goals they have to reach."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Bar:
 
     @property
     def demand(self) -> str:
-        """What it has to be, in words; empty: anything will do."""
+        """The goal in words; empty if there is none."""
         if self.least is not None and self.least == self.most:
             return f"exactly {self.least:g}"
         if self.least is not None:

@@ -1,4 +1,4 @@
-"""What an operation costs as tables grow: more tasks, more users, longer lists.
+"""The cost of an operation as tables grow: more tasks, more users, longer lists.
 
 Every size is a database of its own, so that all of them can take turns.
 """
@@ -66,7 +66,7 @@ async def _more_tasks(server: Server, plan: Plan, results: Results) -> None:
 
 async def _more_users(server: Server, plan: Plan, results: Results) -> None:
     many = _MANY_USERS_WHEN_QUICK if plan.quick else _MANY_USERS
-    # So many that even the many have a whole page each.
+    # Enough that each of the many users has a whole page.
     tasks = PAGE * many
     async with AsyncExitStack() as stack:
         populations = {

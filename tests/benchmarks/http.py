@@ -21,7 +21,7 @@ _CASES = {
     "create": ("create", _FEW, {"ours", "textbook"}),
     _CROWD: ("get", _MANY, {"ours", "bare"}),
 }
-"""Of each: what is asked for, over how many connections, and of whom."""
+"""The measurements: the request, the number of connections, and the peers."""
 
 _LEAST_OF_TEXTBOOK = 4
 _LEAST_OF_BARE = 0.45

@@ -1,4 +1,4 @@
-"""What a measurement ran on: figures mean nothing without it."""
+"""The machine of a measurement: figures mean nothing without it."""
 
 import os
 import platform

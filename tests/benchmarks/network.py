@@ -1,4 +1,4 @@
-"""What distance costs: round trips, and the latency they make."""
+"""The cost of distance: round trips, and their latency."""
 
 import asyncio
 from asyncio import SelectorEventLoop

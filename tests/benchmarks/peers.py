@@ -1,4 +1,4 @@
-"""Who is compared: taskcore, the driver alone, and what tutorials teach."""
+"""The peers: taskcore, the driver alone, and the code that tutorials teach."""
 
 import itertools
 import time

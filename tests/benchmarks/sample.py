@@ -16,7 +16,7 @@ _CALLS_TO_WARM_UP = 10
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen.
+    """The samples of one measurement.
 
     Attributes:
         latencies: Seconds of each call.

@@ -14,7 +14,7 @@ _THREADS = 2
 
 @dataclass(frozen=True)
 class Load:
-    """What became of the requests.
+    """The results of the requests.
 
     Attributes:
         rate: Requests a second.

@@ -42,7 +42,7 @@ async def _face(place: Place) -> AsyncIterator[TaskStore]:
     """Open a store on the three users, and hold that nothing of the others changes."""
     await place.seed()
     before = await place.others()
-    # What a break makes fail is not to be repeated for long.
+    # Do not retry for long if a deliberate break makes a call fail.
     settings = Settings(operation_timeout=5.0)
     async with TaskStore(place.database.url, settings=settings) as store:
         yield store
@@ -59,7 +59,7 @@ async def _error(call: Awaitable[object]) -> tuple[object, ...]:
 async def the_library_tells_foreign_from_missing_nowhere(place: Place) -> None:
     async with _face(place) as store:
         for user in OTHERS:
-            # What a store has seen of others is in its memory.
+            # The store's memory holds what it has seen of others.
             for task in (await store.for_user(user).list()).items:
                 assert await store.for_user(user).get(task.id) == task
         tasks = store.for_user(ME)

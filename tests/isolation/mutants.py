@@ -378,7 +378,7 @@ def _grants() -> list[DatabaseMutant]:
         DatabaseMutant(
             f"{table}: {privilege} to {grantee}",
             (f"GRANT {privilege} ON taskcore.{table} TO {grantee}",),
-            # Of these the first needs a schema to make a table in.
+            # The first of these needs a schema in which to create a table.
             visible=privilege != "REFERENCES",
         )
         for table in ("users", "tasks", "alembic_version")

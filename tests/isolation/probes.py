@@ -351,7 +351,7 @@ async def no_binding_outlives_its_call(place: Place) -> None:
         assert await caller.fetchval(bound) in (None, ""), name
 
 
-# What the application's role, and others, may do.
+# The privileges of the application's role, and of others.
 
 
 async def _refused(connection: asyncpg.Connection, statement: str, *codes: str) -> None:

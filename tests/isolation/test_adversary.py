@@ -53,7 +53,7 @@ async def test_the_functions_isolate_whoever_calls_them(
     before = await _victims_task(adversary)
     transaction = owner.transaction()
     await transaction.start()
-    # What neon_superuser's members are.
+    # The attributes of the members of neon_superuser.
     await owner.execute("CREATE ROLE neon BYPASSRLS CREATEROLE CREATEDB")
     await owner.execute("GRANT taskcore_app, pg_read_all_data, pg_write_all_data TO neon")
     await owner.execute(f"SET LOCAL ROLE {'postgres' if caller == 'superuser' else caller}")
@@ -272,7 +272,7 @@ async def test_the_servers_debug_output_shows_no_row(
 
 
 async def test_the_counters_are_of_all_users_together(adversary: asyncpg.Connection) -> None:
-    """Whoever has the application's password may count all writes, but nobody's own."""
+    """The application's credentials reveal the number of all writes, but not those of a user."""
     columns = await adversary.fetch(
         "SELECT attname FROM pg_attribute WHERE attrelid = 'pg_stat_user_tables'::regclass "
         "AND attnum > 0 AND atttypid NOT IN ('int8'::regtype, 'timestamptz'::regtype, "

@@ -1,4 +1,4 @@
-"""What a user is told is the same whether or not other users act: at every face, generated.
+"""A user gets the same answers whether or not other users act: generated, at every face.
 
 `pytest` runs a few programs. ``pytest -m thorough`` runs 1,000 over all faces,
 ``TESTS_EXAMPLES`` as many as it says, and ``--hypothesis-profile=thorough`` as many as
@@ -208,7 +208,7 @@ def test_ids_that_tell_of_others_are_found(
 
     found = found_in(faces.library(database.url))
 
-    # What the ids tell may show in the user's answers first.
+    # The leak of the ids may show in the user's answers first.
     assert words in found or "depends on what other users do" in found
 
 

@@ -30,7 +30,7 @@ _user_ids = itertools.count(1, 3)
 
 @dataclass(frozen=True)
 class Row:
-    """What the model knows of a task."""
+    """A task as the model sees it."""
 
     id: int
     title: str
@@ -63,7 +63,7 @@ class Users(RuleBasedStateMachine):
         self.rows: dict[int, dict[int, Row]] = {user: {} for user in self.users}
         self.deleted: list[int] = []
 
-    # What a rule picks from.
+    # The values that a rule picks from.
 
     def _mine(self, user: int, place: int) -> Row:
         rows = list(self.rows[user].values())
@@ -80,7 +80,7 @@ class Users(RuleBasedStateMachine):
         assert (task.title, task.description) == (row.title, row.description)
         assert (task.completed, task.version) == (row.completed, row.version)
 
-    # What a user does.
+    # The actions of a user.
 
     @rule(who=USERS, new=new_tasks)
     def create(self, who: int, new: dict[str, Any]) -> None:

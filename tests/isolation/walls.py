@@ -22,7 +22,7 @@ _FUNCTION = re.compile(
 )
 _PREDICATE = re.compile(r"\b(t\.user_id|u\.id) = p_user_id\b")
 
-# What else a function may do with its user: declare them, refuse one that is none,
+# Other uses of the user that a function may have: declare them, refuse an invalid one,
 # bind them, write them into a row. Anything unlisted is a use nobody thought of.
 _OTHER_USES = re.compile(
     r"p_user_id bigint\b"
@@ -35,7 +35,7 @@ _OTHER_USES = re.compile(
 )
 _TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")
 
-# Of every function, how many queries it has that read or change rows.
+# The number of queries in each function that read or change rows.
 QUERIES = {
     "task_create_v1": 2,
     "task_create_many_v1": 4,

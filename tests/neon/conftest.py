@@ -16,7 +16,7 @@ from tests.neon.proxy import Neon
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """Whom nobody trusts beyond these tests."""
+    """A certificate authority that only these tests trust."""
     return trustme.CA()
 
 

@@ -114,7 +114,7 @@ async def test_without_a_database_everybody_is_told_in_time_and_it_recovers_by_i
             again = await client.get("/health/ready")
             listed = await client.get("/users/1/tasks")
 
-    # What a thousand requests cost a busy machine comes on top.
+    # Add the time that a thousand requests cost a busy machine.
     assert took < deadline + 1 + sum(late)
     assert {answer.status_code for answer in answers} == {503}
     assert all("retry-after" in answer.headers for answer in answers)

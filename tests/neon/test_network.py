@@ -1,4 +1,4 @@
-"""What networks do: swallow, cut in the middle of a message, refuse, come back."""
+"""Faults of networks: silence, a cut in the middle of a message, a refusal, a recovery."""
 
 import asyncio
 import gc
@@ -41,7 +41,7 @@ async def test_a_connection_that_answers_nothing_more_is_given_up(wire: Wire) ->
     async with TaskStore(wire.url, settings=Settings(**SILENCE)) as store:
         tasks = store.for_user(1)
         await asyncio.gather(*(tasks.create(f"task {n}") for n in range(5)))
-        # What has swallowed one has swallowed those beside it, too.
+        # If one connection is dead, assume the others are too.
         assert len(wire.clients) > 1
         wire.swallow()
 
@@ -227,7 +227,7 @@ async def test_a_silent_database_lets_nothing_pile_up(wire: Wire, silence: str) 
             await wire.cut()
             wire.release()
         assert (await store.for_user(1).list()).items == ()
-        # What waits for the server's last word gives up within a second.
+        # A close that waits for the server's last message gives up within a second.
         await asyncio.sleep(1.5)
         assert len(asyncio.all_tasks()) - before <= 10
 

@@ -1,4 +1,4 @@
-"""What a caller is told when the database fails, and what nobody is told."""
+"""The errors that a caller gets when the database fails, and what they must not reveal."""
 
 import asyncio
 import logging

@@ -83,7 +83,7 @@ def test_a_store_can_be_used_on_one_event_loop_after_the_other(database: Databas
 
 
 async def test_a_store_is_not_opened_while_somebody_closes_it(database: Database) -> None:
-    """What the late one closes would be what was opened since."""
+    """Otherwise the late call would close the store that was opened since."""
     async with Wire(database.url) as wire:
         store = await TaskStore(wire.url).open()
         wire.swallow()

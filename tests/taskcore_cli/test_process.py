@@ -1,4 +1,4 @@
-"""What a shell sees: streams, exit codes, signals, pipes."""
+"""``taskctl`` as a shell sees it: streams, exit codes, signals, pipes."""
 
 import asyncio
 import re

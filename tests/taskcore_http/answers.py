@@ -1,4 +1,4 @@
-"""What an answer of the API looks like."""
+"""Checks of the form of the API's answers."""
 
 import re
 from typing import Any

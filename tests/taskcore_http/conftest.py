@@ -35,7 +35,7 @@ def shared_database(server: EmbeddedServer) -> Iterator[Database]:
 def database(shared_database: Database) -> Database:
     """An empty database: one for all tests of this folder, as a new one takes half a second.
 
-    What changes more than rows takes `fresh_database`.
+    Tests that change more than rows take `fresh_database`.
     """
     asyncio.run(execute(shared_database.owner_url, "TRUNCATE taskcore.users CASCADE"))
     return shared_database

@@ -1,4 +1,4 @@
-"""What is the client's fault: one shape, the right status, the field and the constraint."""
+"""Errors of the client: one form, the right status, the field and the constraint."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ CHANGE: Cases = {
     "nothing": ({}, details("body", "empty_update")),
 }
 
-# What no body may be, whatever it is for.
+# Bodies that every route refuses.
 BODIES: dict[str, tuple[bytes, dict[str, Any]]] = {
     "empty": (b"", details("body", "json")),
     "not JSON": (b"title=x", details("body", "json")),

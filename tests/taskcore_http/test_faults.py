@@ -1,4 +1,4 @@
-"""What is not the client's fault: 500 and 503, with nothing internal in them."""
+"""Errors of the server: 500 and 503, which reveal nothing internal."""
 
 import asyncio
 import logging

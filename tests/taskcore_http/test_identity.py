@@ -189,7 +189,7 @@ async def test_a_hosts_own_dependencies_guard_every_route(
             assert (response.status_code, response.json()) == (429, {"detail": "slow down"})
         assert len(calls) == len(REQUESTS)
 
-        # What a host overrides, and what it allows, passes.
+        # The host's override decides, and what it allows passes.
         host.dependency_overrides[refuse] = lambda: None
         assert tasks_of(await client.get("/users/42/tasks", headers={"X-User": "42"})) == []
 

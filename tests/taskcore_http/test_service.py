@@ -146,7 +146,7 @@ async def test_every_acknowledged_task_survives_a_kill(start: Start) -> None:
         stored = tasks_of(await client.get(TASKS))
     assert len(acknowledged) >= 100
     assert [task for task in acknowledged if task not in stored] == []
-    # What was under way when the process died is there wholly or not at all.
+    # A request under way when the process died took effect wholly or not at all.
     assert len(stored) - len(acknowledged) <= 8
     assert all(task["title"].startswith("n. ") and task["version"] == 1 for task in stored)
 

@@ -200,7 +200,7 @@ async def test_every_break_fails_and_is_named(database: Database, name: str) -> 
 
 @pytest.mark.parametrize("name", MISBEHAVIOURS)
 async def test_the_canary_finds_what_a_function_does(database: Database, name: str) -> None:
-    """Whatever the catalogs say: with the policies gone, the functions' own doing shows."""
+    """The canary finds it, even if the catalogs do not show that the policies are gone."""
     await _rewrite_get(database, *MISBEHAVIOURS[name])
 
     checks = await diagnose(database.url)

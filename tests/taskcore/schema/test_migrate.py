@@ -492,7 +492,7 @@ def test_every_role_has_a_catalog_entry() -> None:
     assert {f"role {role}" for role in roles.ROLES} <= catalog.expected().keys()
 
 
-# What is refused
+# Refused databases
 
 
 async def test_another_encoding_than_utf8_is_refused(

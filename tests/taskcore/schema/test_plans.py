@@ -1,4 +1,4 @@
-"""What the database reads for an operation, counted by itself: keys, never whole tables.
+"""The rows that the database reads for an operation, as it counts them: by key, never a whole table.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html
 """
@@ -33,7 +33,7 @@ BEFORE = {"empty tables": "SELECT", "a thousand tasks": FEW}
 TASK = """'{"title": "x", "completed": true}'"""
 BATCH = """'[{"id": 2001, "title": "x"}, {"id": 5, "title": "x"}]'"""
 
-# Of each function arguments, and how many entries of indexes it may read at most: reads
+# Each function's arguments, and the most index entries that it may read: reads
 # first, as what is rolled back leaves entries behind.
 CALLS = {
     "task_get_v1": ("50, 1000", 1),

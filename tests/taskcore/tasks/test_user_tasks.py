@@ -1,4 +1,4 @@
-"""What a user does with their tasks, through the application's role on a real PostgreSQL."""
+"""A user's operations on their tasks, through the application's role on a real PostgreSQL."""
 
 from datetime import UTC
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is sent, and the database's own repetition of the limits."""
+"""Input that is refused before it is sent; the database repeats the limits."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""What administrators see of users, through a role that may."""
+"""Users as administrators see them, through a role that may list them."""
 
 from collections.abc import AsyncIterator
 
