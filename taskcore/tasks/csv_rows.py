@@ -62,7 +62,8 @@ class Rows:
         Args:
             file: The file. It stays open.
             separator: One character. None: the separator that a first line ``sep=;``
-                names, else the one of `SEPARATORS` that gives the most known columns.
+                names, else the one of `SEPARATORS` that gives the most known columns, or
+                else the most columns.
             known: Returns whether a column's name is known.
 
         Raises:
@@ -122,16 +123,17 @@ class Rows:
                 self._separator = match[1]
                 return self._separator
             # The first one, if several are equally good.
-            self._separator = max(SEPARATORS, key=lambda one: self._known_columns(first, one))
+            self._separator = max(SEPARATORS, key=lambda one: self._columns(first, one))
         lines.back()
         return self._separator
 
-    def _known_columns(self, line: str, separator: str) -> int:
+    def _columns(self, line: str, separator: str) -> tuple[int, int]:
+        """Return how many columns are known, and how many there are."""
         try:
             names = next(csv.reader([line], delimiter=separator, strict=True))
         except csv.Error:
-            return -1
-        return sum(map(self._known, names))
+            return -1, 0
+        return sum(map(self._known, names)), len(names)
 
     def _broken_quote(self, number: int, separator: str, exc: csv.Error) -> Fault:
         cells = _cells("".join(self._row), separator)

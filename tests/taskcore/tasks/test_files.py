@@ -587,6 +587,11 @@ def test_the_separator_is_recognised_by_the_names_of_columns(
 def test_the_separator_is_recognised_by_other_names_too() -> None:
     options = {"columns": {"Name, or so": "title"}, "ignore_unknown": True}
     assert titles(csv("Name, or so;a,b,c;d", "x,y;1;2", **options)) == ["x,y"]
+    # Without a known name the most columns decide.
+    assert csv("Task;Done;Owner", "x")[0] == (
+        1,
+        "'Task' is not a known column: see --map and --ignore-unknown",
+    )
 
 
 def test_a_separator_that_is_given_is_taken() -> None:
