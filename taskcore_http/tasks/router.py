@@ -47,7 +47,8 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
             None trusts the ``user_id`` in the path, and logs a warning that says so.
 
     Raises:
-        ConfigurationError: ``store`` is something else, such as a URL.
+        ConfigurationError: ``store`` is something else, such as a URL, or ``identity`` cannot be
+            called, such as ``Depends(…)``.
     """
     if not isinstance(store, TaskStore):
         raise ConfigurationError(
@@ -55,6 +56,11 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         )
     if identity is None:
         logger.warning(TRUSTED)
+    elif not callable(identity):
+        raise ConfigurationError(
+            "identity must be a function, such as identify, not Depends(identify): its own "
+            f"parameters may be dependencies; this is {type(identity).__name__}"
+        )
     identify, dependencies = (
         (identify_by_path(store), []) if identity is None else identify_by(identity)
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
 from fastapi.dependencies.utils import solve_dependencies
 from starlette.requests import HTTPConnection
 
-from taskcore import TaskStore, UserTasks
+from taskcore import ConfigurationError, TaskStore, UserTasks
 from taskcore_http import Identity, create_app, create_router
 from tests.taskcore_http.answers import error_of, task_of, tasks_of
 from tests.taskcore_http.client import client_of
@@ -219,3 +219,9 @@ async def test_a_caller_who_is_refused_learns_nothing_else(store: TaskStore) -> 
         for path in ("/users/abc/tasks", "/users/43/tasks", "/users/42/tasks?limit=0"):
             response = await client.get(path)
             assert (response.status_code, response.json()["error"]["message"]) == (401, "sign in")
+
+
+def test_something_that_cannot_be_called_is_no_identity(store: TaskStore) -> None:
+    wrong: Any = Depends(_awaited(store))
+    with pytest.raises(ConfigurationError, match=r"identity must be a function.*not Depends"):
+        create_router(store, identity=wrong)

@@ -21,7 +21,11 @@ TASKS = "/users/123/tasks"
     [
         ("complete=true", details("complete", "unknown_field"), "did you mean completed?"),
         ("Limit=1", details("Limit", "unknown_field"), "did you mean limit?"),
-        ("colour=red", details("colour", "unknown_field"), "is not a known query parameter here"),
+        (
+            "colour=red",
+            details("colour", "unknown_field"),
+            "here: known are limit, after, completed",
+        ),
         ("limit", details("limit", "type"), "limit must be"),
         ("x", details("x", "unknown_field"), ""),
         ("=x", details("", "unknown_field"), ""),
