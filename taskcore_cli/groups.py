@@ -7,6 +7,22 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+_SYNONYMS = {
+    "create": ("add",),
+    "new": ("add",),
+    "get": ("show",),
+    "view": ("show",),
+    "ls": ("list",),
+    "update": ("edit",),
+    "change": ("edit",),
+    "complete": ("done",),
+    "close": ("done",),
+    "rm": ("delete",),
+    "remove": ("delete",),
+    "erase": ("delete",),
+}
+"""Other words for commands, as other programs have them."""
+
 # Their arguments are ids, so a word after --json names fields.
 _WITH_FIELDS = ("list", "show")
 _FIELDS = re.compile("[a-z_]+(,[a-z_]+)*")
@@ -27,15 +43,31 @@ class Group(TyperGroup):
         try:
             return super().resolve_command(ctx, args)
         except typer.TyperException as exc:
-            root = ctx.find_root()
-            elsewhere = [
-                f"`{root.info_name} {' '.join(path)}`"
-                for path in _paths(root.command)
-                if path[-1] == args[0]
-            ]
-            if elsewhere:
-                exc.message = f"No such command {args[0]!r}. Did you mean {' or '.join(elsewhere)}?"
+            if found := suggestion(ctx.find_root(), args[0], within=self):
+                exc.message = f"No such command {args[0]!r}. {found}"
             raise
+
+
+def suggestion(root: Any, word: str, *, within: Any = None) -> str:
+    """Return where a command is that somebody looks for, as a question; empty if unknown.
+
+    Args:
+        root: The context of ``taskctl``.
+        word: The name of the command, or another word for it.
+        within: The group that is searched first.
+    """
+    names = {word, *_SYNONYMS.get(word, ())}
+    paths = [path for path in _paths(root.command) if path[-1] in names]
+    if near := [path for path in paths if within and within.commands.get(path[-1])]:
+        paths = [path for path in near if _group(root.command, path) is within] or paths
+    found = [f"`{root.info_name} {' '.join(path)}`" for path in paths]
+    return f"Did you mean {' or '.join(found)}?" if found else ""
+
+
+def _group(root: Any, path: tuple[str, ...]) -> Any:
+    for name in path[:-1]:
+        root = root.commands[name]
+    return root
 
 
 def _with_fields(args: list[str]) -> list[str]:

@@ -15,12 +15,17 @@ _WORDS = (
     (r"it (must .*)", r"\1"),
 )
 _INVALID = re.compile(r"Invalid value for ('.+?'(?: \(env var: '\w+'\))?): (.*)", re.DOTALL)
+_EXTRA = re.compile(r"Got unexpected extra argument(?:s|\(s\))? ?\((.*)\)", re.DOTALL)
 _MISSING = re.compile(r"Missing (?:option|argument) (.+?)\.?")
 
 
 def plain(exc: typer.TyperException) -> str:
     """Return the message of an error in words that do not need to know Typer."""
     text: Any = exc.format_message()
+    if more := _EXTRA.fullmatch(text):
+        return f"more arguments than expected ({more[1]}): put text with spaces in quotes"
+    if (option := getattr(exc, "option_name", None)) and getattr(exc, "ctx", None):
+        return f"{text.rstrip('.')}{_place(exc, option)}"
     if missing := _MISSING.fullmatch(text):
         return f"{_named(missing[1])} is required"
     if (invalid := _INVALID.fullmatch(text)) is None:
@@ -29,6 +34,25 @@ def plain(exc: typer.TyperException) -> str:
         if found := re.fullmatch(pattern, invalid[2]):
             return f"{_named(invalid[1])} {found.expand(words)}"
     return str(text)
+
+
+def _place(exc: Any, option: str) -> str:
+    """Return where an option belongs that was given in another place; empty if nowhere."""
+    root = exc.ctx.find_root()
+    if option in _options(root.command):
+        return f": it goes before the command, as in `{root.info_name} {option} … tasks list`"
+    tasks = root.command.commands.get("tasks")
+    if (
+        tasks
+        and option in _options(tasks.commands["list"])
+        and hasattr(exc.ctx.command, "commands")
+    ):
+        return f": it goes behind the command, as in `{root.info_name} tasks list {option} …`"
+    return ""
+
+
+def _options(command: Any) -> set[str]:
+    return {name for parameter in command.params for name in parameter.opts}
 
 
 def _named(hint: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from taskcore_cli.exit_codes import WrongUsage
+from taskcore_cli.groups import suggestion
 
 
 def help_(
@@ -20,7 +21,9 @@ def help_(
     for word in words or []:
         found = command.get_command(current, word) if hasattr(command, "get_command") else None
         if found is None:
-            raise WrongUsage(f"there is no command {word!r}: see `{current.command_path} --help`")
+            hint = suggestion(context.find_root(), word, within=command)
+            where = hint or f"See `{current.command_path} --help`."
+            raise WrongUsage(f"there is no command {word!r}. {where}")
         command, current = found, type(current)(found, info_name=word, parent=current)
     typer.echo(command.get_help(current))
 

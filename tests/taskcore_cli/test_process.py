@@ -88,7 +88,22 @@ def test_a_group_alone_shows_its_help(run: Run, words: tuple[str, ...]) -> None:
         (("import",), "Did you mean `taskctl tasks import`? See"),
         (("taks",), "Did you mean 'tasks'? See"),
         (("tasks", "lst"), "Did you mean 'list'? See"),
-        (("help", "tasks", "nope"), "there is no command 'nope': see `taskctl tasks --help`"),
+        (("tasks", "remove", "1"), "Did you mean `taskctl tasks delete`? See"),
+        (("rm", "1"), "Did you mean `taskctl tasks delete` or `taskctl users delete`? See"),
+        (("help", "tasks", "nope"), "there is no command 'nope'. See `taskctl tasks --help`."),
+        (("help", "edit"), "there is no command 'edit'. Did you mean `taskctl tasks edit`?"),
+        (
+            ("tasks", "add", "Buy", "groceries", "-u", "1"),
+            "more arguments than expected (groceries): put text with spaces in quotes.",
+        ),
+        (
+            ("--user", "42", "tasks", "list"),
+            "it goes behind the command, as in `taskctl tasks list --user …`.",
+        ),
+        (
+            ("tasks", "list", "--home", "x"),
+            "it goes before the command, as in `taskctl --home … tasks list`.",
+        ),
         (("tasks", "list"), "error: --user (or TASKCTL_USER) is required. See"),
         (("tasks", "list", "--user", "x"), "error: --user (or TASKCTL_USER) must be an integer."),
         (("tasks", "show", "x", "-u", "1"), "error: ID must be an integer. See"),

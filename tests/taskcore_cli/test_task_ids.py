@@ -173,7 +173,7 @@ def test_fields_keep_their_order_and_their_form(taskctl: Run) -> None:
     ("words", "says"),
     [
         (("--json", "id,titel"), "a task has no field 'titel', only id, title,"),
-        (("--json", "id,"), "Got unexpected extra argument"),
+        (("--json", "id,"), "more arguments than expected (id,)"),
         (("--fields", ""), "a task has no field ''"),
         (("--fields", "id", "--format", "csv"), "--fields is for JSON, not for --format csv"),
     ],

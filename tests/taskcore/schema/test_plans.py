@@ -1,4 +1,4 @@
-"""The rows that the database reads for an operation, as it counts them: by key, never a whole table.
+"""The rows that the database reads for an operation, as it counts them: keys, not tables.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html
 """
