@@ -34,6 +34,9 @@ _UPDATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_update_many_v1($1, $2,
 _DELETE = "SELECT version FROM taskcore.task_delete_v1($1, $2, $3, $4)"
 _DELETE_MANY = "SELECT id FROM taskcore.task_delete_many_v1($1, $2)"
 
+# The most missing ids that an error names.
+_NAMED = 10
+
 _Item = TypeVar("_Item")
 
 
@@ -390,7 +393,8 @@ def _task_ids(task_ids: Iterable[int]) -> list[int]:
 
 def _missing(ids: list[int], missing: IdsMissing) -> TaskNotFound:
     named = [str(task_id) for task_id in dict.fromkeys(ids) if task_id in missing.ids]
-    return TaskNotFound(f"tasks not found: {', '.join(named)}")
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return TaskNotFound(f"tasks not found: {', '.join(named[:_NAMED])}{more}")
 
 
 def _given(change: object, changes: TaskChanges) -> object:
