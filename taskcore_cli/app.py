@@ -82,7 +82,8 @@ def options(
     taskcore/taskctl.env in the folder for configuration, such as ~/.config. Without a database
     URL the embedded server is used, which keeps its data on this machine.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 not found, 4 version conflict.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 not found, 4 version conflict,
+    130 interrupted.
     """
     exclusive(database_url=database_url, home=home)
     context.obj = session = Session(database_url, home, env_file)

@@ -1,10 +1,11 @@
 """Users, for administrators: the database role must be a member of taskcore_admin."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
 
 from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
-from taskcore.errors import UserNotFound
+from taskcore.errors import PermissionDenied, UserNotFound
 from taskcore.limits import DEFAULT_PAGE, MAX_PAGE
 from taskcore.rows import columns_of, reader_of
 from taskcore.users.user import User, UserDetail
@@ -19,6 +20,8 @@ _ORDER = "users"
 
 _details_from_rows = reader_of(UserDetail)
 _users_from_rows = reader_of(User)
+
+_Rows = TypeVar("_Rows")
 
 
 class Users:
@@ -39,7 +42,7 @@ class Users:
             PermissionDenied: The role is not an administrator's.
         """
         validate_id(user_id, field="user_id")
-        rows = await self._database.fetch(_GET, user_id)
+        rows = await _administered(self._database.fetch(_GET, user_id))
         if not rows:
             raise UserNotFound(f"user {user_id} not found")
         return _details_from_rows(rows)[0]
@@ -57,7 +60,7 @@ class Users:
         """
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
         key = None if after is None else key_of(after, _ORDER)
-        rows = await self._database.fetch(_LIST, key, limit + 1)
+        rows = await _administered(self._database.fetch(_LIST, key, limit + 1))
         items = _users_from_rows(rows[:limit])
         return UserPage.model_construct(
             items=items, next=cursor_after(_ORDER, items[-1].id) if len(rows) > limit else None
@@ -82,6 +85,17 @@ class Users:
             PermissionDenied: The role is not an administrator's.
         """
         validate_id(user_id, field="user_id")
-        rows, repeated = await self._database.write(_DELETE, user_id)
+        rows, repeated = await _administered(self._database.write(_DELETE, user_id))
         if not rows and not repeated:
             raise UserNotFound(f"user {user_id} not found")
+
+
+async def _administered(call: Awaitable[_Rows]) -> _Rows:
+    """Wait for a call, and say which role it needs if this one may not."""
+    try:
+        return await call
+    except PermissionDenied as exc:
+        raise PermissionDenied(
+            "this role may not work with users: use the URL of the role that migrated the "
+            "database, or EmbeddedServer().admin_url"
+        ) from exc

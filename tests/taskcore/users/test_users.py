@@ -89,5 +89,5 @@ async def test_bad_ids_and_limits_are_refused(administration: TaskStore) -> None
 async def test_the_application_role_may_not_look_at_users(store: TaskStore) -> None:
     """FR-018."""
     for call in (store.users.get(1), store.users.list(), store.users.delete(1)):
-        with pytest.raises(PermissionDenied):
+        with pytest.raises(PermissionDenied, match="URL of the role that migrated"):
             await call
