@@ -12,7 +12,8 @@ class Compression:
 
     A compressed answer is another representation, and needs another strong ETag (RFC 9110,
     section 8.8.3), which a client could not send back in If-Match. So one task is never
-    compressed; the ETag of a list is weak.
+    compressed, neither where it is read nor where it is created or changed; the ETag of a list
+    is weak.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -21,5 +22,10 @@ class Compression:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        one = scope["type"] == "http" and scope["path"].rpartition("/")[2].isdigit()
-        await (self._plain if one else self._compressing)(scope, receive, send)
+        # The answer to any other method is a task, or short.
+        is_list = (
+            scope["type"] == "http"
+            and scope["method"] in ("GET", "HEAD")
+            and not scope["path"].rpartition("/")[2].isdigit()
+        )
+        await (self._compressing if is_list else self._plain)(scope, receive, send)

@@ -106,8 +106,11 @@ async def test_lists_are_compressed_and_tasks_are_not(
     """FR-021: a task has a strong ETag, which is of its bytes (RFC 9110, section 8.8.3)."""
     app.add_middleware(Compression)
     created = await client.post(TASKS, json={"title": "x", "description": "y" * 5000})
+    changed = await client.patch(created.headers["Location"], json={"completed": True})
     task = await client.get(created.headers["Location"])
-    assert "content-encoding" not in task.headers
+    for one in (created, changed, task):
+        assert not one.headers["ETag"].startswith("W/")
+        assert "content-encoding" not in one.headers
     for path in (TASKS, f"{TASKS}?limit=10"):
         async with client.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as answer:
             raw = b"".join([part async for part in answer.aiter_raw()])
