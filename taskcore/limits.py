@@ -25,7 +25,7 @@ MAX_PAGE = 1_000
 """The most tasks or users in a page."""
 
 MAX_BATCH = 10_000
-"""The most tasks in one call of ``create_many``."""
+"""The most tasks in one call of ``create_many``, ``update_many`` or ``delete_many``."""
 
 MAX_JSON = 128 * 1024
 """Longest JSON document of one task, in bytes.

@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Refuse a name that is not a setting: a typing error must not be ignored."""
+        """Refuse a name that is not a setting: a typo must not be ignored."""
         assert isinstance(init_settings, InitSettingsSource)
         for name in init_settings.init_kwargs:
             if name not in (*cls.model_fields, *_URLS):

@@ -32,7 +32,7 @@ class Group(TyperGroup):
     """A group that shows its help if no command is given, and says where a command is."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Show the help, as successfully as ``--help`` does, if nothing else is asked for."""
+        """Without arguments, show the help and exit with 0."""
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help())
             ctx.exit()
@@ -49,7 +49,7 @@ class Group(TyperGroup):
 
 
 def suggestion(root: Any, word: str, *, within: Any = None) -> str:
-    """Return where a command is that somebody looks for, as a question; empty if unknown.
+    """Return a hint such as "Did you mean `taskctl tasks add`?", or an empty text.
 
     Args:
         root: The context of ``taskctl``.

@@ -37,7 +37,7 @@ def plain(exc: typer.TyperException) -> str:
 
 
 def _place(exc: Any, option: str) -> str:
-    """Return where an option belongs that was given in another place; empty if nowhere."""
+    """Return a hint about where a misplaced option belongs, or an empty text."""
     root = exc.ctx.find_root()
     if option in _options(root.command):
         return f": it goes before the command, as in `{root.info_name} {option} … tasks list`"
@@ -47,7 +47,7 @@ def _place(exc: Any, option: str) -> str:
         and option in _options(tasks.commands["list"])
         and hasattr(exc.ctx.command, "commands")
     ):
-        return f": it goes behind the command, as in `{root.info_name} tasks list {option} …`"
+        return f": it goes after the command, as in `{root.info_name} tasks list {option} …`"
     return ""
 
 

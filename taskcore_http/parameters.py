@@ -141,7 +141,7 @@ IDENTITY_PARAMETERS = "taskcore.query"
 
 
 def check_query(request: Request, *parameters: QueryParameter[Any]) -> None:
-    """Refuse a query parameter that is unknown or given twice; a typing error must not be ignored.
+    """Refuse a query parameter that is unknown or given twice; a typo must not be ignored.
 
     Args:
         request: The request.

@@ -13,7 +13,7 @@ from taskcore.sync.users import Users
 
 
 class TaskStore:
-    """A connection pool to one PostgreSQL database; see `taskcore.TaskStore`.
+    """The task store for code without ``await``; see `taskcore.TaskStore`.
 
     ::
 

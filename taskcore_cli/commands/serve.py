@@ -115,7 +115,7 @@ def _require_free(host: str, port: int) -> None:
 
 @contextmanager
 def _data(settings: "Settings") -> Iterator[str]:
-    """Connect to the database and print its address, without credentials.
+    """Connect to the database and yield its address, without credentials.
 
     This process uses the embedded server too, so that it outlives a worker.
     """

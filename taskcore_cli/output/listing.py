@@ -37,7 +37,7 @@ class Layout(NamedTuple, Generic[_Item]):
         head: The names of the columns.
         row: Returns the cells of an item.
         style: Returns the name of an item's style.
-        short_ids: Whether the digits of an id that are not needed to name it are dimmed.
+        short_ids: Whether to dim the leading digits that are not needed to identify a task.
     """
 
     head: tuple[str, ...]

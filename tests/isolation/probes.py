@@ -133,7 +133,7 @@ Probe = Callable[[Place], Awaitable[None]]
 
 @asynccontextmanager
 async def nothing_of_the_others_changes(place: Place) -> AsyncIterator[None]:
-    """Hold that, and roll back what was done."""
+    """Check that no other user's rows changed in the block, then roll back."""
     before = await place.others()
     async with rolled_back(place.owner):
         yield
@@ -238,7 +238,7 @@ async def an_id_of_anothers_task_is_as_free_as_any(place: Place) -> None:
 
 async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
     def batch(*tasks: int) -> str:
-        # A field that names a user is none of the batch's.
+        # `user_id` in a batch must be ignored.
         return json.dumps([{"id": task, "title": "x", "user_id": LOW} for task in tasks])
 
     for write in (5, *(user * 1000 + task for user in OTHERS for task in NOT_MINE)):
@@ -296,7 +296,7 @@ async def an_import_is_stored_for_its_user_only(place: Place) -> None:
             stored = (MY_OPEN, MY_DONE, SHARED, *NOT_MINE[::-1])
             assert listed == [(ME, task) for task in stored]
     async with nothing_of_the_others_changes(place):
-        # Named are the ids that the user's own tasks hold, and no others.
+        # It returns only ids that the user's own tasks have.
         taken = await place.call("task_import_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
         assert taken == [(MY_DONE,)]
         mine = await place.row("task_get_v1", ME, MY_DONE)

@@ -27,7 +27,7 @@ RecordProperty = Callable[[str, object], None]
 
 
 def probes(without: walls.Wall | None) -> tuple[Probe, ...]:
-    """Return what must find nothing to say of a database that has the other wall."""
+    """Return the probes that must pass on a database without this wall."""
     return FUNCTIONS + (() if without == "rls" else ROW_SECURITY) + FACES
 
 
@@ -76,7 +76,7 @@ async def test_what_is_not_broken_is_caught_by_nothing(
 async def judge(
     database: Database, mutant: DatabaseMutant, record_property: RecordProperty
 ) -> None:
-    """Break a database, and require that what can see the break does."""
+    """Break a database, and check that the probes, the catalog and the doctor detect it."""
     await execute(database.owner_url, *mutant.sql)
     differences = catalog.differences(await read_catalog(database.owner_url))
     failures = await doctor_says(database.url)

@@ -17,7 +17,7 @@ def test_every_query_names_its_user() -> None:
 async def test_the_wall_named_is_away_and_nothing_else(
     server: EmbeddedServer, template_catalog: Catalog, pytestconfig: pytest.Config
 ) -> None:
-    """In a run with both walls: nothing is."""
+    """In a normal run no wall is missing."""
     expected = {
         None: set(),
         "rls": {"relation tasks", "relation users"},

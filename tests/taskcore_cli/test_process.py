@@ -98,7 +98,7 @@ def test_a_group_alone_shows_its_help(run: Run, words: tuple[str, ...]) -> None:
         ),
         (
             ("--user", "42", "tasks", "list"),
-            "it goes behind the command, as in `taskctl tasks list --user …`.",
+            "it goes after the command, as in `taskctl tasks list --user …`.",
         ),
         (
             ("tasks", "list", "--home", "x"),
