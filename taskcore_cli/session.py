@@ -1,5 +1,6 @@
 """The store of one invocation, from options, environment and file."""
 
+import os
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -171,7 +172,8 @@ def _announce_first_start(settings: "Settings") -> None:
     from taskcore.embedded import EmbeddedServer
 
     home = EmbeddedServer(settings.home).home
-    if not (home / "postgresql").exists():
+    # Unlike Path.exists, false also for a folder that this user may not enter.
+    if not os.path.exists(home / "postgresql"):  # noqa: PTH110
         say(f"Setting up the embedded database in {visible(str(home))}, once.")
 
 

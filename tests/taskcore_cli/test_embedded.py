@@ -1,5 +1,6 @@
 """``taskctl embedded``: state, stop, backup and restore."""
 
+import errno
 import json
 import stat
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from taskcore import Settings
+from taskcore_cli.session import _announce_first_start
 from tests.taskcore_cli.conftest import Run
 
 
@@ -95,3 +98,16 @@ def test_an_empty_home_is_refused(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "must not be empty" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_looked_into_is_announced_like_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The start then says what is wrong. Root may look into every folder, so this is imitated."""
+
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    _announce_first_start(Settings(home=tmp_path))
+    assert capsys.readouterr().err.startswith("Setting up")
