@@ -49,7 +49,8 @@ class ValidationError(TaskcoreError, ValueError):
         constraint: The rule it breaks: ``required``, ``type``, ``non_empty``,
             ``max_length``, ``min``, ``max``, ``no_nul``, ``unicode``, ``not_null``,
             ``unknown_field``, ``empty_update``, ``given_twice``,
-            ``not_completed``, ``cursor`` or ``json``.
+            ``not_completed``, ``cursor``, ``json``; for files also ``separator``, ``columns``
+            and ``named_twice``.
         limits: The limit, where there is one: ``{"max": 500}``.
     """
 
@@ -112,9 +113,9 @@ class PoolExhausted(Unavailable):
 
 
 class OutcomeUnknown(TaskcoreError):
-    """The connection broke before the answer to a write: it took effect wholly, or not at all.
+    """The answer to a write was lost or late, or another write came before it was sent again.
 
-    Read the task to learn which.
+    The write took effect wholly or not at all. Read or list the tasks before you repeat it.
     """
 
     code = "OUTCOME_UNKNOWN"

@@ -1,4 +1,4 @@
-"""Settings, from arguments, the environment and, for ``taskctl``, a ``.env`` file."""
+"""Settings, from arguments and the environment; for ``taskctl`` also from files."""
 
 import os
 import re
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     """
 
     compression: bool = False
-    """Compress lists of tasks. Used as ``cors_origins`` is, like the settings that follow."""
+    """Compress lists of tasks. This setting and the next three are used as ``cors_origins`` is."""
 
     metrics: bool = False
     """Serve metrics for Prometheus at ``/metrics``. Needs the extra ``observability``."""

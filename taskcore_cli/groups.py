@@ -58,8 +58,7 @@ def suggestion(root: Any, word: str, *, within: Any = None) -> str:
     """
     names = {word, *_SYNONYMS.get(word, ())}
     paths = [path for path in _paths(root.command) if path[-1] in names]
-    if near := [path for path in paths if within and within.commands.get(path[-1])]:
-        paths = [path for path in near if _group(root.command, path) is within] or paths
+    paths = [path for path in paths if _group(root.command, path) is within] or paths
     found = [f"`{root.info_name} {' '.join(path)}`" for path in paths]
     return f"Did you mean {' or '.join(found)}?" if found else ""
 

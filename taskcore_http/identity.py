@@ -6,13 +6,12 @@ identity to ``create_router`` or ``create_app`` to authenticate the caller::
     async def identify(request: Request) -> UserTasks:
         return store.for_user(verify(request.headers.get("Authorization")))
 
-The route awaits an identity that takes the request, or nothing. It cannot read the query,
-where an unknown parameter is refused. An identity with other parameters is a FastAPI
+The route awaits an identity that takes the request, or nothing. It cannot add query
+parameters: the route refuses unknown ones. An identity with other parameters is a FastAPI
 dependency: FastAPI solves it for each request, at some cost, and a host can override it with
 ``dependency_overrides``.
 
-A path that names another user than the identity is answered with *not found*, as if the
-other user had no tasks.
+If the path names another user, the answer is *not found*, whether or not that user exists.
 """
 
 import inspect

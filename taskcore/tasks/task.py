@@ -14,9 +14,10 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"}
 class Task(BaseModel):
     """One task as it is stored.
 
-    The ``id`` of a user's newer task is higher. ``version`` starts at 1 and rises by one
-    with each change. Times are UTC, from the database's clock. ``completed_at`` is None
-    unless the task is completed.
+    A new task has a higher ``id`` than the user's other tasks. ``version`` starts at 1 and
+    rises by one with each change. Times are UTC, from the database's clock. ``completed_at``
+    is None unless the task is completed. An imported task keeps the id, version and times of
+    its file.
     """
 
     model_config = ConfigDict(frozen=True)

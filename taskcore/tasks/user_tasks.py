@@ -43,9 +43,10 @@ _Item = TypeVar("_Item")
 class UserTasks:
     """The tasks of one user, from ``TaskStore.for_user``.
 
-    Every method is one call of one SQL function and one network round trip. Every method
-    may raise `Unavailable` and `DatabaseError`, and every write `OutcomeUnknown`. Many
-    asyncio tasks may use it at once. A cancelled call takes effect wholly or not at all.
+    Every method but `iterate` and `import_tasks` is one call of one SQL function, and one
+    network round trip unless it is sent again. Every method may raise `Unavailable` and
+    `DatabaseError`, and every write `OutcomeUnknown`. Many asyncio tasks may use it at once. A
+    cancelled call takes effect wholly or not at all; of an import some batches may be stored.
     """
 
     def __init__(self, database: Database, ids: IdGenerator, user_id: int) -> None:

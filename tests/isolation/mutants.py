@@ -188,7 +188,7 @@ def _bodies() -> list[DatabaseMutant]:
             "rls",
         ),
     ]
-    # Words, a code or a hint that tell another's task from none.
+    # A message or a code that tells another user's task from a missing one.
     oracle = (
         "IF EXISTS (SELECT FROM taskcore.tasks AS o WHERE o.id = p_id AND o.user_id <> p_user_id)"
         " AND NOT EXISTS (SELECT FROM taskcore.tasks AS o"
@@ -378,7 +378,7 @@ def _grants() -> list[DatabaseMutant]:
         DatabaseMutant(
             f"{table}: {privilege} to {grantee}",
             (f"GRANT {privilege} ON taskcore.{table} TO {grantee}",),
-            # The first of these needs a schema in which to create a table.
+            # REFERENCES cannot be used: the application has no schema to create a table in.
             visible=privilege != "REFERENCES",
         )
         for table in ("users", "tasks", "alembic_version")

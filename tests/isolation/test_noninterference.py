@@ -146,7 +146,7 @@ class TakesTheUserBefore(Leaking):
 
 
 class WritesForAnother(Leaking):
-    """A user's tenth task goes to the user before."""
+    """Every tenth create, counted over all users, goes to the previous caller."""
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
         wrong = self.last_user or user_id
