@@ -8,7 +8,7 @@ except ModuleNotFoundError as exc:
     ) from exc
 
 from taskcore_http.app import app_from_environment, create_app
-from taskcore_http.identity import Identity, UserId
+from taskcore_http.identity.identify import Identity, UserId
 from taskcore_http.tasks.router import create_router
 
 __all__ = ["Identity", "UserId", "app_from_environment", "create_app", "create_router"]

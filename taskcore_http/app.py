@@ -21,7 +21,7 @@ from taskcore.settings import load_settings
 from taskcore_http.docs.routes import docs_routes
 from taskcore_http.errors import closed_if_unread, error_response, response_for
 from taskcore_http.health import create_health_router
-from taskcore_http.identity import Identity
+from taskcore_http.identity.identify import Identity
 from taskcore_http.observability import REQUEST_ID, add_metrics, add_request_ids, add_tracing
 from taskcore_http.server.compression import Compression
 from taskcore_http.tasks.route import TaskRoute

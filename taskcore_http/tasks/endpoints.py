@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from taskcore import Task, TaskCreate, TaskPage, TaskUpdate, UserTasks
 from taskcore.limits import MAX_PAGE
 from taskcore_http.errors import NOT_STORED
-from taskcore_http.identity import Identify
+from taskcore_http.identity.identify import Identify
 from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, check_query
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, json_body
 from taskcore_http.tasks.preconditions import Preconditions, tag_of_list, tag_of_task

@@ -5,7 +5,7 @@ import logging
 from fastapi import APIRouter
 
 from taskcore import ConfigurationError, TaskCreate, TaskStore, TaskUpdate
-from taskcore_http.identity import Identity, identify_by, identify_by_path
+from taskcore_http.identity.identify import Identity, identify_by, identify_by_path
 from taskcore_http.openapi import (
     CHANGES,
     NEW_TASK,
@@ -43,7 +43,7 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
     Args:
         store: The store. The application opens it before it serves requests.
         identity: Returns the `UserTasks` of the request's user, see
-            ``taskcore_http.identity``. A path that names another user is not found.
+            ``taskcore_http.identity.identify``. A path that names another user is not found.
             None trusts the ``user_id`` in the path, and logs a warning that says so.
 
     Raises:

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 
 from taskcore import TaskStore, UserTasks
 from taskcore_http import create_app, create_router
-from taskcore_http.identity import Identity
+from taskcore_http.identity.identify import Identity
 from tests.benchmarks.contents import ONE_USER
 
 

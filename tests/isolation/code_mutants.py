@@ -22,7 +22,7 @@ from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.task import tasks_from_rows
-from taskcore_http.identity import Identify
+from taskcore_http.identity.identify import Identify
 from taskcore_http.parameters import USER_ID
 from taskcore_http.tasks.route import Endpoint
 

@@ -1,0 +1,1 @@
+"""Who is asking: the user of a request."""
