@@ -3,6 +3,7 @@
 from taskcore.errors import (
     ConfigurationError,
     DatabaseError,
+    Forbidden,
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
@@ -11,6 +12,7 @@ from taskcore.errors import (
     StoreNotOpen,
     TaskcoreError,
     TaskNotFound,
+    Unauthenticated,
     Unavailable,
     UserNotFound,
     ValidationError,
@@ -25,6 +27,8 @@ from taskcore.tasks.task_import import TaskImport
 from taskcore.tasks.task_page import TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.tasks.user_tasks import UserTasks
+from taskcore.users.identities import Identities
+from taskcore.users.identity import Identity
 from taskcore.users.user import User, UserDetail
 from taskcore.users.user_page import UserPage
 from taskcore.users.users import Users
@@ -33,6 +37,9 @@ from taskcore.version import __version__
 __all__ = [
     "ConfigurationError",
     "DatabaseError",
+    "Forbidden",
+    "Identities",
+    "Identity",
     "ImportResult",
     "NotFound",
     "OutcomeUnknown",
@@ -50,6 +57,7 @@ __all__ = [
     "TaskStore",
     "TaskUpdate",
     "TaskcoreError",
+    "Unauthenticated",
     "Unavailable",
     "User",
     "UserDetail",

@@ -5,6 +5,8 @@ class                   code                    meaning
 ======================  ======================  ========================================
 TaskcoreError           INTERNAL_ERROR          base of all
  ValidationError        VALIDATION_ERROR        the input is wrong; nothing was sent
+ Unauthenticated        UNAUTHENTICATED         the identity or its user is blocked
+ Forbidden              FORBIDDEN               the identity has no user, and may not get one
  NotFound               NOT_FOUND               the user has no such task
   TaskNotFound
   UserNotFound
@@ -47,8 +49,8 @@ class ValidationError(TaskcoreError, ValueError):
     Attributes:
         field: The invalid field, such as ``title`` or ``tasks[3].title``.
         constraint: The rule it breaks: ``required``, ``type``, ``non_empty``,
-            ``max_length``, ``min``, ``max``, ``no_nul``, ``unicode``, ``not_null``,
-            ``unknown_field``, ``empty_update``, ``given_twice``,
+            ``max_length``, ``min``, ``max``, ``no_nul``, ``no_control``, ``unicode``,
+            ``not_null``, ``unknown_field``, ``empty_update``, ``given_twice``,
             ``not_completed``, ``cursor``, ``json``; for files also ``separator``, ``columns``
             and ``named_twice``.
         limits: The limit, where there is one: ``{"max": 500}``.
@@ -68,6 +70,18 @@ class ValidationError(TaskcoreError, ValueError):
     def details(self) -> dict[str, Any]:
         """Field, constraint and limit in one dictionary, as the REST API shows them."""
         return {"field": self.field, "constraint": self.constraint, **self.limits}
+
+
+class Unauthenticated(TaskcoreError):
+    """The identity, or its user, is blocked; nothing was read or changed."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(TaskcoreError):
+    """The identity has no user, and ``provision="never"`` gives it none; nothing was changed."""
+
+    code = "FORBIDDEN"
 
 
 class NotFound(TaskcoreError, LookupError):

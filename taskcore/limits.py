@@ -18,6 +18,13 @@ MAX_ID = 2**53 - 1
 https://www.rfc-editor.org/rfc/rfc8259#section-6
 """
 
+MAX_IDENTITY = 255
+"""Longest issuer and longest subject of an identity, in characters.
+
+OpenID Connect Core 1.0, section 2, has this limit for subjects. An entry of the index that holds
+both must be shorter than 2,704 bytes.
+"""
+
 DEFAULT_PAGE = 100
 """Tasks or users in a page by default."""
 

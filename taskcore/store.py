@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, get_args
 
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
-from taskcore.errors import ConfigurationError, printable
+from taskcore.errors import ConfigurationError, ValidationError, printable
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.ids import IdGenerator
+from taskcore.tasks.owner import IdentityOwner, Provision, UserOwner
 from taskcore.tasks.user_tasks import UserTasks
+from taskcore.users.identities import Identities
 from taskcore.users.users import Users
+from taskcore.validation import validate_id, validate_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +72,7 @@ class TaskStore:
         self._database = Database(settings)
         self._ids = IdGenerator()
         self.users = Users(self._database)
+        self.identities = Identities(self._database)
 
     async def open(self, *, connect: bool = True) -> Self:
         """Open the store; close it again with `close`.
@@ -136,7 +140,49 @@ class TaskStore:
         Raises:
             ValidationError: The id is not such an integer.
         """
-        return UserTasks(self._database, self._ids, user_id)
+        owner = UserOwner(validate_id(user_id, field="user_id"))
+        return UserTasks(self._database, self._ids, owner)
+
+    def for_identity(
+        self,
+        issuer: str,
+        subject: str,
+        *,
+        user_id: int | None = None,
+        provision: Provision = "on_write",
+    ) -> UserTasks:
+        """Return the tasks of the user whom an issuer, such as an OpenID provider, names.
+
+        The database finds the user in the statement of each operation, so this is as cheap as
+        `for_user`. An unknown identity has no tasks; its first task creates the user, with a
+        random id from 2^52 to 2^53-1. The caller has verified the identity, for example by the
+        signature of a token.
+
+        Args:
+            issuer: 1 to 255 characters, compared byte by byte (RFC 8725, section 3.8).
+            subject: 1 to 255 characters, compared byte by byte (OpenID Connect Core 1.0,
+                section 2).
+            user_id: The user that the request names. If the identity is another user's, every
+                operation raises `UserNotFound`.
+            provision: ``never``: an unknown identity is `Forbidden`.
+
+        Raises:
+            ValidationError: The issuer or the subject is not such a text. Every operation
+                raises `Unauthenticated` if the identity or its user is blocked.
+        """
+        if user_id is not None:
+            validate_id(user_id, field="user_id")
+        if provision not in get_args(Provision):
+            raise ValidationError(
+                "provision must be on_write or never", field="provision", constraint="type"
+            )
+        owner = IdentityOwner(
+            validate_name(issuer, field="issuer"),
+            validate_name(subject, field="subject"),
+            user_id,
+            provision,
+        )
+        return UserTasks(self._database, self._ids, owner)
 
     async def ready(self) -> None:
         """Return if the store can serve, and raise if not. For readiness probes.

@@ -1,5 +1,6 @@
 """Validation of input. Errors name the field and the constraint."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -7,7 +8,7 @@ import pydantic
 from pydantic import BaseModel
 
 from taskcore.errors import ValidationError
-from taskcore.limits import MAX_ID
+from taskcore.limits import MAX_ID, MAX_IDENTITY
 
 _CONSTRAINTS = {
     "missing": ("required", "is required"),
@@ -106,3 +107,33 @@ def validate_id(value: object, *, field: str) -> int:
             constraint="type",
         )
     return validate_integer(value, field=field, low=1, high=MAX_ID)
+
+
+def validate_name(value: object, *, field: str) -> str:
+    """Check an issuer or a subject: 1 to 255 characters, none of them a control character.
+
+    Raises:
+        ValidationError: ``type``, ``non_empty``, ``max_length``, ``unicode`` or ``no_control``.
+    """
+    if not isinstance(value, str):
+        raise ValidationError(f"{field} must be a string", field=field, constraint="type")
+    if not value:
+        raise ValidationError(f"{field} must not be empty", field=field, constraint="non_empty")
+    if len(value) > MAX_IDENTITY:
+        raise ValidationError(
+            f"{field} must have at most {MAX_IDENTITY} characters",
+            field=field,
+            constraint="max_length",
+            limits={"max": MAX_IDENTITY},
+        )
+    for character in value:
+        category = unicodedata.category(character)
+        if category == "Cs":
+            raise ValidationError(
+                f"{field} must not contain lone surrogates", field=field, constraint="unicode"
+            )
+        if category == "Cc":
+            raise ValidationError(
+                f"{field} must not contain control characters", field=field, constraint="no_control"
+            )
+    return value

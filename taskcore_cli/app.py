@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from taskcore_cli.commands import doctor, embedded, help, migrate, serve, tasks, transfer, users  # noqa: A004
+from taskcore_cli.commands import (
+    doctor,
+    embedded,
+    help,  # noqa: A004
+    identities,
+    migrate,
+    serve,
+    tasks,
+    transfer,
+    users,
+)
 from taskcore_cli.commands.help import print_version
 from taskcore_cli.exit_codes import Commands
 from taskcore_cli.input.options import exclusive
@@ -27,6 +37,7 @@ app.command(name="help")(help.help_)
 app.command()(help.version)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="users")
+app.add_typer(identities.app, name="identities")
 app.add_typer(embedded.app, name="embedded")
 
 

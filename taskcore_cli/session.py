@@ -140,6 +140,21 @@ def session_of(context: typer.Context) -> Session:
 
 
 @contextmanager
+def administering(context: typer.Context) -> Iterator[OpenStore]:
+    """Open the store of a command for administrators; a refusal says which URL it needs."""
+    from taskcore.errors import PermissionDenied
+
+    try:
+        with session_of(context).open_as_owner() as opened:
+            yield opened
+    except PermissionDenied as exc:
+        raise PermissionDenied(
+            "this role may not work with users: set TASKCORE_DATABASE_URL to the URL of the "
+            "role that migrated the database, not the application's"
+        ) from exc
+
+
+@contextmanager
 def _unwarned(logger: str) -> Iterator[None]:
     """Hide the warnings of one of the library's loggers."""
     import logging

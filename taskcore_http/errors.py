@@ -26,6 +26,8 @@ logger.addFilter(repeat_filter)
 
 _STATUSES = {
     "VALIDATION_ERROR": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
     "NOT_FOUND": 404,
     "VERSION_CONFLICT": 412,
     "UNAVAILABLE": 503,

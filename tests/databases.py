@@ -73,7 +73,7 @@ async def emptied(database: Database, template: catalog.Catalog) -> bool:
             return False
         if await connection.fetchval("SELECT version_num FROM taskcore.alembic_version") != HEAD:
             return False
-        await connection.execute("DELETE FROM taskcore.users")
+        await connection.execute("DELETE FROM taskcore.users; DELETE FROM taskcore.identities")
         return True
     finally:
         await connection.close()

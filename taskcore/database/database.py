@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskcore.database.call import Call
 from taskcore.database.driver import Driver
-from taskcore.database.failures import Failure, IdsTaken, NotNewest, Outcome, ReadOnly
+from taskcore.database.failures import ANSWERS, Failure, Outcome, ReadOnly
 from taskcore.errors import (
     ConfigurationError,
     PoolExhausted,
@@ -175,7 +175,7 @@ class Database:
         except Failure as failure:
             if isinstance(failure.error, ReadOnly):
                 self._writable = False
-            elif not isinstance(failure.error, IdsTaken | NotNewest | PoolExhausted) and (
+            elif not isinstance(failure.error, (*ANSWERS, PoolExhausted)) and (
                 failure.outcome is not Outcome.ROLLED_BACK
             ):
                 self._reachable = False

@@ -16,10 +16,13 @@ import asyncpg
 from taskcore.errors import (
     ConfigurationError,
     DatabaseError,
+    Forbidden,
     PermissionDenied,
     SchemaOutdated,
     TaskcoreError,
+    Unauthenticated,
     Unavailable,
+    UserNotFound,
 )
 
 DRIVER_ERRORS = (
@@ -99,6 +102,10 @@ class IdsMissing(DatabaseError):
         self.repeated = False
 
 
+ANSWERS = (IdsTaken, NotNewest, IdsMissing, Unauthenticated, Forbidden, UserNotFound)
+"""Errors that the functions raise on purpose: the database is well."""
+
+
 class ReadOnly(Unavailable):
     """The database takes no writes: a standby, or default_transaction_read_only (25006)."""
 
@@ -119,6 +126,12 @@ _CONNECTION_REFUSED = _LOGIN_REFUSED | {
     "22023",  # or a value that it cannot have
 }
 _SCHEMA_MISSING = frozenset({"3F000", "42883", "42P01"})
+# The texts say nothing of the caller: they are the same for every identity.
+_REFUSED_CALLERS: dict[str, tuple[type[TaskcoreError], str]] = {
+    "TC401": (Unauthenticated, "the caller is blocked"),
+    "TC403": (Forbidden, "the caller has no account here"),
+    "TC404": (UserNotFound, "user not found"),
+}
 _CAME_BETWEEN = "other writes came between: the database rolled the statement back"
 _ROLLED_BACK = {
     "23503": _CAME_BETWEEN,  # a create lost its user to a deletion
@@ -204,7 +217,7 @@ def while_executing(exc: BaseException) -> Failure:
         if not isinstance(failure.error, DatabaseError):
             return failure
     code: str = getattr(exc, "sqlstate", None) or ""
-    return _reported(exc, code) or _lost(exc, code) or _refused(code)
+    return _of_ids(exc, code) or _reported(exc, code) or _lost(exc, code) or _refused(code)
 
 
 def _ids_in(exc: BaseException) -> frozenset[int]:
@@ -212,15 +225,26 @@ def _ids_in(exc: BaseException) -> frozenset[int]:
     return frozenset(int(task_id) for task_id in detail.split(","))
 
 
+def _of_ids(exc: BaseException, code: str) -> Failure | None:
+    """Translate an error that the functions raise about ids."""
+    error: DatabaseError
+    if code == "TC001":
+        error = IdsTaken(_ids_in(exc))
+    elif code == "TC002":
+        newest, server_ms = (getattr(exc, "detail", None) or "").split(",")
+        error = NotNewest(int(newest), int(server_ms))
+    elif code == "TC003":
+        error = IdsMissing(_ids_in(exc))
+    else:
+        return None
+    return Failure(Outcome.REFUSED, error)
+
+
 def _reported(exc: BaseException, code: str) -> Failure | None:
     """Translate an error with a known cause; the statement was rolled back."""
-    if code == "TC001":
-        return Failure(Outcome.REFUSED, IdsTaken(_ids_in(exc)))
-    if code == "TC002":
-        newest, server_ms = (getattr(exc, "detail", None) or "").split(",")
-        return Failure(Outcome.REFUSED, NotNewest(int(newest), int(server_ms)))
-    if code == "TC003":
-        return Failure(Outcome.REFUSED, IdsMissing(_ids_in(exc)))
+    if code in _REFUSED_CALLERS:
+        kind, text = _REFUSED_CALLERS[code]
+        return Failure(Outcome.REFUSED, kind(text))
     if code in _ROLLED_BACK:
         return Failure(Outcome.ROLLED_BACK, Unavailable(f"{_ROLLED_BACK[code]} ({code})"))
     if code == "25006":

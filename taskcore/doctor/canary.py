@@ -33,14 +33,19 @@ _BINDING = "SELECT nullif(current_setting('taskcore.user_id', true), '')"
 _DIRECT = (
     "SELECT 1 FROM taskcore.tasks LIMIT 1",
     "SELECT 1 FROM taskcore.users LIMIT 1",
+    "SELECT 1 FROM taskcore.identities LIMIT 1",
     "UPDATE taskcore.tasks SET completed = true WHERE false",
     "UPDATE taskcore.users SET updated_at = updated_at WHERE false",
     "DELETE FROM taskcore.tasks WHERE false",
     "DELETE FROM taskcore.users WHERE false",
+    "DELETE FROM taskcore.identities WHERE false",
 )
+_IDENTITY = "SELECT taskcore.identity_user_v1($1, $2, $3, $4)"
+_ISSUER = "https://canary.invalid"
 _REFUSED = "42501"
 _INVALID = "22023"
 _MISSING = "TC003"
+_NOT_FOUND = "TC404"
 _ATTEMPTS = 10
 
 
@@ -58,6 +63,7 @@ async def broken_promises(connection: asyncpg.Connection) -> list[str]:
         await canary.is_nobodys()
         ours, theirs = await _unused(connection), await _unused(connection)
         await canary.keeps_tasks_apart(ours, theirs)
+        await canary.keeps_identities_apart()
         await canary.needs_a_user()
         await canary.reaches_no_table(theirs)
     async with rolled_back(connection):
@@ -136,6 +142,23 @@ class _Canary:
             [tuple(row) for row in await self._call("list", theirs, None)] == untouched,
             "one user's writes changed another user's tasks",
         )
+
+    async def keeps_identities_apart(self) -> None:
+        """Let one identity try to name the other's user."""
+        issuer, ours, theirs = _ISSUER, secrets.token_hex(16), secrets.token_hex(16)
+        users = [await self._user_of(issuer, subject, None, "create") for subject in (ours, theirs)]
+        self.expect(users[0] != users[1], "two identities have one user")
+        found = [await self._user_of(issuer, subject, None, "empty") for subject in (ours, theirs)]
+        self.expect(found == users, "an identity did not keep its user")
+        code = await self._sqlstate(partial(self._user_of, issuer, ours, users[1], "empty"))
+        self.expect(code == _NOT_FOUND, "an identity may name another user")
+
+    async def _user_of(self, *args: object) -> int:
+        user: int = await self._connection.fetchval(_IDENTITY, *args)
+        self.expect(
+            await self._connection.fetchval(_BINDING) is None, "an identity leaves its user bound"
+        )
+        return user
 
     async def needs_a_user(self) -> None:
         """Call functions without a user."""

@@ -25,6 +25,7 @@ _REACHES_DATA = frozenset(
         "pg_execute_server_program",
         "taskcore_owner",
         "taskcore_definer",
+        "taskcore_authenticator",
         "taskcore_directory",
     }
 )
@@ -113,7 +114,8 @@ FROM pg_default_acl AS d CROSS JOIN aclexplode(d.defaclacl) AS e
 WHERE e.grantee <> d.defaclrole
   AND (d.defaclnamespace = to_regnamespace('taskcore')
        OR (d.defaclnamespace = 0 AND pg_get_userbyid(d.defaclrole) IN
-           ('taskcore_owner', 'taskcore_definer', 'taskcore_directory')))
+           ('taskcore_owner', 'taskcore_definer', 'taskcore_authenticator',
+            'taskcore_directory')))
 ORDER BY 1
 """
 

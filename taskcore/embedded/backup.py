@@ -156,7 +156,9 @@ async def _fill(server: EmbeddedServer, file: IO[bytes]) -> None:
 
 async def _refuse_users(server: EmbeddedServer, database: str) -> None:
     async with _connected(server, database) as connection:
-        if await connection.fetchval("SELECT EXISTS (SELECT FROM taskcore.users)"):
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM taskcore.users UNION ALL SELECT FROM taskcore.identities)"
+        ):
             raise ConfigurationError(
                 f"the embedded database in {server.home} has users already: restore into a new "
                 "folder (--home, TASKCORE_HOME)"

@@ -99,6 +99,6 @@ SELECT 'role ' || r.rolname,
             FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
             WHERE m.member = r.oid))
 FROM pg_roles AS r
-WHERE r.rolname IN ('taskcore_owner', 'taskcore_definer', 'taskcore_directory',
-                    'taskcore_app', 'taskcore_admin')
+WHERE r.rolname IN ('taskcore_owner', 'taskcore_definer', 'taskcore_authenticator',
+                    'taskcore_directory', 'taskcore_app', 'taskcore_admin')
 ORDER BY 1

@@ -14,6 +14,7 @@ from taskcore.schema import pinned, role_settings
 ROLES = {
     "taskcore_owner": "NOLOGIN",
     "taskcore_definer": "NOLOGIN",
+    "taskcore_authenticator": "NOLOGIN",
     "taskcore_directory": "NOLOGIN",
     "taskcore_admin": "NOLOGIN",
     "taskcore_app": "LOGIN",
@@ -34,6 +35,7 @@ _ATTRIBUTES = {
 _MEMBERSHIPS = {
     "taskcore_owner": ("SET", "SET TRUE, INHERIT FALSE"),
     "taskcore_definer": ("SET", "SET TRUE, INHERIT FALSE"),
+    "taskcore_authenticator": ("SET", "SET TRUE, INHERIT FALSE"),
     "taskcore_directory": ("SET", "SET TRUE, INHERIT FALSE"),
     "taskcore_app": ("USAGE", "INHERIT TRUE"),
     "taskcore_admin": ("USAGE", "INHERIT TRUE"),

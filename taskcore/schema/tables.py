@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from taskcore.limits import MAX_ID
+from taskcore.limits import MAX_ID, MAX_IDENTITY
 
 SCHEMA = "taskcore"
 """The schema of all objects. In ``public`` Neon grants new tables to other roles."""
@@ -44,6 +44,47 @@ class UserRow(SQLModel, table=True):
     id: int = Field(sa_column=Column("id", BigInteger, primary_key=True, autoincrement=False))
     created_at: datetime = Field(sa_column=_timestamp("created_at"))
     updated_at: datetime = Field(sa_column=_timestamp("updated_at"))
+    blocked_at: datetime | None = Field(
+        default=None, sa_column=Column("blocked_at", DateTime(timezone=True))
+    )
+
+
+class IdentityRow(SQLModel, table=True):
+    """An issuer's name for a user, or for somebody who is blocked before they are a user.
+
+    The key is the credential that a look-up is bound to. Bytes are compared: subjects are
+    case-sensitive (OpenID Connect Core 1.0, section 2).
+    """
+
+    metadata = metadata
+    __tablename__ = "identities"
+    __table_args__ = (
+        *(
+            CheckConstraint(
+                f"char_length({name}) BETWEEN 1 AND {MAX_IDENTITY}",
+                name=f"identities_{name}_length",
+            )
+            for name in ("issuer", "subject")
+        ),
+        CheckConstraint(
+            "user_id IS NOT NULL OR blocked_at IS NOT NULL", name="identities_user_or_block"
+        ),
+        Index("identities_user", "user_id"),
+    )
+
+    issuer: str = Field(sa_column=Column("issuer", Text(collation="C"), primary_key=True))
+    subject: str = Field(sa_column=Column("subject", Text(collation="C"), primary_key=True))
+    user_id: int | None = Field(
+        sa_column=Column(
+            "user_id",
+            BigInteger,
+            ForeignKey("taskcore.users.id", name="identities_user_id_fkey", ondelete="CASCADE"),
+        )
+    )
+    created_at: datetime = Field(sa_column=_timestamp("created_at"))
+    blocked_at: datetime | None = Field(
+        default=None, sa_column=Column("blocked_at", DateTime(timezone=True))
+    )
 
 
 class TaskRow(SQLModel, table=True):

@@ -8,8 +8,10 @@ from taskcore import store
 from taskcore.errors import StoreNotOpen
 from taskcore.settings import Settings
 from taskcore.sync.background import Background
+from taskcore.sync.identities import Identities
 from taskcore.sync.user_tasks import UserTasks
 from taskcore.sync.users import Users
+from taskcore.tasks.owner import Provision
 
 
 class TaskStore:
@@ -30,6 +32,7 @@ class TaskStore:
         self._store = store.TaskStore(database_url, settings=settings)
         self._background = Background()
         self.users = Users(self._background, self._store.users)
+        self.identities = Identities(self._background, self._store.identities)
 
     def open(self, *, connect: bool = True) -> Self:
         """Open the store; close it again with `close`."""
@@ -65,6 +68,18 @@ class TaskStore:
     def for_user(self, user_id: int) -> UserTasks:
         """Return the tasks of one user, an integer from 1 to 2^53-1."""
         return UserTasks(self._background, self._store.for_user(user_id))
+
+    def for_identity(
+        self,
+        issuer: str,
+        subject: str,
+        *,
+        user_id: int | None = None,
+        provision: Provision = "on_write",
+    ) -> UserTasks:
+        """Return the tasks of the user whom an issuer, such as an OpenID provider, names."""
+        tasks = self._store.for_identity(issuer, subject, user_id=user_id, provision=provision)
+        return UserTasks(self._background, tasks)
 
     def ready(self) -> None:
         """Return if the store can serve, and raise if not."""

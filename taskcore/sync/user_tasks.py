@@ -23,10 +23,18 @@ class UserTasks:
     def __init__(self, background: Background, tasks: user_tasks.UserTasks) -> None:
         self._background = background
         self._tasks = tasks
-        self.user_id = tasks.user_id
 
     def __repr__(self) -> str:
         return repr(self._tasks)
+
+    @property
+    def user_id(self) -> int | None:
+        """The user. None: the identity's user is not known yet."""
+        return self._tasks.user_id
+
+    def find_user_id(self) -> int | None:
+        """Return the user's id; None if the identity has no user yet."""
+        return self._background.call(self._tasks.find_user_id)
 
     def create(self, title: str | TaskCreate, description: str | None = None) -> Task:
         """Create a task."""

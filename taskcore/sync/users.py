@@ -29,5 +29,13 @@ class Users:
         return self._background.iterate(self._users.iterate())
 
     def delete(self, user_id: int) -> None:
-        """Erase a user and all of their tasks, for good."""
+        """Erase a user with all of their tasks and identities, for good."""
         self._background.call(self._users.delete, user_id)
+
+    def block(self, user_id: int) -> User:
+        """Block a user: calls with their identities are refused from now on."""
+        return self._background.call(self._users.block, user_id)
+
+    def unblock(self, user_id: int) -> User:
+        """Let a blocked user in again."""
+        return self._background.call(self._users.unblock, user_id)

@@ -13,6 +13,7 @@ make the same id for one user: the primary key detects that, and the store makes
 import os
 import secrets
 import time
+from collections.abc import Hashable
 
 EPOCH_MS = 1_735_689_600_000
 """2025-01-01T00:00Z in milliseconds since the Unix epoch."""
@@ -35,25 +36,28 @@ _COUNTER = 2**COUNTER_BITS - 1
 # Hours before the last millisecond, so that ids ahead of the clock have room.
 _LAST_NOW = LAST_MS - 2**24
 _MARK_BITS = 31
+_MARK = (1 << _MARK_BITS) - 1
 
 
 class IdGenerator:
     """Makes the ids of one store, strictly rising for each user.
+
+    A user is an id, or the issuer and subject of an identity.
 
     Not thread-safe: a store lives on one event loop.
     """
 
     def __init__(self) -> None:
         self._now = 0
-        self._last: dict[int, int] = {}
+        self._last: dict[Hashable, int] = {}
         self._mark = secrets.randbits(_MARK_BITS)
         self._process = os.getpid()
 
-    def next(self, user_id: int) -> int:
+    def next(self, user: Hashable) -> int:
         """Return a new task id for this user. It rises even if the clock does not."""
         now = self._clock()
         # Put back at the end: the users at the front have been idle longest.
-        last = self._last.pop(user_id, 0)
+        last: int = self._last.pop(user, 0)
         millisecond = last >> COUNTER_BITS
         if millisecond < now:
             task_id = _first_of(now)
@@ -62,25 +66,27 @@ class IdGenerator:
         else:
             # After the last millisecond that has ids, use the clock.
             task_id = _first_of(millisecond + 1 if millisecond < LAST_MS else now)
-        self._remember(user_id, task_id)
+        self._remember(user, task_id)
         return task_id
 
-    def write_id(self) -> int:
-        """Return a random id for a write that stores new ids of `next`.
+    def write_id(self, user: Hashable) -> int:
+        """Return a random id for a write that stores new ids of `next` for this user.
 
-        Its upper half identifies this store in this process, whose ids rise without the
-        database's help.
+        Its upper half identifies the user in this store and process, whose ids rise without
+        the database's help. A user who is named in two ways, by id and by an identity, counts
+        as two.
         """
         if self._process != os.getpid():
             # The process was forked: its parent makes ids too.
             self._process, self._mark = os.getpid(), secrets.randbits(_MARK_BITS)
-        return self._mark << 32 | secrets.randbits(32)
+        mark = self._mark ^ hash(user) & _MARK
+        return mark << 32 | secrets.randbits(32)
 
-    def rise(self, user_id: int, newest: int, server_ms: int | None = None) -> None:
+    def rise(self, user: Hashable, newest: int, server_ms: int | None = None) -> None:
         """Make the next ids of this user higher than their newest task, if there are higher ones.
 
         Args:
-            user_id: The user.
+            user: The user, as named for `next`.
             newest: The highest id of the user's tasks.
             server_ms: The server's clock, in milliseconds since 1970. The next ids are not
                 earlier, because this machine's clock may be wrong.
@@ -90,8 +96,8 @@ class IdGenerator:
         if server_ms is not None and server_ms - EPOCH_MS < LAST_MS:
             millisecond = max(millisecond, server_ms - EPOCH_MS - 1)
         last = millisecond << COUNTER_BITS | _COUNTER
-        if millisecond < LAST_MS and last > self._last.get(user_id, 0):
-            self._remember(user_id, last)
+        if millisecond < LAST_MS and last > self._last.get(user, 0):
+            self._remember(user, last)
 
     def _clock(self) -> int:
         """Return the milliseconds since `EPOCH_MS`, or 0 if ids cannot hold the time.
@@ -107,8 +113,8 @@ class IdGenerator:
         self._now = now
         return now
 
-    def _remember(self, user_id: int, last: int) -> None:
-        self._last[user_id] = last
+    def _remember(self, user: Hashable, last: int) -> None:
+        self._last[user] = last
         if len(self._last) <= _REMEMBERED:
             return
         ahead = {

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from taskcore.errors import DatabaseError, OutcomeUnknown, ValidationError
 from taskcore.tasks.ids import ID_ATTEMPTS, new_write_id
+from taskcore.tasks.owner import Operation
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_import import TaskImport
 from taskcore.validation import validate
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 
     from taskcore.database.database import Database
     from taskcore.tasks.ids import IdGenerator
+    from taskcore.tasks.owner import Owner
 
 Importable = TaskImport | Task | Mapping[str, Any]
 Tasks = Iterable[Importable] | AsyncIterable[Importable]
 """The tasks of an import."""
 
-_IMPORT = "SELECT id FROM taskcore.task_import_v1($1, $2, $3)"
+_IMPORT = Operation("task_import_v1", 2, "id", creates=True)
 
-_NEWEST = "SELECT id FROM taskcore.task_list_v1($1, NULL, 1, NULL)"
+_LIST = Operation("task_list_v1", 3, "id")
 
 # The most tasks, and about the most characters of text, in a batch.
 _TASKS = 2_000
@@ -55,10 +57,10 @@ class ImportResult(BaseModel):
 class Import:
     """An import into the tasks of one user."""
 
-    def __init__(self, database: Database, ids: IdGenerator, user_id: int) -> None:
+    def __init__(self, database: Database, ids: IdGenerator, owner: Owner) -> None:
         self._database = database
         self._ids = ids
-        self._user_id = user_id
+        self._owner = owner
         self._imported = 0
         self._present = 0
         self._risen = False
@@ -86,9 +88,13 @@ class Import:
 
         This is done once for an import, because its batches may be stored in any order.
         """
-        rows = await self._database.fetch(_NEWEST, self._user_id)
+        rows = await self._database.fetch(
+            _LIST.statement(type(self._owner)),
+            *self._owner.parameters(creates=False),
+            *(None, 1, None),
+        )
         if rows:
-            self._ids.rise(self._user_id, rows[0]["id"])
+            self._ids.rise(self._owner.key, rows[0]["id"])
         self._risen = True
 
     async def _store(self, batch: list[TaskImport], *, new_ids: bool) -> None:
@@ -104,7 +110,11 @@ class Import:
         write_id = new_write_id()
         for _ in range(ID_ATTEMPTS):
             document = _BATCH.dump_json(list(tasks.values())).decode()
-            rows, repeated = await self._database.write(_IMPORT, self._user_id, write_id, document)
+            rows, repeated = await self._database.write(
+                _IMPORT.statement(type(self._owner)),
+                *self._owner.parameters(creates=True),
+                *(write_id, document),
+            )
             taken = {row["id"] for row in rows}
             stored += len(tasks) - len(taken)
             # Ids that were made here, and that other writes hold.
@@ -126,9 +136,9 @@ class Import:
         self, task: TaskImport, tasks: dict[int, TaskImport], given: Collection[int]
     ) -> None:
         """Give the task an id that no other task of its batch has."""
-        task_id = self._ids.next(self._user_id)
+        task_id = self._ids.next(self._owner.key)
         while task_id in given:
-            task_id = self._ids.next(self._user_id)
+            task_id = self._ids.next(self._owner.key)
         tasks[task_id] = task.model_copy(update={"id": task_id})
 
 

@@ -1,5 +1,6 @@
 """One user's tasks. There is no other way to a task, so no call can forget its user."""
 
+import builtins
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
@@ -20,19 +21,20 @@ from taskcore.tasks.condition import Versions, version_condition
 from taskcore.tasks.fields import TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
+from taskcore.tasks.owner import NO_USER, Operation, Owner, UserOwner
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
 from taskcore.tasks.task_page import ORDER, TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.validation import validate, validate_id, validate_integer
 
-_CREATE = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_v1($1, $2, $3, $4, $5)"  # noqa: S608
-_CREATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_create_many_v1($1, $2, $3, $4)"  # noqa: S608
-_GET = f"SELECT {TASK_COLUMNS} FROM taskcore.task_get_v1($1, $2)"  # noqa: S608
-_LIST = f"SELECT {TASK_COLUMNS} FROM taskcore.task_list_v1($1, $2, $3, $4)"  # noqa: S608
-_UPDATE = f"SELECT {TASK_COLUMNS}, write_id FROM taskcore.task_update_v1($1, $2, $3, $4, $5, $6)"  # noqa: S608
-_UPDATE_MANY = f"SELECT {TASK_COLUMNS} FROM taskcore.task_update_many_v1($1, $2, $3, $4)"  # noqa: S608
-_DELETE = "SELECT version FROM taskcore.task_delete_v1($1, $2, $3, $4)"
-_DELETE_MANY = "SELECT id FROM taskcore.task_delete_many_v1($1, $2)"
+_CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, creates=True)
+_CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, creates=True)
+_GET = Operation("task_get_v1", 1, TASK_COLUMNS)
+_LIST = Operation("task_list_v1", 3, TASK_COLUMNS)
+_UPDATE = Operation("task_update_v1", 5, f"{TASK_COLUMNS}, write_id")
+_UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS)
+_DELETE = Operation("task_delete_v1", 3, "version")
+_DELETE_MANY = Operation("task_delete_many_v1", 1, "id")
 
 # The most missing ids that an error names.
 _NAMED = 10
@@ -41,21 +43,44 @@ _Item = TypeVar("_Item")
 
 
 class UserTasks:
-    """The tasks of one user, from ``TaskStore.for_user``.
+    """The tasks of one user, from ``TaskStore.for_user`` or ``TaskStore.for_identity``.
 
     Every method but `iterate` and `import_tasks` is one call of one SQL function, and one
     network round trip unless it is sent again. Every method may raise `Unavailable` and
     `DatabaseError`, and every write `OutcomeUnknown`. Many asyncio tasks may use it at once. A
     cancelled call takes effect wholly or not at all; of an import some batches may be stored.
+
+    With an identity every method may also raise `Unauthenticated`, `Forbidden` and
+    `UserNotFound`: see ``TaskStore.for_identity``.
+
+    Attributes:
+        user_id: The user. None: the identity's user is not known before the first answer
+            that has a task.
     """
 
-    def __init__(self, database: Database, ids: IdGenerator, user_id: int) -> None:
+    def __init__(self, database: Database, ids: IdGenerator, owner: Owner) -> None:
         self._database = database
         self._ids = ids
-        self.user_id = validate_id(user_id, field="user_id")
+        self._owner = owner
+        self.user_id = owner.user_id
 
     def __repr__(self) -> str:
         return f"UserTasks(user_id={self.user_id})"
+
+    async def find_user_id(self) -> int | None:
+        """Return the user's id; None if the identity has no user yet.
+
+        For a user of ``TaskStore.for_user`` nothing is asked.
+        """
+        if isinstance(self._owner, UserOwner):
+            return self._owner.user_id
+        parameters = self._owner.parameters(creates=False)
+        rows = await self._database.fetch(f"SELECT {self._owner.argument}", *parameters)
+        found: int = rows[0][0]
+        if found == NO_USER:
+            return None
+        self.user_id = found
+        return found
 
     async def create(self, title: str | TaskCreate, description: str | None = None) -> Task:
         """Create a task. The user's first task creates the user.
@@ -74,25 +99,26 @@ class UserTasks:
             fields = {"title": title, "description": description}
             new = validate(TaskCreate, fields, where="task")
         document = new.model_dump_json()
-        task_id, write_id = self._ids.next(self.user_id), self._ids.write_id()
+        owner = self._owner.key
+        task_id, write_id = self._ids.next(owner), self._ids.write_id(owner)
         must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             try:
-                rows, repeated = await self._database.write(
-                    _CREATE, self.user_id, task_id, write_id, document, must_be_newest
+                rows, repeated = await self._write(
+                    _CREATE, task_id, write_id, document, must_be_newest
                 )
             except NotNewest as found:
-                self._ids.rise(self.user_id, found.newest, found.server_ms)
+                self._ids.rise(owner, found.newest, found.server_ms)
                 # A task with an even higher id was created after this call began.
                 must_be_newest = False
             else:
                 if rows:
-                    return tasks_from_rows(rows)[0]
+                    return self._tasks(rows)[0]
                 if repeated:
                     raise OutcomeUnknown(
                         "the answer to the create was lost, and another write holds the task now"
                     )
-            task_id = self._ids.next(self.user_id)
+            task_id = self._ids.next(owner)
         raise DatabaseError("no free task id was found")
 
     async def create_many(
@@ -118,31 +144,32 @@ class UserTasks:
         ]
         if not new:
             return ()
-        ids = [self._ids.next(self.user_id) for _ in new]
-        write_id = self._ids.write_id()
+        owner = self._owner.key
+        ids = [self._ids.next(owner) for _ in new]
+        write_id = self._ids.write_id(owner)
         must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             batch = [
                 {"id": task_id, **task.model_dump()} for task_id, task in zip(ids, new, strict=True)
             ]
             try:
-                rows, _ = await self._database.write(
-                    _CREATE_MANY, self.user_id, write_id, json.dumps(batch), must_be_newest
+                rows, _ = await self._write(
+                    _CREATE_MANY, write_id, json.dumps(batch), must_be_newest
                 )
             except NotNewest as found:
-                self._ids.rise(self.user_id, found.newest, found.server_ms)
-                ids = [self._ids.next(self.user_id) for _ in ids]
+                self._ids.rise(owner, found.newest, found.server_ms)
+                ids = [self._ids.next(owner) for _ in ids]
                 must_be_newest = False
                 continue
             except IdsTaken as taken:
                 # A new id is higher than all others. To keep the order, the ids after the
                 # first one that is taken are made anew too.
                 first = min(ids.index(task_id) for task_id in taken.ids)
-                ids[first:] = [self._ids.next(self.user_id) for _ in ids[first:]]
+                ids[first:] = [self._ids.next(owner) for _ in ids[first:]]
                 continue
             if len(rows) < len(new):
                 raise OutcomeUnknown("the batch was stored, and other writes have changed it since")
-            return tasks_from_rows(rows)
+            return self._tasks(rows)
         raise DatabaseError("no free task ids were found")
 
     async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
@@ -163,7 +190,7 @@ class UserTasks:
         Raises:
             ValidationError: Names the field with its place, such as ``tasks[3].title``.
         """
-        return await Import(self._database, self._ids, self.user_id).run(tasks, new_ids=new_ids)
+        return await Import(self._database, self._ids, self._owner).run(tasks, new_ids=new_ids)
 
     async def get(self, task_id: int) -> Task:
         """Return one task.
@@ -173,10 +200,10 @@ class UserTasks:
             ValidationError: The id is not an integer from 1 to 2^53-1.
         """
         validate_id(task_id, field="task_id")
-        rows = await self._database.fetch(_GET, self.user_id, task_id)
+        rows = await self._fetch(_GET, task_id)
         if not rows:
             raise _not_found()
-        return tasks_from_rows(rows)[0]
+        return self._tasks(rows)[0]
 
     async def list(
         self,
@@ -202,8 +229,8 @@ class UserTasks:
                 "completed must be true or false", field="completed", constraint="type"
             )
         # One row more than asked for tells whether there is a next page.
-        rows = await self._database.fetch(_LIST, self.user_id, key, limit + 1, completed)
-        items = tasks_from_rows(rows[:limit])
+        rows = await self._fetch(_LIST, key, limit + 1, completed)
+        items = self._tasks(rows[:limit])
         return TaskPage.model_construct(
             items=items, next=cursor_after(ORDER, items[-1].id) if len(rows) > limit else None
         )
@@ -257,14 +284,13 @@ class UserTasks:
             change = validate(TaskUpdate, _given(change, changes), where="changes")
         document = change.model_dump_json(exclude_unset=True)
         write_id = new_write_id()
-        rows, repeated = await self._database.write(
-            _UPDATE,
-            *(self.user_id, task_id, write_id, condition.wanted, document, condition.unwanted),
+        rows, repeated = await self._write(
+            _UPDATE, task_id, write_id, condition.wanted, document, condition.unwanted
         )
         if not rows:
             raise _not_found()
         *columns, last_write_id = rows[0]
-        (task,) = tasks_from_rows([columns])
+        (task,) = self._tasks([columns])
         if last_write_id != write_id and not condition.holds(task.version):
             if repeated:
                 raise OutcomeUnknown(
@@ -301,16 +327,14 @@ class UserTasks:
             return ()
         document = change.model_dump_json(exclude_unset=True)
         try:
-            rows, _ = await self._database.write(
-                _UPDATE_MANY, self.user_id, list(map(str, ids)), new_write_id(), document
-            )
+            rows, _ = await self._write(_UPDATE_MANY, list(map(str, ids)), new_write_id(), document)
         except IdsMissing as missing:
             if missing.repeated:
                 raise OutcomeUnknown(
                     "the answer to the update was lost, and some of the tasks are gone now"
                 ) from missing
             raise _missing(ids, missing) from None
-        tasks = {task.id: task for task in tasks_from_rows(rows)}
+        tasks = {task.id: task for task in self._tasks(rows)}
         return tuple(tasks[task_id] for task_id in ids)
 
     async def delete(
@@ -334,9 +358,7 @@ class UserTasks:
         """
         validate_id(task_id, field="task_id")
         condition = version_condition(if_version, unless_version)
-        rows, repeated = await self._database.write(
-            _DELETE, self.user_id, task_id, condition.wanted, condition.unwanted
-        )
+        rows, repeated = await self._write(_DELETE, task_id, condition.wanted, condition.unwanted)
         if not rows:
             if repeated:
                 # It is gone: either the lost attempt or another caller deleted it.
@@ -359,11 +381,30 @@ class UserTasks:
         if not ids:
             return
         try:
-            await self._database.write(_DELETE_MANY, self.user_id, list(map(str, ids)))
+            await self._write(_DELETE_MANY, list(map(str, ids)))
         except IdsMissing as missing:
             # All gone: either the lost attempt or another caller deleted them.
             if not (missing.repeated and missing.ids.issuperset(ids)):
                 raise _missing(ids, missing) from None
+
+    async def _fetch(self, operation: Operation, *args: object) -> builtins.list[Any]:
+        owner = self._owner
+        return await self._database.fetch(
+            operation.statement(type(owner)), *owner.parameters(creates=operation.creates), *args
+        )
+
+    async def _write(self, operation: Operation, *args: object) -> tuple[builtins.list[Any], bool]:
+        owner = self._owner
+        return await self._database.write(
+            operation.statement(type(owner)), *owner.parameters(creates=operation.creates), *args
+        )
+
+    def _tasks(self, rows: builtins.list[Any]) -> tuple[Task, ...]:
+        """Return the tasks of rows; they tell an identity's user."""
+        tasks = tasks_from_rows(rows)
+        if self.user_id is None and tasks:
+            self.user_id = tasks[0].user_id
+        return tasks
 
 
 def _batch(items: Iterable[_Item], field: str) -> list[_Item]:

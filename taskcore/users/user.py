@@ -11,13 +11,18 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 class User(BaseModel):
-    """A user: somebody who has, or had, a task."""
+    """A user: somebody who has, or had, a task.
+
+    ``updated_at`` is the last change of this record, not of the tasks. ``blocked_at`` is None
+    unless the user is blocked.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     id: Id
     created_at: datetime
     updated_at: datetime
+    blocked_at: datetime | None
 
 
 class UserDetail(User):

@@ -1,13 +1,13 @@
 """Users, for administrators: the database role must be a member of taskcore_admin."""
 
-from collections.abc import AsyncIterator, Awaitable
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
 from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
-from taskcore.errors import PermissionDenied, UserNotFound
+from taskcore.errors import UserNotFound
 from taskcore.limits import DEFAULT_PAGE, MAX_PAGE
 from taskcore.rows import columns_of, reader_of
+from taskcore.users.administration import administered
 from taskcore.users.user import User, UserDetail
 from taskcore.users.user_page import UserPage
 from taskcore.validation import validate_id, validate_integer
@@ -15,13 +15,12 @@ from taskcore.validation import validate_id, validate_integer
 _GET = f"SELECT {columns_of(UserDetail)} FROM taskcore.user_get_v1($1)"  # noqa: S608
 _LIST = f"SELECT {columns_of(User)} FROM taskcore.user_list_v1($1, $2)"  # noqa: S608
 _DELETE = "SELECT id FROM taskcore.user_delete_v1($1)"
+_BLOCK = f"SELECT {columns_of(User)} FROM taskcore.user_block_v1($1, $2)"  # noqa: S608
 
 _ORDER = "users"
 
 _details_from_rows = reader_of(UserDetail)
 _users_from_rows = reader_of(User)
-
-_Rows = TypeVar("_Rows")
 
 
 class Users:
@@ -42,7 +41,7 @@ class Users:
             PermissionDenied: The role is not an administrator's.
         """
         validate_id(user_id, field="user_id")
-        rows = await _administered(self._database.fetch(_GET, user_id))
+        rows = await administered(self._database.fetch(_GET, user_id))
         if not rows:
             raise UserNotFound(f"user {user_id} not found")
         return _details_from_rows(rows)[0]
@@ -60,7 +59,7 @@ class Users:
         """
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
         key = None if after is None else key_of(after, _ORDER)
-        rows = await _administered(self._database.fetch(_LIST, key, limit + 1))
+        rows = await administered(self._database.fetch(_LIST, key, limit + 1))
         items = _users_from_rows(rows[:limit])
         return UserPage.model_construct(
             items=items, next=cursor_after(_ORDER, items[-1].id) if len(rows) > limit else None
@@ -78,24 +77,37 @@ class Users:
             cursor = page.next
 
     async def delete(self, user_id: int) -> None:
-        """Erase a user and all of their tasks, for good.
+        """Erase a user with all of their tasks and identities, for good.
+
+        An identity that signs in again begins as a new user: block it to keep somebody out.
 
         Raises:
             UserNotFound: There is no user with this id.
             PermissionDenied: The role is not an administrator's.
         """
         validate_id(user_id, field="user_id")
-        rows, repeated = await _administered(self._database.write(_DELETE, user_id))
+        rows, repeated = await administered(self._database.write(_DELETE, user_id))
         if not rows and not repeated:
             raise UserNotFound(f"user {user_id} not found")
 
+    async def block(self, user_id: int) -> User:
+        """Block a user: calls with their identities raise `Unauthenticated` from now on.
 
-async def _administered(call: Awaitable[_Rows]) -> _Rows:
-    """Wait for a call, and say which role it needs if this one may not."""
-    try:
-        return await call
-    except PermissionDenied as exc:
-        raise PermissionDenied(
-            "this role may not work with users: use the URL of the role that migrated the "
-            "database, or EmbeddedServer().admin_url"
-        ) from exc
+        Tasks stay. ``TaskStore.for_user`` still reaches them: its caller has decided who it is.
+
+        Raises:
+            UserNotFound: There is no user with this id.
+            PermissionDenied: The role is not an administrator's.
+        """
+        return await self._block(user_id, blocked=True)
+
+    async def unblock(self, user_id: int) -> User:
+        """Let a blocked user in again; errors as in `block`."""
+        return await self._block(user_id, blocked=False)
+
+    async def _block(self, user_id: int, *, blocked: bool) -> User:
+        validate_id(user_id, field="user_id")
+        rows, _ = await administered(self._database.write(_BLOCK, user_id, blocked))
+        if not rows:
+            raise UserNotFound(f"user {user_id} not found")
+        return _users_from_rows(rows)[0]

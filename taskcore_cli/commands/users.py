@@ -1,8 +1,5 @@
 """``taskctl users``: users, for administrators."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import typer
 
 from taskcore_cli.exit_codes import say
@@ -11,7 +8,7 @@ from taskcore_cli.input.confirmation import confirm, require_terminal
 from taskcore_cli.input.options import DEFAULT_LIMIT, All, Json, Limit, UserId, Yes, exclusive
 from taskcore_cli.output.listing import USERS, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
-from taskcore_cli.session import OpenStore, session_of
+from taskcore_cli.session import administering
 
 app = typer.Typer(
     cls=Group,
@@ -27,7 +24,7 @@ def list_(
     """List users, by rising id."""
     exclusive(limit=limit, all=all_)
     listing = Listing(USERS, Form.json if json else Form.table)
-    with _administering(context) as opened:
+    with administering(context) as opened:
         users = opened.store.users
         if all_:
             opened.run(listing.stream(users.iterate()))
@@ -45,7 +42,7 @@ def list_(
 @app.command()
 def show(context: typer.Context, user_id: UserId, *, json: Json = False) -> None:
     """Print one user and the number of their tasks."""
-    with _administering(context) as opened:
+    with administering(context) as opened:
         user = opened.run(opened.store.users.get(user_id))
     print_item(user, as_json=json)
 
@@ -54,9 +51,9 @@ def show(context: typer.Context, user_id: UserId, *, json: Json = False) -> None
 def delete(
     context: typer.Context, user_id: UserId, *, yes: Yes = False, json: Json = False
 ) -> None:
-    """Erase a user and all of their tasks, for good."""
+    """Erase a user with all of their tasks and identities, for good."""
     require_terminal(yes=yes)
-    with _administering(context) as opened:
+    with administering(context) as opened:
         user = opened.run(opened.store.users.get(user_id))
         tasks = f"{user.task_count} {'task' if user.task_count == 1 else 'tasks'}"
         if not yes:
@@ -68,15 +65,17 @@ def delete(
         typer.echo(f"Erased user {user_id} and their {tasks}.")
 
 
-@contextmanager
-def _administering(context: typer.Context) -> Iterator[OpenStore]:
-    from taskcore.errors import PermissionDenied  # noqa: PLC0415  (--help needs no taskcore)
+@app.command()
+def block(context: typer.Context, user_id: UserId, *, json: Json = False) -> None:
+    """Refuse a user's identities from now on; tasks stay."""
+    with administering(context) as opened:
+        user = opened.run(opened.store.users.block(user_id))
+    print_item(user, as_json=json)
 
-    try:
-        with session_of(context).open_as_owner() as opened:
-            yield opened
-    except PermissionDenied as exc:
-        raise PermissionDenied(
-            "this role may not work with users: set TASKCORE_DATABASE_URL to the URL of the "
-            "role that migrated the database, not the application's"
-        ) from exc
+
+@app.command()
+def unblock(context: typer.Context, user_id: UserId, *, json: Json = False) -> None:
+    """Let a blocked user in again."""
+    with administering(context) as opened:
+        user = opened.run(opened.store.users.unblock(user_id))
+    print_item(user, as_json=json)

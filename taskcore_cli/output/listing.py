@@ -12,9 +12,9 @@ from taskcore_cli.output.render import console, json_text
 from taskcore_cli.output.visible import visible
 
 if TYPE_CHECKING:
-    from taskcore import Task, User
+    from taskcore import Identity, Task, User
 
-_Item = TypeVar("_Item", bound="Task | User")
+_Item = TypeVar("_Item", bound="Task | User | Identity")
 
 # Ids have at most 16 digits, times have 16 characters, and text comes last. So rows line
 # up without knowing the others, and a list is printed as it arrives.
@@ -50,7 +50,7 @@ class Listing(Generic[_Item]):
     """A list that is being printed, in constant memory.
 
     Args:
-        layout: `TASKS` or `USERS`.
+        layout: `TASKS`, `USERS` or `IDENTITIES`.
         form: A table, a JSON array, or the lines of an export. After an error the array
             is not closed, so that a part never looks complete.
         names: The fields of JSON; None for all.
@@ -71,7 +71,7 @@ class Listing(Generic[_Item]):
     def add_all(self, items: Sequence[_Item]) -> None:
         """Print items, and the end of the list."""
         if self._layout.short_ids and self._console is not None:
-            self._needed = needed_digits([item.id for item in items])
+            self._needed = needed_digits([_id_of(item) for item in items])
         for item in items:
             self._add(item)
         self._end()
@@ -94,7 +94,7 @@ class Listing(Generic[_Item]):
             case Form.table:
                 if not self.count:
                     self._print(self._layout.head, "bold")
-                dimmed = _ID_WIDTH - self._needed.get(item.id, _ID_WIDTH)
+                dimmed = _ID_WIDTH - self._needed.get(_id_of(item), _ID_WIDTH)
                 self._print(self._layout.row(item), self._layout.style(item), dimmed)
         self.count += 1
 
@@ -125,6 +125,11 @@ class Listing(Generic[_Item]):
         self._console.print(text, no_wrap=True, overflow="ellipsis")
 
 
+def _id_of(item: "Task | User | Identity") -> int:
+    """Return the id of a task or user; identities have none."""
+    return getattr(item, "id", 0)
+
+
 def _id(number: int) -> str:
     return f"{number:>{_ID_WIDTH}}"
 
@@ -139,7 +144,20 @@ def _task_row(task: "Task") -> tuple[str, ...]:
 
 
 def _user_row(user: "User") -> tuple[str, ...]:
-    return _id(user.id), _when(user.created_at), _when(user.updated_at)
+    state = "blocked" if user.blocked_at else "active "
+    return _id(user.id), state, _when(user.created_at), _when(user.updated_at)
+
+
+def _identity_row(identity: "Identity") -> tuple[str, ...]:
+    user = _id(identity.user_id) if identity.user_id else f"{'-':>{_ID_WIDTH}}"
+    state = "blocked" if identity.blocked_at else "active "
+    return (
+        user,
+        state,
+        _when(identity.created_at),
+        visible(identity.issuer),
+        visible(identity.subject),
+    )
 
 
 TASKS: "Layout[Task]" = Layout(
@@ -149,5 +167,12 @@ TASKS: "Layout[Task]" = Layout(
     short_ids=True,
 )
 USERS: "Layout[User]" = Layout(
-    (f"{'ID':>{_ID_WIDTH}}", f"{'CREATED (UTC)':<16}", "CHANGED (UTC)"), _user_row, lambda _: ""
+    (f"{'ID':>{_ID_WIDTH}}", "STATE  ", f"{'CREATED (UTC)':<16}", "CHANGED (UTC)"),
+    _user_row,
+    lambda user: "dim" if user.blocked_at else "",
+)
+IDENTITIES: "Layout[Identity]" = Layout(
+    (f"{'USER':>{_ID_WIDTH}}", "STATE  ", f"{'CREATED (UTC)':<16}", "ISSUER  SUBJECT"),
+    _identity_row,
+    lambda identity: "dim" if identity.blocked_at else "",
 )

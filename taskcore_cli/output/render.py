@@ -12,7 +12,7 @@ from taskcore_cli.output.visible import escaped, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from taskcore import Task, User
+    from taskcore import Identity, Task, User
 
 
 def json_text(value: Any) -> str:
@@ -31,8 +31,10 @@ def print_json(value: Any) -> None:
     sys.stdout.write(f"{json_text(value)}\n")
 
 
-def print_item(item: "Task | User", *, as_json: bool, names: tuple[str, ...] | None = None) -> None:
-    """Print one task or user with all its fields; as JSON, with the named ones."""
+def print_item(
+    item: "Task | User | Identity", *, as_json: bool, names: tuple[str, ...] | None = None
+) -> None:
+    """Print one task, user or identity with all its fields; as JSON, with the named ones."""
     if as_json:
         print_json(document(item, names))
         return

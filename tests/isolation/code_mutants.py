@@ -21,6 +21,7 @@ from taskcore.database.pool import Connection
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
+from taskcore.tasks.owner import Owner, UserOwner
 from taskcore.tasks.task import tasks_from_rows
 from taskcore_http.identity.identify import Identify
 from taskcore_http.parameters import USER_ID
@@ -194,7 +195,8 @@ def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = taskcore_http.tasks.endpoints._stream
 
     def mixed(request: Request, tasks: UserTasks, first: TaskPage, **options: Any) -> Any:
-        other = UserTasks(tasks._database, tasks._ids, tasks.user_id + 1)
+        assert tasks.user_id is not None
+        other = UserTasks(tasks._database, tasks._ids, UserOwner(tasks.user_id + 1))
         return stream(request, other, first, **options)
 
     monkeypatch.setattr(taskcore_http.tasks.endpoints, "_stream", mixed)
@@ -233,10 +235,10 @@ def _first_handle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _handle_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    last: list[int] = []
+    last: list[Owner] = []
     # One for the class, where each handle ought to have its own.
-    shared = property(lambda _tasks: last[-1], lambda _tasks, user_id: last.append(user_id))
-    monkeypatch.setattr(UserTasks, "user_id", shared, raising=False)
+    shared = property(lambda _tasks: last[-1], lambda _tasks, owner: last.append(owner))
+    monkeypatch.setattr(UserTasks, "_owner", shared, raising=False)
 
 
 def _cached_answers(*, key: Callable[[str, tuple[object, ...]], object], reads: str) -> Patch:

@@ -7,14 +7,27 @@ import json
 
 Arguments = tuple[object, ...]
 
-DIRECTORY = "user_list_v1"
-"""The one function that reads every user's row, by its own role and policy."""
+DIRECTORY: dict[str, Arguments] = {
+    "user_list_v1": (None, 1000),
+    "identity_list_v1": (None, None, None, 1000),
+}
+"""Functions of administrators that read every user's row, by their own role and policies."""
 
-USER_CALLS: dict[str, Arguments] = {"user_get_v1": (), "user_delete_v1": ()}
+USER_CALLS: dict[str, Arguments] = {
+    "user_get_v1": (),
+    "user_delete_v1": (),
+    "user_block_v1": (False,),
+}
 """Functions of administrators that take a user, and the arguments after the user."""
 
-UNBOUND = (DIRECTORY, "schema_version_v1")
-"""Functions that take no user."""
+IDENTITY_CALLS: dict[str, Arguments] = {
+    "identity_user_v1": (None, "empty"),
+    "identity_block_v1": (False,),
+}
+"""Functions that take an identity, and the arguments after its issuer and subject."""
+
+UNBOUND = (*DIRECTORY, "schema_version_v1")
+"""Functions that take neither a user nor an identity."""
 
 NESTED = ("task_update_many_v1", "task_delete_many_v1")
 """Functions that call others, with the caller's rights, and reach no table."""

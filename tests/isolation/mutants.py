@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskcore.schema import catalog
-from tests.isolation.functions import DIRECTORY, NESTED, UNBOUND, USER_CALLS
+from tests.isolation.functions import DIRECTORY, IDENTITY_CALLS, NESTED, UNBOUND, USER_CALLS
 from tests.isolation.walls import QUERIES, Wall, body_edited, predicates, replacing
 
 Edit = Callable[[str], str]
@@ -49,14 +49,28 @@ class DatabaseMutant:
 
 _BIND = "v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);"
 _UNBIND = "v_bound := pg_catalog.set_config('taskcore.user_id', '', true);"
+
+
+def _bound(user: str) -> str:
+    return f"pg_catalog.set_config('taskcore.user_id', {user}::text, true)"
+
+
 _GUARD = "IF p_user_id IS NULL OR p_user_id < 1 THEN"
 
 _CONDITIONS = {
     "dropped": "true",
-    "negated": "{column} <> p_user_id",
-    "widened upwards": "{column} >= p_user_id",
-    "widened downwards": "{column} <= p_user_id",
+    "negated": "{column} <> {user}",
+    "widened upwards": "{column} >= {user}",
+    "widened downwards": "{column} <= {user}",
     "widened to all": "{column} <> -1",
+}
+_IDENTITY_CONDITIONS = {
+    "dropped": "true",
+    "of the issuer alone": "{column}.issuer = p_issuer",
+    "of the subject alone": "{column}.subject = p_subject",
+    "negated": "NOT ({column}.issuer = p_issuer AND {column}.subject = p_subject)",
+    "without regard to case": "{column}.issuer = p_issuer"
+    " AND pg_catalog.lower({column}.subject) = pg_catalog.lower(p_subject)",
 }
 
 
@@ -68,15 +82,20 @@ def _edited(
     )
 
 
+# The look-up reads one row: that of the user, who is there, is also the first of those above.
+_SAME_ROW = {("identity_user_v1", number, "widened upwards") for number in (2, 3)}
+
+
 def _predicates() -> list[DatabaseMutant]:
     return [
         DatabaseMutant(
             f"{predicate.function}: predicate {predicate.number} {how}",
             edit=predicate.replaced(condition),
             without="rls",
+            visible=(predicate.function, predicate.number, how) not in _SAME_ROW,
         )
         for predicate in predicates()
-        for how, condition in _CONDITIONS.items()
+        for how, condition in (_CONDITIONS if predicate.user else _IDENTITY_CONDITIONS).items()
     ]
 
 
@@ -91,8 +110,63 @@ def _bindings() -> list[DatabaseMutant]:
         "guard lets null pass": (_GUARD, "IF p_user_id < 1 THEN"),
     }
     return [
-        _edited(name, function, *change) for function in QUERIES for name, change in changes.items()
+        _edited(name, function, *change)
+        for function in QUERIES
+        if function not in IDENTITY_CALLS
+        for name, change in changes.items()
     ]
+
+
+def _identities() -> list[DatabaseMutant]:
+    look_up = "identity_user_v1"
+    mutants = []
+    for function in IDENTITY_CALLS:
+        guard = "IF p_issuer IS NULL OR p_issuer = '' OR p_subject IS NULL OR p_subject = ''"
+        mutants.append(_edited("guard dropped", function, guard, "IF false"))
+        for name in ("issuer", "subject"):
+            bind = f"set_config('taskcore.{name}', p_{name}, true)"
+            unbind = f"v_bound := pg_catalog.set_config('taskcore.{name}', '', true);"
+            mutants += [
+                _edited(
+                    f"{name} not bound", function, bind, f"current_setting('taskcore.{name}', true)"
+                ),
+                _edited(
+                    f"{name} bound for the session", function, bind, bind.replace("true", "false")
+                ),
+                _edited(f"{name} left behind", function, unbind, ""),
+            ]
+    changes = {
+        "user left behind": (_UNBIND, ""),
+        "user not bound": (
+            f"IS NOT NULL THEN\n            v_bound := {_bound('v_user_id')};",
+            "IS NOT NULL THEN",
+        ),
+        "a blocked identity is let in": (
+            "IF v_blocked THEN\n            RAISE EXCEPTION 'the identity",
+            "IF false THEN\n            RAISE EXCEPTION 'the identity",
+        ),
+        "a blocked user is let in": (
+            "IF v_blocked THEN\n                RAISE EXCEPTION 'the user",
+            "IF false THEN\n                RAISE EXCEPTION 'the user",
+        ),
+        "another's path is answered": ("v_found AND p_user_id <> v_user_id", "false"),
+        "an unknown identity may name a user": (
+            "ELSIF p_user_id IS NOT NULL THEN",
+            "ELSIF false THEN",
+        ),
+        "an unknown identity is let in": ("ELSIF p_unknown = 'refuse' THEN", "ELSIF false THEN"),
+        "a read makes a user": ("ELSIF p_unknown = 'empty' THEN", "ELSIF false THEN"),
+        "an unknown identity is a user's": ("v_user_id := 9223372036854775807", "v_user_id := 123"),
+        "new ids are alike": (
+            "v_random := pg_catalog.gen_random_uuid()::text",
+            "v_random := '00000000000000'",
+        ),
+        "new ids are among those of hosts": (
+            "v_user_id := 4503599627370496\n                + (",
+            "v_user_id := 1 + (",
+        ),
+    }
+    return mutants + [_edited(name, look_up, *change) for name, change in changes.items()]
 
 
 def _nested() -> list[DatabaseMutant]:
@@ -259,7 +333,7 @@ def _attributes() -> list[DatabaseMutant]:
                     "GRANT USAGE ON SCHEMA taskcore TO loose",
                     (
                         "GRANT SELECT, INSERT, UPDATE, DELETE"
-                        " ON taskcore.users, taskcore.tasks TO loose"
+                        " ON taskcore.users, taskcore.tasks, taskcore.identities TO loose"
                     ),
                     f"ALTER {function} OWNER TO loose",
                 ),
@@ -268,7 +342,7 @@ def _attributes() -> list[DatabaseMutant]:
                 undo=("DROP ROLE loose",),
             ),
         ]
-        if name in (*USER_CALLS, DIRECTORY):
+        if name in (*USER_CALLS, *DIRECTORY, "identity_block_v1"):
             mutants.append(
                 DatabaseMutant(
                     f"{name}: EXECUTE to the application",
@@ -276,6 +350,85 @@ def _attributes() -> list[DatabaseMutant]:
                 )
             )
     return mutants
+
+
+def _identity_policies() -> list[DatabaseMutant]:
+    own = "POLICY identities_presented ON taskcore.identities"
+    issuer = "issuer = current_setting('taskcore.issuer')"
+    subject = "subject = current_setting('taskcore.subject')"
+    both = f"{issuer} AND {subject}"
+    mutants = [
+        DatabaseMutant(
+            f"identities_presented: {clause} {how}",
+            (f"ALTER {own} {clause} ({condition})",),
+            without="predicates",
+        )
+        for clause in ("USING", "WITH CHECK")
+        for how, condition in {
+            "true": "true",
+            "of the issuer alone": issuer,
+            "of the subject alone": subject,
+            "negated": f"NOT ({both})",
+            "either": f"{issuer} OR {subject}",
+        }.items()
+    ]
+    mutants.append(
+        DatabaseMutant(
+            "identities_presented: USING silent when unbound",
+            (f"ALTER {own} USING ({both.replace(chr(39) + ')', chr(39) + ', true)')})",),
+        )
+    )
+    mutants += [
+        DatabaseMutant(
+            f"identities: a policy that lets everything pass, for {command}",
+            (f"CREATE POLICY more ON taskcore.identities FOR {command} {clause}",),
+            without="predicates",
+        )
+        for command, clause in (
+            ("ALL", "USING (true)"),
+            ("SELECT", "USING (true)"),
+            ("INSERT", "WITH CHECK (true)"),
+            ("UPDATE", "USING (true)"),
+            ("DELETE", "USING (true)"),
+        )
+    ]
+    return [
+        *mutants,
+        DatabaseMutant("identities_presented: dropped", (f"DROP {own}",)),
+        # No other role has a privilege that the policy would restrict.
+        DatabaseMutant(
+            "identities_presented: for PUBLIC", (f"ALTER {own} TO PUBLIC",), visible=False
+        ),
+        DatabaseMutant(
+            "identities: row-level security off",
+            ("ALTER TABLE taskcore.identities DISABLE ROW LEVEL SECURITY",),
+            without="predicates",
+        ),
+        DatabaseMutant(
+            "identities: FORCE off",
+            ("ALTER TABLE taskcore.identities NO FORCE ROW LEVEL SECURITY",),
+        ),
+        DatabaseMutant(
+            "identities_directory: dropped",
+            ("DROP POLICY identities_directory ON taskcore.identities",),
+        ),
+        DatabaseMutant(
+            "identities_directory: for everybody",
+            ("ALTER POLICY identities_directory ON taskcore.identities TO PUBLIC",),
+            without="predicates",
+        ),
+        DatabaseMutant(
+            "identities: written by the directory",
+            ("GRANT UPDATE, DELETE ON taskcore.identities TO taskcore_directory",),
+        ),
+        DatabaseMutant(
+            "the authenticator reads tasks",
+            (
+                "GRANT SELECT ON taskcore.tasks TO taskcore_authenticator",
+                "CREATE POLICY more ON taskcore.tasks TO taskcore_authenticator USING (true)",
+            ),
+        ),
+    ]
 
 
 def _policies() -> list[DatabaseMutant]:
@@ -381,7 +534,7 @@ def _grants() -> list[DatabaseMutant]:
             # REFERENCES cannot be used: the application has no schema to create a table in.
             visible=privilege != "REFERENCES",
         )
-        for table in ("users", "tasks", "alembic_version")
+        for table in ("users", "identities", "tasks", "alembic_version")
         for privilege in (
             *("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"),
             "ALL",
@@ -480,6 +633,30 @@ def _keys() -> list[DatabaseMutant]:
             "tasks: ids unique over all users", ("CREATE UNIQUE INDEX ids ON taskcore.tasks (id)",)
         ),
         DatabaseMutant(
+            "identities: subjects unique over all issuers",
+            (
+                "TRUNCATE taskcore.identities",
+                "CREATE UNIQUE INDEX subjects ON taskcore.identities (subject)",
+            ),
+        ),
+        DatabaseMutant(
+            "identities: subjects unique whatever their case",
+            (
+                "TRUNCATE taskcore.identities",
+                "CREATE UNIQUE INDEX subjects ON taskcore.identities (issuer, lower(subject))",
+            ),
+        ),
+        DatabaseMutant(
+            "identities: the foreign key does not cascade",
+            (
+                "ALTER TABLE taskcore.identities DROP CONSTRAINT identities_user_id_fkey",
+                (
+                    "ALTER TABLE taskcore.identities ADD CONSTRAINT identities_user_id_fkey"
+                    " FOREIGN KEY (user_id) REFERENCES taskcore.users"
+                ),
+            ),
+        ),
+        DatabaseMutant(
             "tasks: titles unique over all users",
             ("ALTER TABLE taskcore.tasks ADD CONSTRAINT titles UNIQUE (title)",),
         ),
@@ -570,10 +747,12 @@ def _roles() -> list[DatabaseMutant]:
 DATABASE_MUTANTS: tuple[DatabaseMutant, ...] = (
     *_predicates(),
     *_bindings(),
+    *_identities(),
     *_nested(),
     *_bodies(),
     *_attributes(),
     *_policies(),
+    *_identity_policies(),
     *_grants(),
     *_keys(),
     *_roles(),

@@ -7,6 +7,7 @@ a task with the same id, and each has tasks of their own.
 
 # ruff: noqa: S608  (statements are made of names that stand in this file)
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +20,13 @@ from taskcore.database.url import connect_arguments
 from taskcore.schema.catalog import rolled_back
 from taskcore.schema.roles import ROLES
 from tests.databases import Database
-from tests.isolation.functions import DIRECTORY, USER_CALLS, task_calls
+from tests.isolation.functions import (
+    DIRECTORY,
+    IDENTITY_CALLS,
+    USER_CALLS,
+    task_calls,
+)
+from tests.sessions import until_blocked
 
 LOW, ME, HIGH = 122, 123, 124
 OTHERS = (LOW, HIGH)
@@ -38,9 +45,28 @@ TASK_CALLS = task_calls(SHARED, ME * 1000 + SHARED, "again") | {
 }
 """Calls that change nothing that is stored."""
 
+ISSUER, OTHER_ISSUER, LAST_ISSUER = "https://m.example", "https://a.example", "https://z.example"
+IDENTITIES = {
+    (ISSUER, "me"): ME,
+    # The neighbours of it: in both orders, by either column, and in capital letters.
+    (ISSUER, "Me"): HIGH,
+    (ISSUER, "low"): LOW,
+    (OTHER_ISSUER, "me"): LOW,
+    (LAST_ISSUER, "me"): HIGH,
+}
+"""By issuer and subject: the user."""
+BLOCKED = ((ISSUER, "ME"), (ISSUER, "nobody"), ("https://b.example", "me"))
+"""Identities without a user, which are blocked."""
+NO_USER = 2**63 - 1
+FIRST_OF_AN_IDENTITY = 2**52
+
 _SEED = f"""
 TRUNCATE taskcore.users CASCADE;
 INSERT INTO taskcore.users (id) VALUES ({LOW}), ({ME}), ({HIGH});
+INSERT INTO taskcore.identities (issuer, subject, user_id) VALUES
+    {", ".join(f"('{i}', '{s}', {user})" for (i, s), user in IDENTITIES.items())};
+INSERT INTO taskcore.identities (issuer, subject, blocked_at) VALUES
+    {", ".join(f"('{i}', '{s}', now())" for i, s in BLOCKED)};
 INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed)
     SELECT u, t, u * 1000 + t, u || '/' || t, t IN ({NOT_MINE[1]}, {MY_DONE})
     FROM (VALUES ({LOW}, {NOT_MINE[0]}), ({LOW}, {NOT_MINE[1]}), ({LOW}, {SHARED}),
@@ -103,9 +129,18 @@ class Place:
             "SELECT * FROM taskcore.tasks WHERE user_id <> $1 ORDER BY user_id, id", ME
         )
         users = await self.owner.fetch(
-            "SELECT * FROM taskcore.users WHERE id NOT IN ($1, $2) ORDER BY id", ME, NOBODY
+            "SELECT * FROM taskcore.users AS u WHERE u.id NOT IN ($1, $2) AND NOT EXISTS ("
+            " SELECT FROM taskcore.identities AS i WHERE i.user_id = u.id AND i.subject = 'new')"
+            " ORDER BY u.id",
+            ME,
+            NOBODY,
         )
-        return tasks + users
+        identities = await self.owner.fetch(
+            "SELECT * FROM taskcore.identities WHERE (issuer, subject) <> ($1, 'me')"
+            " AND subject <> 'new' ORDER BY issuer, subject",
+            ISSUER,
+        )
+        return tasks + users + identities
 
     async def seed(self) -> None:
         await self.owner.execute(_SEED)
@@ -310,13 +345,170 @@ async def an_administrator_sees_and_erases_the_user_named_only(place: Place) -> 
     async with nothing_of_the_others_changes(place):
         assert await place.call("user_get_v1", NOBODY, role=admin) == []
         mine = await place.row("user_get_v1", ME, role=admin)
-        assert (mine[0], *mine[3:]) == (ME, 3, 2)
+        assert (mine[0], *mine[3:]) == (ME, None, 3, 2)
         listed = await place.ids("user_list_v1", None, 1000, role=admin)
         assert [row[0] for row in listed] == [LOW, ME, HIGH]
+        owned = await place.call("identity_list_v1", ME, None, None, 1000, role=admin)
+        assert [row[:3] for row in owned] == [(ISSUER, "me", ME)]
+        page = await place.call("identity_list_v1", None, ISSUER, "Me", 2, role=admin)
+        assert [row[1] for row in page] == ["low", "me"]
         assert await place.call("user_delete_v1", NOBODY, role=admin) == []
         assert [row[0] for row in await place.ids("user_delete_v1", ME, role=admin)] == [ME]
         left = "SELECT count(*) FROM taskcore.tasks WHERE user_id = $1"
         assert await place.owner.fetchval(left, ME) == 0
+
+
+async def an_administrator_blocks_the_user_named_only(place: Place) -> None:
+    admin = "taskcore_admin"
+    async with nothing_of_the_others_changes(place):
+        assert await place.call("user_block_v1", NOBODY, True, role=admin) == []
+        blocked = await place.row("user_block_v1", ME, True, role=admin)
+        assert blocked[3] is not None
+        assert await place.row("user_block_v1", ME, False, role=admin) != blocked
+
+
+# Identities.
+
+
+async def an_identity_is_that_of_its_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for (issuer, subject), user in IDENTITIES.items():
+            for unknown in ("empty", "create", "refuse"):
+                for named in (None, user):
+                    answer = await place.call("identity_user_v1", issuer, subject, named, unknown)
+                    assert answer == [(user,)]
+                # The same answer for a user who is there and for one who is not.
+                missing = await place.call("identity_user_v1", issuer, subject, NOBODY, unknown)
+                assert isinstance(missing, str)
+                assert missing.startswith("TC404")
+                for other in {LOW, ME, HIGH} - {user}:
+                    refused = await place.call("identity_user_v1", issuer, subject, other, unknown)
+                    assert refused == missing
+
+
+async def an_unknown_identity_reaches_nobody(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for issuer, subject in ((ISSUER, "m"), (ISSUER, "me "), ("https://M.example", "me")):
+            nobody = await place.call("identity_user_v1", issuer, subject, None, "empty")
+            assert nobody == [(NO_USER,)]
+            for unknown in ("empty", "create"):
+                for user in (NOBODY, LOW, ME, HIGH):
+                    answer = await place.call("identity_user_v1", issuer, subject, user, unknown)
+                    assert isinstance(answer, str)
+                    assert answer.startswith("TC404")
+            for named in (None, NOBODY, ME):
+                answer = await place.call("identity_user_v1", issuer, subject, named, "refuse")
+                assert isinstance(answer, str)
+                assert answer.startswith("TC403")
+
+
+async def a_first_write_makes_a_user_of_the_identitys_own(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        made = []
+        for issuer in (ISSUER, OTHER_ISSUER):
+            (user,) = await place.row("identity_user_v1", issuer, "new", None, "create")
+            assert isinstance(user, int)
+            assert FIRST_OF_AN_IDENTITY <= user < 2 * FIRST_OF_AN_IDENTITY
+            for unknown in ("empty", "create", "refuse"):
+                answer = await place.call("identity_user_v1", issuer, "new", user, unknown)
+                assert answer == [(user,)]
+            assert await place.call("task_list_v1", user, None, 1000, None) == []
+            made.append(user)
+        assert made[0] != made[1]
+
+
+async def two_first_writes_of_an_identity_make_one_user(place: Place) -> None:
+    call = f"SELECT taskcore.identity_user_v1('{ISSUER}', 'new', NULL, 'create')"
+    last = 2**53 - 1
+    await place.owner.execute(f"INSERT INTO taskcore.users (id) VALUES ({last})")
+    before = await place.others()
+    second = await asyncpg.connect(**connect_arguments(place.database.url), command_timeout=10)
+    try:
+        first = place.application.transaction()
+        await first.start()
+        user = await place.application.fetchval(call)
+        waiting = asyncio.create_task(second.fetchval(call))
+        await until_blocked(place.owner)
+        await first.commit()
+        assert await waiting == user
+        assert await place.others() == before
+    finally:
+        await second.close()
+        await place.owner.execute(f"DELETE FROM taskcore.users WHERE id >= {FIRST_OF_AN_IDENTITY}")
+
+
+async def a_blocked_identity_is_refused_and_no_other(place: Place) -> None:
+    async def users(*, but: tuple[str, str] | None = None) -> None:
+        for identity, user in IDENTITIES.items():
+            if identity != but:
+                answer = await place.call("identity_user_v1", *identity, None, "create")
+                assert answer == [(user,)]
+
+    async def refused(issuer: str, subject: str) -> None:
+        for unknown in ("empty", "create", "refuse"):
+            for user in (None, ME, NOBODY):
+                answer = await place.call("identity_user_v1", issuer, subject, user, unknown)
+                assert isinstance(answer, str)
+                assert answer.startswith("TC401")
+
+    admin = "taskcore_admin"
+    for identity in BLOCKED:
+        await refused(*identity)
+    async with nothing_of_the_others_changes(place):
+        blocked = await place.row("identity_block_v1", ISSUER, "me", True, role=admin)
+        assert blocked[:3] == (ISSUER, "me", ME)
+        await refused(ISSUER, "me")
+        await users(but=(ISSUER, "me"))
+        again = await place.row("identity_block_v1", ISSUER, "me", False, role=admin)
+        assert again[:3] == (ISSUER, "me", ME)
+        await users()
+        await place.row("identity_block_v1", ISSUER, "new", True, role=admin)
+        await refused(ISSUER, "new")
+        assert await place.call("identity_block_v1", ISSUER, "new", False, role=admin) == []
+        await users()
+
+
+async def a_blocked_users_identities_are_refused_and_no_others(place: Place) -> None:
+    for blocked in ({ME}, {LOW, HIGH}):
+        async with rolled_back(place.owner):
+            for user in blocked:
+                await place.call("user_block_v1", user, True, role="taskcore_admin")
+            for identity, user in IDENTITIES.items():
+                for unknown in ("empty", "create"):
+                    answer = await place.call("identity_user_v1", *identity, None, unknown)
+                    if user in blocked:
+                        assert isinstance(answer, str)
+                        assert answer.startswith("TC401")
+                    else:
+                        assert answer == [(user,)]
+
+
+async def an_identity_that_is_none_is_refused(place: Place) -> None:
+    for name, args in IDENTITY_CALLS.items():
+        role = "taskcore_app" if name == "identity_user_v1" else "taskcore_admin"
+        for identity in ((None, "me"), (ISSUER, None), ("", "me"), (ISSUER, "")):
+            async with rolled_back(place.owner):
+                answer = await place.call(name, *identity, *args, role=role)
+                assert isinstance(answer, str)
+                assert answer.startswith("22023")
+    for unknown in (None, "", "CREATE"):
+        answer = await place.call("identity_user_v1", ISSUER, "x", None, unknown)
+        assert isinstance(answer, str)
+        assert answer.startswith("22023")
+
+
+async def an_identity_does_not_outlive_its_call(place: Place) -> None:
+    for name, args in IDENTITY_CALLS.items():
+        caller = place.application if name == "identity_user_v1" else place.owner
+        places = ", ".join(f"${n + 1}" for n in range(len(args) + 2))
+        async with caller.transaction():
+            await caller.fetch(f"SELECT * FROM taskcore.{name}({places})", ISSUER, "me", *args)
+            for setting in ("issuer", "subject", "user_id"):
+                left = await caller.fetchval(f"SELECT current_setting('taskcore.{setting}', true)")
+                assert left in ("", None), (name, setting)
+        for setting in ("issuer", "subject", "user_id"):
+            left = await caller.fetchval(f"SELECT current_setting('taskcore.{setting}', true)")
+            assert left in ("", None), (name, setting)
 
 
 async def a_user_who_is_none_is_refused(place: Place) -> None:
@@ -371,7 +563,12 @@ async def the_application_reaches_no_table(place: Place) -> None:
         "SELECT oid::regclass::text AS name FROM pg_class "
         "WHERE relnamespace = 'taskcore'::regnamespace AND relkind = ANY ('{r,v,m,p,f}')"
     )
-    columns = {"users": "id", "tasks": "title", "alembic_version": "version_num"}
+    columns = {
+        "users": "id",
+        "tasks": "title",
+        "identities": "subject",
+        "alembic_version": "version_num",
+    }
     await application.execute(
         "CREATE FUNCTION pg_temp.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'"
     )
@@ -404,7 +601,7 @@ async def the_application_reaches_no_table(place: Place) -> None:
     for binding in (str(LOW), ""):
         async with rolled_back(application):
             await application.execute(f"SELECT set_config('taskcore.user_id', '{binding}', true)")
-            for table in ("users", "tasks"):
+            for table in ("users", "tasks", "identities"):
                 await _refused(application, f"SELECT FROM taskcore.{table}")
 
 
@@ -427,9 +624,14 @@ async def the_application_takes_no_other_role(place: Place) -> None:
 
 
 async def the_application_is_no_administrator(place: Place) -> None:
-    for name, args in (*USER_CALLS.items(), (DIRECTORY, (10,))):
+    calls = {
+        **{name: (NOBODY, *args) for name, args in USER_CALLS.items()},
+        "identity_block_v1": (ISSUER, "new", True),
+        **DIRECTORY,
+    }
+    for name, args in calls.items():
         async with rolled_back(place.owner):
-            answer = await place.call(name, NOBODY, *args)
+            answer = await place.call(name, *args)
             assert isinstance(answer, str)
             assert answer.startswith("42501")
 
@@ -458,16 +660,26 @@ async def _refused_to_stranger(place: Place, statement: str) -> None:
 
 async def a_name_of_the_callers_is_not_taken_for_ours(place: Place) -> None:
     """A type in pg_temp that runs its maker's code, as the function's owner."""
-    for role, functions in (
-        ("taskcore_app", TASK_CALLS),
-        ("taskcore_admin", USER_CALLS),
-    ):
-        async with rolled_back(place.owner):
-            await place.owner.execute(f"SET LOCAL ROLE {role}")
-            await place.owner.execute(SPY)
-            for name, args in functions.items():
-                answer = await place.call(name, ME, *args, role=role)
-                assert isinstance(answer, list), answer
+    # A session of its own: another one has compiled the functions already.
+    async with placed(place.database) as fresh:
+        for role, calls in (
+            (
+                "taskcore_app",
+                {name: (ME, *args) for name, args in TASK_CALLS.items()}
+                | {"identity_user_v1": (ISSUER, "me", None, "empty")},
+            ),
+            (
+                "taskcore_admin",
+                {name: (ME, *args) for name, args in USER_CALLS.items()}
+                | {"identity_block_v1": (ISSUER, "me", False)},
+            ),
+        ):
+            async with rolled_back(fresh.owner):
+                await fresh.owner.execute(f"SET LOCAL ROLE {role}")
+                await fresh.owner.execute(SPY)
+                for name, args in calls.items():
+                    answer = await fresh.call(name, *args, role=role)
+                    assert isinstance(answer, list), answer
 
 
 # Row-level security, asked without the functions. Meaningless where it is off.
@@ -494,6 +706,69 @@ async def row_security_is_loud_when_nobody_is_bound(place: Place) -> None:
                         await _refused(connection, statement, "42704", "22P02")
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def _authenticator(place: Place) -> AsyncIterator[None]:
+    async with nothing_of_the_others_changes(place):
+        await place.owner.execute(f"SET LOCAL taskcore.issuer = '{ISSUER}'")
+        await place.owner.execute("SET LOCAL taskcore.subject = 'me'")
+        await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
+        yield
+        await place.owner.execute("RESET ROLE")
+
+
+async def row_security_shows_the_presented_identity_only(place: Place) -> None:
+    owner = place.owner
+    async with _authenticator(place):
+        found = await owner.fetch("SELECT issuer, subject FROM taskcore.identities")
+        assert [tuple(row) for row in found] == [(ISSUER, "me")]
+    async with _authenticator(place):
+        assert (
+            await owner.execute("UPDATE taskcore.identities SET blocked_at = now()") == "UPDATE 1"
+        )
+    async with _authenticator(place):
+        assert await owner.execute("DELETE FROM taskcore.identities") == "DELETE 1"
+
+
+async def row_security_lets_no_other_identity_be_written(place: Place) -> None:
+    async with _authenticator(place):
+        for issuer, subject in ((OTHER_ISSUER, "you"), (ISSUER, "you"), (OTHER_ISSUER, "me")):
+            for statement in (
+                (
+                    f"INSERT INTO taskcore.identities (issuer, subject, user_id)"
+                    f" VALUES ('{issuer}', '{subject}', {LOW}) ON CONFLICT DO NOTHING"
+                ),
+                f"UPDATE taskcore.identities SET issuer = '{issuer}', subject = '{subject}'",
+            ):
+                await _refused(place.owner, statement)
+
+
+async def row_security_shows_no_identity_when_none_is_presented(place: Place) -> None:
+    connection = await asyncpg.connect(**connect_arguments(place.database.owner_url))
+    try:
+        async with rolled_back(connection):
+            await connection.execute("SET LOCAL ROLE taskcore_authenticator")
+            for command in ("SELECT * FROM", "DELETE FROM"):
+                await _refused(connection, f"{command} taskcore.identities", "42704")
+            await connection.execute("SET LOCAL taskcore.issuer = ''")
+            await connection.execute("SET LOCAL taskcore.subject = ''")
+            assert await connection.fetch("SELECT FROM taskcore.identities") == []
+    finally:
+        await connection.close()
+
+
+async def the_authenticator_reaches_no_task(place: Place) -> None:
+    async with rolled_back(place.owner):
+        await place.owner.execute(f"SET LOCAL taskcore.user_id = '{ME}'")
+        await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
+        for statement in (
+            "SELECT FROM taskcore.tasks",
+            "DELETE FROM taskcore.tasks",
+            "UPDATE taskcore.tasks SET completed = true",
+            "INSERT INTO taskcore.tasks (user_id, id, write_id, title) VALUES (123, 9, 9, 'x')",
+        ):
+            await _refused(place.owner, statement)
 
 
 @asynccontextmanager
@@ -536,15 +811,19 @@ async def row_security_lets_nothing_be_written_for_another(place: Place) -> None
 async def row_security_restrains_the_tables_owner(place: Place) -> None:
     async with rolled_back(place.owner):
         await place.owner.execute("SET LOCAL ROLE taskcore_owner")
-        for table in ("tasks", "users"):
+        for table in ("tasks", "users", "identities"):
             assert await place.owner.fetch(f"SELECT FROM taskcore.{table}") == []
 
 
-async def the_directory_reads_users_and_nothing_else(place: Place) -> None:
+async def the_directory_reads_users_and_identities_and_nothing_else(place: Place) -> None:
     async with rolled_back(place.owner):
         await place.owner.execute("SET LOCAL ROLE taskcore_directory")
         assert len(await place.owner.fetch("SELECT id FROM taskcore.users")) == 3
+        found = await place.owner.fetch("SELECT subject FROM taskcore.identities")
+        assert len(found) == len(IDENTITIES) + len(BLOCKED)
         for statement in (
+            "DELETE FROM taskcore.identities",
+            "UPDATE taskcore.identities SET user_id = NULL",
             "SELECT FROM taskcore.tasks",
             "DELETE FROM taskcore.users",
             "UPDATE taskcore.users SET updated_at = now()",
@@ -565,6 +844,15 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_new_task_is_compared_with_its_users_tasks_only,
     an_import_is_stored_for_its_user_only,
     an_administrator_sees_and_erases_the_user_named_only,
+    an_administrator_blocks_the_user_named_only,
+    an_identity_is_that_of_its_user_only,
+    an_unknown_identity_reaches_nobody,
+    a_first_write_makes_a_user_of_the_identitys_own,
+    two_first_writes_of_an_identity_make_one_user,
+    a_blocked_identity_is_refused_and_no_other,
+    a_blocked_users_identities_are_refused_and_no_others,
+    an_identity_that_is_none_is_refused,
+    an_identity_does_not_outlive_its_call,
     a_user_who_is_none_is_refused,
     a_binding_from_outside_changes_nothing,
     no_binding_outlives_its_call,
@@ -573,11 +861,15 @@ FUNCTIONS: tuple[Probe, ...] = (
     the_application_is_no_administrator,
     a_stranger_may_call_nothing,
     a_name_of_the_callers_is_not_taken_for_ours,
-    the_directory_reads_users_and_nothing_else,
+    the_directory_reads_users_and_identities_and_nothing_else,
+    the_authenticator_reaches_no_task,
 )
 ROW_SECURITY: tuple[Probe, ...] = (
     row_security_is_loud_when_nobody_is_bound,
     row_security_shows_the_bound_user_only,
     row_security_lets_nothing_be_written_for_another,
+    row_security_shows_the_presented_identity_only,
+    row_security_lets_no_other_identity_be_written,
+    row_security_shows_no_identity_when_none_is_presented,
     row_security_restrains_the_tables_owner,
 )

@@ -4,7 +4,13 @@ import asyncpg
 import pytest
 
 from tests.databases import Database
-from tests.isolation.functions import OF_TABLES, UNBOUND, USER_CALLS, task_calls
+from tests.isolation.functions import (
+    DIRECTORY,
+    IDENTITY_CALLS,
+    OF_TABLES,
+    USER_CALLS,
+    task_calls,
+)
 from tests.isolation.probes import FUNCTIONS, ROW_SECURITY, Probe, placed
 
 
@@ -34,8 +40,11 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
         " has_function_privilege('pg_monitor', p.oid, 'EXECUTE') AS other "
         "FROM pg_proc AS p WHERE p.pronamespace = 'taskcore'::regnamespace"
     )
-    application = {*task_calls(1, 1, "x"), "schema_version_v1"}
-    assert {row["name"] for row in rows} == {*application, *USER_CALLS, *UNBOUND, *OF_TABLES}
-    assert {row["name"] for row in rows if row["app"]} == application
-    assert {row["name"] for row in rows if row["admin"]} == {*USER_CALLS, *UNBOUND}
+    both = {"schema_version_v1"}
+    application = {*task_calls(1, 1, "x"), "identity_user_v1"}
+    administrators = {*USER_CALLS, *DIRECTORY, "identity_block_v1"}
+    assert {*IDENTITY_CALLS} <= application | administrators
+    assert {row["name"] for row in rows} == application | administrators | both | {*OF_TABLES}
+    assert {row["name"] for row in rows if row["app"]} == application | both
+    assert {row["name"] for row in rows if row["admin"]} == administrators | both
     assert not any(row["other"] for row in rows)

@@ -1,8 +1,8 @@
 """The two walls between users, and the shipped SQL with one of them taken away.
 
-The first wall is the predicate ``user_id = p_user_id`` of every query, the second
-row-level security. ``pytest --without rls`` and ``pytest --without predicates`` run
-the tests against one wall alone.
+The first wall is the predicate of every query, ``user_id = p_user_id`` or the same for an
+identity's issuer and subject. The second is row-level security. ``pytest --without rls`` and
+``pytest --without predicates`` run the tests against one wall alone.
 """
 
 import re
@@ -20,7 +20,10 @@ WALLS: tuple[Wall, ...] = ("rls", "predicates")
 _FUNCTION = re.compile(
     r"^CREATE OR REPLACE FUNCTION taskcore\.(\w+)\(.*?^AS \$\$(.*?)\$\$;$", re.DOTALL | re.MULTILINE
 )
-_PREDICATE = re.compile(r"\b(t\.user_id|u\.id) = p_user_id\b")
+_PREDICATE = re.compile(
+    r"\b(t\.user_id|u\.id) = (?:p_user_id|v_user_id)\b"
+    r"|\b(i)\.issuer = p_issuer AND i\.subject = p_subject\b"
+)
 
 # Other uses of the user that a function may have: declare them, refuse an invalid one,
 # bind them, write them into a row. Anything unlisted is a use nobody thought of.
@@ -32,8 +35,12 @@ _OTHER_USES = re.compile(
     r"|VALUES \(p_user_id, p_id, p_write_id, v_new\.title, v_new\.description\)"
     r"|SELECT p_user_id, b\.id, p_write_id, b\.title, b\.description\b"  # batch and import
     r"|taskcore\.task_(update|delete)_v1\(p_user_id, v_id, "  # several tasks, one by one
+    # The user of an identity, compared with the one that the request names.
+    r"|p_user_id <> v_user_id|p_user_id IS NOT NULL"
+    r"|p_user_id IS NULL OR i\.user_id = p_user_id"  # a filter of the directory
 )
-_TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users) AS \w\b")
+_TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users|identities) AS \w\b")
+TABLES = ("users", "tasks", "identities")
 
 # The number of queries in each function that read or change rows.
 QUERIES = {
@@ -46,24 +53,36 @@ QUERIES = {
     "task_delete_v1": 2,
     "user_get_v1": 2,
     "user_delete_v1": 1,
+    "user_block_v1": 1,
+    "identity_user_v1": 4,
+    "identity_block_v1": 2,
 }
 
 
 @dataclass(frozen=True)
 class Predicate:
-    """One ``… = p_user_id`` of one query, and where in the script it stands."""
+    """The condition of one query on its user or its identity, and where in the script it is.
+
+    Attributes:
+        function: The function.
+        number: Which of the function's predicates.
+        column: The user's column, or the alias of ``identities``.
+        user: The variable that it is compared with; None for an identity.
+        start: Where the condition begins in the script.
+        end: Where it ends.
+    """
 
     function: str
     number: int
     column: str
+    user: str | None
     start: int
     end: int
 
     def replaced(self, text: str) -> Callable[[str], str]:
         """Make the edit of the script that puts another condition in its place."""
-        return lambda script: (
-            script[: self.start] + text.format(column=self.column) + script[self.end :]
-        )
+        condition = text.format(column=self.column, user=self.user)
+        return lambda script: script[: self.start] + condition + script[self.end :]
 
 
 def predicates() -> tuple[Predicate, ...]:
@@ -73,7 +92,8 @@ def predicates() -> tuple[Predicate, ...]:
         Predicate(
             function=function[1],
             number=number,
-            column=match[1],
+            column=match[1] or match[2],
+            user=match[0].partition(" = ")[2] if match[1] else None,
             start=function.start() + match.start(),
             end=function.start() + match.end(),
         )
@@ -82,9 +102,9 @@ def predicates() -> tuple[Predicate, ...]:
     ]
     assert Counter(predicate.function for predicate in found) == QUERIES
     for function in _FUNCTION.finditer(script):
-        if function[1] != DIRECTORY:
+        if function[1] not in DIRECTORY:
             assert len(_TABLE.findall(function[0])) == QUERIES.get(function[1], 0), function[1]
-    rest = _OTHER_USES.sub("", _PREDICATE.sub("", script))
+    rest = _OTHER_USES.sub("", _PREDICATE.sub("", re.sub("--.*", "", script)))
     assert "p_user_id" not in rest, "a use of the user that these tests do not know"
     return tuple(found)
 
@@ -127,7 +147,7 @@ def without(wall: Wall, script: str | None = None) -> str:
     return "".join(
         f"ALTER TABLE taskcore.{table} NO FORCE ROW LEVEL SECURITY;"
         f"ALTER TABLE taskcore.{table} DISABLE ROW LEVEL SECURITY;"
-        for table in ("users", "tasks")
+        for table in TABLES
     )
 
 
@@ -136,5 +156,5 @@ def shipped() -> str:
     return replacing(catalog.sql("functions")) + "".join(
         f"ALTER TABLE taskcore.{table} ENABLE ROW LEVEL SECURITY;"
         f"ALTER TABLE taskcore.{table} FORCE ROW LEVEL SECURITY;"
-        for table in ("users", "tasks")
+        for table in TABLES
     )

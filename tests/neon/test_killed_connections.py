@@ -142,6 +142,7 @@ async def test_every_acknowledged_write_is_there_once(
 
     async with TaskStore(url) as store:
         for writer in writers:
+            assert writer.tasks.user_id is not None
             tasks = store.for_user(writer.tasks.user_id)
             assert {task.id: task async for task in tasks.iterate()} == writer.stored
             with pytest.raises(TaskNotFound):

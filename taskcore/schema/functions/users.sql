@@ -8,7 +8,7 @@ SET LOCAL ROLE taskcore_definer;
 CREATE OR REPLACE FUNCTION taskcore.user_get_v1(
     p_user_id bigint
 ) RETURNS TABLE (
-    id bigint, created_at timestamptz, updated_at timestamptz,
+    id bigint, created_at timestamptz, updated_at timestamptz, blocked_at timestamptz,
     task_count bigint, open_count bigint
 )
 LANGUAGE plpgsql SECURITY DEFINER
@@ -24,7 +24,7 @@ BEGIN
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     RETURN QUERY
-        SELECT u.id, u.created_at, u.updated_at, c.task_count, c.open_count
+        SELECT u.id, u.created_at, u.updated_at, u.blocked_at, c.task_count, c.open_count
         FROM taskcore.users AS u
         CROSS JOIN (
             SELECT pg_catalog.count(*) AS task_count,
@@ -40,8 +40,8 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.user_get_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.user_get_v1 TO taskcore_admin;
 
--- Erase one user and, by the foreign key's cascade, all of their tasks. No row: there
--- is no such user.
+-- Erase one user and, by the foreign keys' cascade, all of their tasks and identities.
+-- No row: there is no such user.
 CREATE OR REPLACE FUNCTION taskcore.user_delete_v1(
     p_user_id bigint
 ) RETURNS SETOF taskcore.users
@@ -65,6 +65,37 @@ $$;
 
 REVOKE ALL ON FUNCTION taskcore.user_delete_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.user_delete_v1 TO taskcore_admin;
+
+-- Block a user, or let them in again. A blocked user's identities are refused; tasks stay.
+-- No row: there is no such user.
+CREATE OR REPLACE FUNCTION taskcore.user_block_v1(
+    p_user_id bigint, p_blocked boolean
+) RETURNS SETOF taskcore.users
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_bound text;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    RETURN QUERY
+        UPDATE taskcore.users AS u
+        SET blocked_at = CASE WHEN p_blocked
+                              THEN COALESCE(u.blocked_at, pg_catalog.clock_timestamp()) END,
+            updated_at = pg_catalog.clock_timestamp()
+        WHERE u.id = p_user_id
+        RETURNING u.*;
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.user_block_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.user_block_v1 TO taskcore_admin;
 
 SET LOCAL ROLE taskcore_directory;
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Hashable
 
 import pytest
 from hypothesis import given
@@ -219,18 +220,18 @@ def test_a_clock_that_steps_back_ends_the_reliance_on_what_was_made_before(clock
     """The state of other users may have been dropped, so the database must compare."""
     ids = IdGenerator()
     ids.next(1)
-    mark = ids.write_id() >> 32
+    mark = ids.write_id(1) >> 32
     clock.millisecond += 1
     ids.next(1)
-    assert ids.write_id() >> 32 == mark
+    assert ids.write_id(1) >> 32 == mark
     clock.millisecond -= 2
     ids.next(2)
-    assert ids.write_id() >> 32 != mark
+    assert ids.write_id(1) >> 32 != mark
 
 
 def test_write_ids_of_a_store_are_random_and_fit_a_bigint() -> None:
     ids = IdGenerator()
-    made = {ids.write_id() for _ in range(1000)}
+    made = {ids.write_id(1) for _ in range(1000)}
 
     assert len(made) == 1000
     assert len({write_id >> 32 for write_id in made}) == 1
@@ -254,8 +255,8 @@ class Repeating(IdGenerator):
         super().__init__()
         self.used = list(used)
 
-    def next(self, user_id: int) -> int:
-        return self.used.pop(0) if self.used else super().next(user_id)
+    def next(self, user: Hashable) -> int:
+        return self.used.pop(0) if self.used else super().next(user)
 
 
 async def test_a_create_whose_id_is_taken_takes_another(store: TaskStore) -> None:
@@ -312,11 +313,11 @@ def test_a_forked_process_is_a_store_of_its_own() -> None:
     ids = IdGenerator()
     read, write = os.pipe()
     if not os.fork():
-        os.write(write, str(ids.write_id()).encode())
+        os.write(write, str(ids.write_id(1)).encode())
         os._exit(0)
     os.wait()
     theirs = int(os.read(read, 100))
     os.close(read)
     os.close(write)
-    assert ids.write_id() >> 32 == ids.write_id() >> 32
-    assert theirs >> 32 != ids.write_id() >> 32
+    assert ids.write_id(1) >> 32 == ids.write_id(1) >> 32
+    assert theirs >> 32 != ids.write_id(1) >> 32

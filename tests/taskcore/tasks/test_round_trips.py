@@ -22,13 +22,20 @@ OPERATIONS: dict[str, Callable[[UserTasks, int], Awaitable[object]]] = {
 }
 
 
+OWNERS: dict[str, Callable[[TaskStore], UserTasks]] = {
+    "a user": lambda store: store.for_user(1),
+    "an identity": lambda store: store.for_identity("https://issuer.example", "me"),
+}
+
+
+@pytest.mark.parametrize("owner", OWNERS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_an_operation_on_a_warm_connection_is_one_round_trip(
-    wire: Wire, operation: str
+    wire: Wire, operation: str, owner: str
 ) -> None:
-    """SC-001: the network costs an operation one latency and no more."""
+    """SC-001, ID-111: the network costs an operation one latency and no more."""
     async with TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
-        tasks = store.for_user(1)
+        tasks = OWNERS[owner](store)
         first, second = await tasks.create_many([{"title": "one"}, {"title": "two"}])
         await OPERATIONS[operation](tasks, first.id)
         before = wire.round_trips

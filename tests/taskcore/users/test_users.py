@@ -1,18 +1,9 @@
 """Users as administrators see them, through a role that may list them."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from taskcore import NotFound, PermissionDenied, TaskStore, UserNotFound, ValidationError
 from tests.cursors import cursor
-from tests.databases import Database
-
-
-@pytest.fixture
-async def administration(database: Database) -> AsyncIterator[TaskStore]:
-    async with TaskStore(database.owner_url) as store:
-        yield store
 
 
 async def test_a_user_is_described_with_counts(administration: TaskStore) -> None:

@@ -1,4 +1,4 @@
-"""Create the tables users and tasks.
+"""Create the tables users, identities and tasks.
 
 Written out, not derived from ``taskcore.schema``: a released revision never changes.
 """
@@ -54,10 +54,44 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
+        sa.Column("blocked_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="users_pkey"),
         sa.CheckConstraint("id BETWEEN 1 AND 9007199254740991", name="users_id_range"),
         schema="taskcore",
     )
+    op.create_table(
+        "identities",
+        sa.Column("issuer", sa.Text(collation="C"), nullable=False),
+        sa.Column("subject", sa.Text(collation="C"), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("blocked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="identities_pkey"),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["taskcore.users.id"],
+            name="identities_user_id_fkey",
+            ondelete="CASCADE",
+        ),
+        sa.CheckConstraint(
+            "char_length(issuer) BETWEEN 1 AND 255", name="identities_issuer_length"
+        ),
+        sa.CheckConstraint(
+            "char_length(subject) BETWEEN 1 AND 255", name="identities_subject_length"
+        ),
+        # A row without a user keeps somebody out who has none.
+        sa.CheckConstraint(
+            "user_id IS NOT NULL OR blocked_at IS NOT NULL", name="identities_user_or_block"
+        ),
+        schema="taskcore",
+    )
+    # For the cascade, and for the list of a user's identities.
+    op.create_index("identities_user", "identities", ["user_id"], schema="taskcore")
     op.create_table(
         "tasks",
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -1,0 +1,170 @@
+-- Identities: the names that issuers have for users.
+--
+-- The functions are bound to the credential that was presented, as the functions on tasks
+-- are bound to a user. Their owner, taskcore_authenticator, reaches no task.
+
+GRANT CREATE ON SCHEMA taskcore TO taskcore_authenticator, taskcore_directory;
+SET LOCAL ROLE taskcore_authenticator;
+
+-- Return the user of an identity. It is nested in the call of an operation, so that both
+-- are one statement: SELECT … FROM task_get_v1(identity_user_v1($1, $2, $3, $4), $5).
+-- p_user_id: the user that the request names, or null. If the identity is another user's,
+-- or nobody's: SQLSTATE TC404.
+-- p_unknown: what an unknown identity gets. 'create': a new user. 'empty': an id that no
+-- user can have, so that the operation finds nothing. 'refuse': TC403.
+-- SQLSTATE TC401: the identity or its user is blocked.
+-- With 'create' the user's row is locked, so that no deletion comes between this function
+-- and the operation. The id of a new user is random: a sequence would tell of sign-ups, and
+-- ids made from a hash would collide without notice. It is above 2^52; hosts choose lower ones.
+CREATE OR REPLACE FUNCTION taskcore.identity_user_v1(
+    p_issuer text, p_subject text, p_user_id bigint, p_unknown text
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_bound text;
+    v_user_id bigint;
+    v_blocked boolean;
+    v_found boolean := false;
+    v_random text;
+BEGIN
+    IF p_issuer IS NULL OR p_issuer = '' OR p_subject IS NULL OR p_subject = ''
+        OR p_unknown IS NULL OR p_unknown NOT IN ('create', 'empty', 'refuse')
+    THEN
+        RAISE EXCEPTION 'issuer, subject and p_unknown must be given' USING ERRCODE = '22023';
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.issuer', p_issuer, true);
+    v_bound := pg_catalog.set_config('taskcore.subject', p_subject, true);
+    -- Again if the user is deleted, or created by another call, between two statements.
+    FOR v_attempt IN 1..10 LOOP
+        SELECT i.user_id, i.blocked_at IS NOT NULL INTO v_user_id, v_blocked
+            FROM taskcore.identities AS i
+            WHERE i.issuer = p_issuer AND i.subject = p_subject;
+        IF v_blocked THEN
+            RAISE EXCEPTION 'the identity is blocked' USING ERRCODE = 'TC401';
+        ELSIF v_user_id IS NOT NULL THEN
+            v_bound := pg_catalog.set_config('taskcore.user_id', v_user_id::text, true);
+            IF p_unknown = 'create' THEN
+                SELECT u.blocked_at IS NOT NULL INTO v_blocked
+                    FROM taskcore.users AS u
+                    WHERE u.id = v_user_id
+                    FOR KEY SHARE;
+            ELSE
+                SELECT u.blocked_at IS NOT NULL INTO v_blocked
+                    FROM taskcore.users AS u
+                    WHERE u.id = v_user_id;
+            END IF;
+            v_found := FOUND;
+            IF v_blocked THEN
+                RAISE EXCEPTION 'the user is blocked' USING ERRCODE = 'TC401';
+            ELSIF v_found AND p_user_id <> v_user_id THEN
+                RAISE EXCEPTION 'user not found' USING ERRCODE = 'TC404';
+            END IF;
+        ELSIF p_unknown = 'refuse' THEN
+            RAISE EXCEPTION 'the identity is unknown' USING ERRCODE = 'TC403';
+        ELSIF p_user_id IS NOT NULL THEN
+            RAISE EXCEPTION 'user not found' USING ERRCODE = 'TC404';
+        ELSIF p_unknown = 'empty' THEN
+            v_user_id := 9223372036854775807;
+            v_found := true;
+        ELSE
+            v_random := pg_catalog.gen_random_uuid()::text;
+            v_user_id := 4503599627370496
+                + ('x' || pg_catalog.left(v_random, 1) || pg_catalog.right(v_random, 12))
+                  ::bit(52)::bigint;
+            v_bound := pg_catalog.set_config('taskcore.user_id', v_user_id::text, true);
+            INSERT INTO taskcore.users (id) VALUES (v_user_id) ON CONFLICT (id) DO NOTHING;
+            IF FOUND THEN
+                INSERT INTO taskcore.identities (issuer, subject, user_id)
+                    VALUES (p_issuer, p_subject, v_user_id)
+                    ON CONFLICT (issuer, subject) DO NOTHING;
+                v_found := FOUND;
+                IF NOT v_found THEN
+                    DELETE FROM taskcore.users AS u WHERE u.id = v_user_id;
+                END IF;
+            END IF;
+        END IF;
+        EXIT WHEN v_found;
+    END LOOP;
+    IF NOT v_found THEN
+        RAISE EXCEPTION 'the identity changes too often' USING ERRCODE = '40001';
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
+    v_bound := pg_catalog.set_config('taskcore.subject', '', true);
+    v_bound := pg_catalog.set_config('taskcore.issuer', '', true);
+    RETURN v_user_id;
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.identity_user_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.identity_user_v1 TO taskcore_app;
+
+-- Block an identity, known or not, or let it in again. The row of somebody who is no user
+-- is there as long as it is blocked. No row: unblocked, and nobody has this identity.
+CREATE OR REPLACE FUNCTION taskcore.identity_block_v1(
+    p_issuer text, p_subject text, p_blocked boolean
+) RETURNS SETOF taskcore.identities
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_bound text;
+BEGIN
+    IF p_issuer IS NULL OR p_issuer = '' OR p_subject IS NULL OR p_subject = '' THEN
+        RAISE EXCEPTION 'issuer and subject must be given' USING ERRCODE = '22023';
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.issuer', p_issuer, true);
+    v_bound := pg_catalog.set_config('taskcore.subject', p_subject, true);
+    IF p_blocked THEN
+        INSERT INTO taskcore.identities (issuer, subject, blocked_at)
+            VALUES (p_issuer, p_subject, pg_catalog.clock_timestamp())
+            ON CONFLICT (issuer, subject) DO NOTHING;
+    ELSE
+        DELETE FROM taskcore.identities AS i
+            WHERE i.issuer = p_issuer AND i.subject = p_subject AND i.user_id IS NULL;
+    END IF;
+    RETURN QUERY
+        UPDATE taskcore.identities AS i
+        SET blocked_at = CASE WHEN p_blocked
+                              THEN COALESCE(i.blocked_at, pg_catalog.clock_timestamp()) END
+        WHERE i.issuer = p_issuer AND i.subject = p_subject
+        RETURNING i.*;
+    v_bound := pg_catalog.set_config('taskcore.subject', '', true);
+    v_bound := pg_catalog.set_config('taskcore.issuer', '', true);
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.identity_block_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.identity_block_v1 TO taskcore_admin;
+
+SET LOCAL ROLE taskcore_directory;
+
+-- Read at most p_limit identities after (p_issuer, p_subject), in the order of their bytes
+-- (nulls: from the first); of one user, or with p_user_id null of all.
+CREATE OR REPLACE FUNCTION taskcore.identity_list_v1(
+    p_user_id bigint, p_issuer text, p_subject text, p_limit integer
+) RETURNS SETOF taskcore.identities
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+BEGIN
+    RETURN QUERY
+        SELECT i.* FROM taskcore.identities AS i
+        WHERE (i.issuer, i.subject) > (COALESCE(p_issuer, ''), COALESCE(p_subject, ''))
+          AND (p_user_id IS NULL OR i.user_id = p_user_id)
+        ORDER BY i.issuer, i.subject LIMIT p_limit;
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.identity_list_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.identity_list_v1 TO taskcore_admin;
+
+SET LOCAL ROLE taskcore_owner;
+REVOKE CREATE ON SCHEMA taskcore FROM taskcore_authenticator, taskcore_directory;

@@ -1,0 +1,27 @@
+"""Identities, for administrators, without ``await``."""
+
+from collections.abc import Iterator
+
+from taskcore.sync.background import Background
+from taskcore.users import identities as asynchronous
+from taskcore.users.identity import Identity
+
+
+class Identities:
+    """The identities of the users, as ``store.identities``; see `taskcore.Identities`."""
+
+    def __init__(self, background: Background, identities: asynchronous.Identities) -> None:
+        self._background = background
+        self._identities = identities
+
+    def iterate(self, *, user_id: int | None = None) -> Iterator[Identity]:
+        """Yield every identity, or those of one user, in constant memory."""
+        return self._background.iterate(self._identities.iterate(user_id=user_id))
+
+    def block(self, issuer: str, subject: str) -> Identity:
+        """Block an identity; its next call is refused."""
+        return self._background.call(self._identities.block, issuer, subject)
+
+    def unblock(self, issuer: str, subject: str) -> None:
+        """Let a blocked identity in again."""
+        self._background.call(self._identities.unblock, issuer, subject)

@@ -1,0 +1,91 @@
+"""Identities and blocked users, for administrators."""
+
+import asyncio
+import json
+
+import pytest
+from typer.testing import Result
+
+from taskcore import TaskStore, Unauthenticated
+from tests.databases import Database
+from tests.taskcore_cli.conftest import Run
+
+ISSUER = "https://issuer.example/"
+
+
+@pytest.fixture
+def administer(run: Run, database: Database) -> Run:
+    """Through the role that migrated."""
+
+    def invoke(*words: str) -> Result:
+        return run(*words, env={"TASKCORE_DATABASE_URL": database.owner_url})
+
+    return invoke
+
+
+async def _create(database: Database, subject: str) -> int:
+    async with TaskStore(database.url) as store:
+        return (await store.for_identity(ISSUER, subject).create("x")).user_id
+
+
+def test_list_shows_identities_of_all_users_or_of_one(administer: Run, database: Database) -> None:
+    """ID-109."""
+    assert "No identities." in administer("identities", "list").stderr
+    users = [asyncio.run(_create(database, subject)) for subject in ("ann", "bob\u202e")]
+
+    table = administer("identities", "list").stdout.splitlines()
+    assert len(table) == 3
+    assert table[1].split()[0] == str(users[0])
+    assert table[1].split()[-2:] == [ISSUER, "ann"]
+    assert "\u202e" not in table[2]
+    (one,) = json.loads(administer("identities", "list", "-u", str(users[0]), "--json").stdout)
+    assert (one["issuer"], one["subject"], one["user_id"]) == (ISSUER, "ann", users[0])
+
+
+def test_an_identity_is_blocked_and_let_in_again(administer: Run, database: Database) -> None:
+    """ID-108."""
+    asyncio.run(_create(database, "ann"))
+
+    blocked = json.loads(administer("identities", "block", ISSUER, "ann", "--json").stdout)
+    assert blocked["blocked_at"] is not None
+    assert " blocked " in administer("identities", "list").stdout
+    with pytest.raises(Unauthenticated):
+        asyncio.run(_create(database, "ann"))
+
+    assert "not blocked" in administer("identities", "unblock", ISSUER, "ann").stdout
+    asyncio.run(_create(database, "ann"))
+    assert json.loads(administer("identities", "unblock", ISSUER, "x", "--json").stdout) == {
+        "unblocked": {"issuer": ISSUER, "subject": "x"}
+    }
+
+
+def test_a_user_is_blocked_and_let_in_again(administer: Run, database: Database) -> None:
+    """ID-108."""
+    user = str(asyncio.run(_create(database, "ann")))
+
+    assert "blocked_at" in administer("users", "block", user).stdout
+    assert " blocked " in administer("users", "list").stdout
+    with pytest.raises(Unauthenticated):
+        asyncio.run(_create(database, "ann"))
+
+    unblocked = json.loads(administer("users", "unblock", user, "--json").stdout)
+    assert unblocked["blocked_at"] is None
+    asyncio.run(_create(database, "ann"))
+    assert administer("users", "block", "7").exit_code == 3
+
+
+@pytest.mark.parametrize("words", [("list",), ("block", ISSUER, "x"), ("unblock", ISSUER, "x")])
+def test_the_applications_url_is_refused_with_what_is_needed(
+    run: Run, database: Database, words: tuple[str, ...]
+) -> None:
+    """ID-109."""
+    result = run("identities", *words, env={"TASKCORE_DATABASE_URL": database.url})
+    assert result.exit_code == 1
+    assert "the role that migrated" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_an_impossible_identity_is_wrong_usage(administer: Run) -> None:
+    result = administer("identities", "block", ISSUER, "x" * 256)
+    assert result.exit_code == 2
+    assert "subject must have at most 255 characters" in result.stderr
