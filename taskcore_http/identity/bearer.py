@@ -1,0 +1,169 @@
+"""Authentication of requests by bearer tokens of configured issuers (RFC 6750).
+
+::
+
+    bearer = Bearer(Issuer("https://tenant.eu.auth0.com/", audience="https://tasks.example.com"))
+
+    try:
+        principal = await bearer.authenticate(request.scope["headers"])
+    except TokenRefused as refused:
+        ...  # refused.status, with bearer.challenge(refused) as WWW-Authenticate
+    except KeysUnavailable as unavailable:
+        ...  # 503, with unavailable.retry_after as Retry-After
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from hashlib import sha256
+
+from taskcore.errors import ConfigurationError
+from taskcore_http.identity import signatures
+from taskcore_http.identity.authorization import bearer_token
+from taskcore_http.identity.challenge import challenge
+from taskcore_http.identity.claims import check_claims, principal
+from taskcore_http.identity.fetch import Fetch, fetch_url
+from taskcore_http.identity.keys import FetchedKeys, Keys, SecretKeys
+from taskcore_http.identity.principal import Principal
+from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
+from taskcore_http.identity.rules import IssuerRules
+from taskcore_http.identity.token import Token, check_header, parse_token
+from taskcore_http.identity.url import UnsafeUrl, safe_url
+from taskcore_http.identity.validity import validity
+from taskcore_http.identity.verified import Verified, VerifiedTokens
+
+logger = logging.getLogger("taskcore.http.identity")
+
+_MAX_LEEWAY = 300.0
+
+
+class Bearer:
+    """Authenticates requests by tokens of one or more issuers.
+
+    Nothing is fetched before the first token arrives. One object serves one event loop.
+
+    Args:
+        issuers: The issuers whose tokens are accepted.
+        leeway: Seconds by which the clocks of the issuer and this machine may differ.
+        verified_cache: The most tokens to remember as verified; 0: verify every time.
+        resource: The URL of this API, if its metadata are published (RFC 9728). It is put into
+            challenges and never taken from a request.
+        fetch: How to fetch keys, in place of the built-in client.
+
+    Raises:
+        ConfigurationError: An argument is not usable, or the extra ``auth`` is not installed.
+    """
+
+    def __init__(
+        self,
+        *issuers: IssuerRules,
+        leeway: float = 30,
+        verified_cache: int = 10_000,
+        resource: str | None = None,
+        fetch: Fetch | None = None,
+    ) -> None:
+        signatures.check_installed()
+        names = [rules.issuer for rules in issuers]
+        if not names or len(set(names)) < len(names):
+            raise ConfigurationError("give at least one issuer, and each of them once")
+        if not 0 <= leeway <= _MAX_LEEWAY:
+            raise ConfigurationError(f"leeway must be 0 to {_MAX_LEEWAY:g} seconds")
+        if verified_cache < 0:
+            raise ConfigurationError("verified_cache must not be negative")
+        _check_resource(resource)
+        self.resource = resource
+        self._leeway = float(leeway)
+        self._issuers: dict[object, tuple[IssuerRules, Keys]] = {
+            rules.issuer: (rules, _keys(rules, fetch or fetch_url)) for rules in issuers
+        }
+        self._verified = VerifiedTokens(verified_cache)
+        self._clock = time.time
+
+    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
+        """Return the caller that the request's token names.
+
+        Args:
+            headers: The header list of the ASGI scope.
+
+        Raises:
+            TokenRefused: There is no token, or it is not accepted.
+            KeysUnavailable: The keys of the token's issuer cannot be fetched.
+        """
+        try:
+            # Another kind of token would be told apart here, by its first characters.
+            return await self._authenticate_jwt(bearer_token(headers))
+        except TokenRefused as refused:
+            logger.info("refused: %s (issuer: %s)", refused.reason, refused.issuer or "unknown")
+            # The frames of the traceback hold the token.
+            raise refused.with_traceback(None) from None
+        except KeysUnavailable as unavailable:
+            raise unavailable.with_traceback(None) from None
+
+    def challenge(self, refused: TokenRefused) -> str:
+        """Return the value of ``WWW-Authenticate`` for a refusal."""
+        return challenge(refused, resource=self.resource)
+
+    async def prefetch(self) -> None:
+        """Fetch the keys of all issuers that have none yet. Failures are logged, not raised."""
+        await asyncio.gather(*(keys.prefetch() for _rules, keys in self._issuers.values()))
+
+    async def close(self) -> None:
+        """Stop fetches that are running."""
+        await asyncio.gather(*(keys.close() for _rules, keys in self._issuers.values()))
+
+    async def _authenticate_jwt(self, token: bytes) -> Principal:
+        digest = sha256(token).digest()
+        verified = self._verified.get(digest)
+        if verified is None or not verified.is_current():
+            verified = await self._verify(parse_token(token))
+            self._verified.add(digest, verified)
+            return verified.principal
+        try:
+            verified.validity.check(self._clock())
+        except TokenRefused as refused:
+            self._verified.discard(digest)
+            refused.issuer = verified.principal.issuer
+            raise
+        return verified.principal
+
+    async def _verify(self, token: Token) -> Verified:
+        issuer = token.payload.get("iss")
+        if not isinstance(issuer, str) or issuer not in self._issuers:
+            raise TokenRefused("iss")
+        rules, keys = self._issuers[issuer]
+        try:
+            check_header(token, rules)
+            await _check_signature(token, keys)
+            # Read at once: it is the generation of the key that was used.
+            generation = keys.generation()
+            limits = validity(token.payload, leeway=self._leeway, max_age=rules.max_age)
+            limits.check(self._clock())
+            check_claims(token.payload, rules)
+            expires_at = limits.expires - self._leeway
+            caller = principal(token.payload, rules, expires_at=expires_at)
+        except TokenRefused as refused:
+            refused.issuer = rules.issuer
+            raise
+        return Verified(caller, limits, keys, generation)
+
+
+async def _check_signature(token: Token, keys: Keys) -> None:
+    key = await keys.find(token.key_id, token.algorithm)
+    if key is None:
+        raise TokenRefused("kid")
+    if not key.verify(token.algorithm, token.signing_input, token.signature):
+        raise TokenRefused("signature")
+
+
+def _keys(rules: IssuerRules, fetch: Fetch) -> Keys:
+    return FetchedKeys(rules, fetch) if rules.secret is None else SecretKeys(rules.secret)
+
+
+def _check_resource(resource: str | None) -> None:
+    if resource is None:
+        return
+    try:
+        safe_url(resource, query=True)
+    except UnsafeUrl as exc:
+        raise ConfigurationError(f"resource {exc}") from None

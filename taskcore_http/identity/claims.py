@@ -1,0 +1,97 @@
+"""The claims of a token whose signature is verified, against the rules of its issuer."""
+
+import re
+
+from taskcore_http.identity.principal import Principal
+from taskcore_http.identity.refusal import Reason, TokenRefused
+from taskcore_http.identity.rules import SCOPE, IssuerRules
+
+MAX_SUBJECT = 255
+"""The longest subject, in characters (OIDC Core, section 2)."""
+
+# Without control characters and surrogates, which a database cannot store or a log cannot show.
+_SUBJECT = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MAX_SUBJECT}}}")
+
+# OIDC Core, sections 2 and 3.3.2.11; Financial-grade API 1.0, part 2, section 5.1.1.
+_OF_ID_TOKENS = frozenset(("nonce", "at_hash", "c_hash", "s_hash"))
+
+
+def check_claims(claims: dict[str, object], rules: IssuerRules) -> None:
+    """Check that the token is an access token for this API.
+
+    The times are checked by `taskcore_http.identity.validity`.
+
+    Raises:
+        TokenRefused: Names the first rule that is broken.
+    """
+    _check_kind(claims, rules)
+    _check_audience(claims, rules)
+    _check_party(claims, "azp", rules.authorized_parties)
+    _check_party(claims, "client_id", rules.client_ids)
+    for name, value in rules.required_claims:
+        if claims.get(name) != value:
+            raise TokenRefused("claim")
+    if "cnf" in claims:
+        # The sender would have to prove possession of a key (RFC 9449, section 7.1; RFC 8705,
+        # section 3), which is not checked here.
+        raise TokenRefused("cnf")
+
+
+def principal(claims: dict[str, object], rules: IssuerRules, *, expires_at: float) -> Principal:
+    """Return the caller that the claims name.
+
+    Raises:
+        TokenRefused: The subject or the scopes are malformed, or a required scope is missing.
+    """
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+        raise TokenRefused("sub")
+    scopes = _scopes(claims)
+    if not scopes.issuperset(rules.required_scopes):
+        raise TokenRefused("scope", scope=" ".join(rules.required_scopes))
+    return Principal(rules.issuer, subject, scopes, expires_at)
+
+
+def _check_kind(claims: dict[str, object], rules: IssuerRules) -> None:
+    if "events" in claims:
+        # A security event, such as a logout, is not a token for an API (RFC 8417, section 2.2).
+        raise TokenRefused("typ")
+    if rules.accept_id_tokens:
+        return
+    if not _OF_ID_TOKENS.isdisjoint(claims):
+        raise TokenRefused("id_token")
+    if claims.get("token_use", "access") != "access":
+        raise TokenRefused("id_token")
+
+
+def _check_audience(claims: dict[str, object], rules: IssuerRules) -> None:
+    """Check ``aud``: a recipient refuses a token that names only others (RFC 7519, section 4.1.3).
+
+    A token without it is accepted only from an issuer that is configured without an audience.
+    """
+    if "aud" not in claims and not rules.audience:
+        return
+    value = claims.get("aud")
+    names = value if isinstance(value, list) else [value]
+    if not all(isinstance(name, str) for name in names) or not set(names) & set(rules.audience):
+        raise TokenRefused("aud")
+
+
+def _check_party(claims: dict[str, object], name: str, accepted: tuple[str, ...]) -> None:
+    if accepted and claims.get(name) not in accepted:
+        raise TokenRefused("azp")
+
+
+def _scopes(claims: dict[str, object]) -> frozenset[str]:
+    """Return the scopes of ``scope`` (RFC 9068, section 2.2.3), or of ``scp`` without one."""
+    name: Reason | str = "scope" if "scope" in claims else "scp"
+    value = claims.get(name, "")
+    # Several spaces are one separator, as some issuers join an empty list.
+    scopes = [one for one in value.split(" ") if one] if isinstance(value, str) else value
+    if name == "scope" and not isinstance(value, str):
+        raise TokenRefused("scopes")
+    if not isinstance(scopes, list):
+        raise TokenRefused("scopes")
+    if not all(isinstance(one, str) and SCOPE.fullmatch(one) for one in scopes):
+        raise TokenRefused("scopes")
+    return frozenset(scopes)

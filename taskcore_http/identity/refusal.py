@@ -1,0 +1,102 @@
+"""Why a request is not authenticated: the token is refused, or its issuer has no keys.
+
+Every text here is fixed. No value of a token gets into an exception, an answer or a log line.
+"""
+
+from typing import Literal
+
+Reason = Literal[
+    "missing",
+    "scheme",
+    "several",
+    "size",
+    "form",
+    "header",
+    "crit",
+    "alg",
+    "typ",
+    "iss",
+    "kid",
+    "signature",
+    "aud",
+    "azp",
+    "exp",
+    "nbf",
+    "iat",
+    "sub",
+    "id_token",
+    "claim",
+    "cnf",
+    "scopes",
+    "scope",
+]
+"""A short code for logs and tests; most are the name of the claim or parameter at fault."""
+
+ErrorCode = Literal["invalid_request", "invalid_token", "insufficient_scope"]
+"""An error code of RFC 6750, section 3.1."""
+
+_UNVERIFIED = "the signature of the token cannot be verified"
+
+_ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
+    # A request without credentials gets no error code (RFC 6750, section 3.1).
+    "missing": (401, None, "a bearer token is required"),
+    "scheme": (401, None, "a bearer token is required, not another kind of credentials"),
+    "several": (400, "invalid_request", "send one Authorization field with one token"),
+    "size": (401, "invalid_token", "the token is too long"),
+    "form": (401, "invalid_token", "the token is not a well-formed signed JSON Web Token"),
+    "header": (401, "invalid_token", "the token has a header parameter that is not accepted"),
+    "crit": (401, "invalid_token", "the token needs an extension that is not supported"),
+    "alg": (401, "invalid_token", "the algorithm of the token is not accepted"),
+    "typ": (401, "invalid_token", "the token is not an access token"),
+    "iss": (401, "invalid_token", "the issuer of the token is not accepted"),
+    # An unknown key and a wrong signature get one answer.
+    "kid": (401, "invalid_token", _UNVERIFIED),
+    "signature": (401, "invalid_token", _UNVERIFIED),
+    "aud": (401, "invalid_token", "the token is not meant for this API"),
+    "azp": (401, "invalid_token", "the token was issued to another application"),
+    "exp": (401, "invalid_token", "the token has expired, or has no valid expiration time"),
+    "nbf": (401, "invalid_token", "the token is not valid yet"),
+    "iat": (401, "invalid_token", "the token is too old, or has no valid time of issue"),
+    "sub": (401, "invalid_token", "the token has no usable subject"),
+    "id_token": (401, "invalid_token", "the token is an ID token, not an access token"),
+    "claim": (401, "invalid_token", "the token lacks a claim that is required of its issuer"),
+    "cnf": (401, "invalid_token", "the token is bound to a key and is not a bearer token"),
+    "scopes": (401, "invalid_token", "the scopes of the token are malformed"),
+    "scope": (403, "insufficient_scope", "the token lacks a scope"),
+}
+
+
+class TokenRefused(Exception):
+    """The request is not authenticated. The text is fixed by the reason.
+
+    Attributes:
+        reason: The rule that the request breaks, for logs.
+        status: 401, or 400 for a malformed request, or 403 for a missing scope.
+        error: The error code of RFC 6750, section 3.1; None if there were no credentials.
+        description: An explanation for developers, in the characters of RFC 6750, section 3.
+        scope: The scopes that the request needs, separated by spaces; for 403 only.
+        issuer: The configured issuer that the token names, as far as it is known.
+    """
+
+    def __init__(self, reason: Reason, *, scope: str | None = None) -> None:
+        self.status, self.error, self.description = _ANSWERS[reason]
+        super().__init__(self.description)
+        self.reason: Reason = reason
+        self.scope = scope
+        self.issuer: str | None = None
+
+
+class KeysUnavailable(Exception):
+    """The keys of a configured issuer cannot be fetched, and none are cached: answer 503.
+
+    The token may be valid. A 401 would make clients discard their login.
+
+    Attributes:
+        issuer: The configured issuer.
+        retry_after: Seconds until the next attempt to fetch the keys, at least 1.
+    """
+
+    def __init__(self, issuer: str, *, retry_after: int) -> None:
+        super().__init__(f"the keys of {issuer} cannot be fetched")
+        self.issuer = issuer
+        self.retry_after = retry_after
