@@ -44,12 +44,11 @@ class SigningKey:
     private: Private
 
     def sign(self, algorithm: str, message: bytes) -> bytes:
-        key, digest = self.private, _HASHES.get(algorithm[2:])
+        key, digest = self.private, _HASHES.get(algorithm[2:], hashes.SHA256())
         if isinstance(key, bytes):
             return hmac.new(key, message, f"sha{algorithm[2:]}").digest()
         if isinstance(key, ed25519.Ed25519PrivateKey):
             return key.sign(message)
-        assert digest is not None
         if isinstance(key, ec.EllipticCurvePrivateKey):
             size = (key.curve.key_size + 7) // 8
             r, s = decode_dss_signature(key.sign(message, ec.ECDSA(digest)))
@@ -75,8 +74,11 @@ class SigningKey:
             point, size = key.public_key().public_numbers(), (key.curve.key_size + 7) // 8
             (curve,) = (name for name, one in _CURVES.items() if one.name == key.curve.name)
             return {
-                "kty": "EC", "crv": curve, "x": b64_int(point.x, size), "y": b64_int(point.y, size)
-            }  # fmt: skip
+                "kty": "EC",
+                "crv": curve,
+                "x": b64_int(point.x, size),
+                "y": b64_int(point.y, size),
+            }
         raw = key.public_key().public_bytes(
             serialization.Encoding.Raw, serialization.PublicFormat.Raw
         )
