@@ -5,7 +5,6 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -91,23 +90,27 @@ class SigningKey:
         return self.private.public_key().public_bytes(encoding, form)
 
 
-@cache
 def rsa_key(name: str = "k", bits: int = 2048) -> SigningKey:
-    """One key for each name: making one takes a tenth of a second."""
-    del name
-    return SigningKey(rsa.generate_private_key(public_exponent=65537, key_size=bits))
+    """The RSA key of this name."""
+    return _made(name, lambda: rsa.generate_private_key(65537, bits), ("RSA", bits))
 
 
-@cache
 def ec_key(curve: str = "P-256", name: str = "k") -> SigningKey:
-    del name
-    return SigningKey(ec.generate_private_key(_CURVES[curve]))
+    return _made(name, lambda: ec.generate_private_key(_CURVES[curve]), ("EC", curve))
 
 
-@cache
 def ed25519_key(name: str = "k") -> SigningKey:
-    del name
-    return SigningKey(ed25519.Ed25519PrivateKey.generate())
+    return _made(name, ed25519.Ed25519PrivateKey.generate, ("OKP",))
+
+
+_made_keys: dict[tuple[object, ...], SigningKey] = {}
+
+
+def _made(name: str, make: Callable[[], Private], kind: tuple[object, ...]) -> SigningKey:
+    """Make each key once: an RSA key takes a tenth of a second."""
+    if (name, *kind) not in _made_keys:
+        _made_keys[name, *kind] = SigningKey(make())
+    return _made_keys[name, *kind]
 
 
 def claims(**changes: Any) -> Json:
