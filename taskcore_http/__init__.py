@@ -8,7 +8,23 @@ except ModuleNotFoundError as exc:
     ) from exc
 
 from taskcore_http.app import app_from_environment, create_app
-from taskcore_http.identity.identify import Identity, UserId
+from taskcore_http.identity.bearer import Bearer
+from taskcore_http.identity.identify import Identity
+from taskcore_http.identity.issuer import Issuer
+from taskcore_http.identity.principal import Principal
+from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
+from taskcore_http.parameters import UserId
 from taskcore_http.tasks.router import create_router
 
-__all__ = ["Identity", "UserId", "app_from_environment", "create_app", "create_router"]
+__all__ = [
+    "Bearer",
+    "Identity",
+    "Issuer",
+    "KeysUnavailable",
+    "Principal",
+    "TokenRefused",
+    "UserId",
+    "app_from_environment",
+    "create_app",
+    "create_router",
+]

@@ -93,7 +93,7 @@ def create_app(
         redoc_url=None,
     )
     router = create_router(tasks, identity=identity)
-    if router.dependencies:
+    if any(route.dependencies for route in router.routes if isinstance(route, TaskRoute)):
         app.include_router(router)
     else:
         # Not included: a route of the application itself skips FastAPI's solving.

@@ -100,11 +100,11 @@ _ERRORS: dict[int | str, tuple[str, dict[str, Any]]] = {
     ),
     401: (
         "The caller is not signed in.",
-        {"code": "UNAUTHORIZED", "message": "sign in"},
+        {"code": "UNAUTHENTICATED", "message": "a bearer token is required"},
     ),
     403: (
         "The caller may not do this.",
-        {"code": "FORBIDDEN", "message": "this needs the scope tasks:write"},
+        {"code": "FORBIDDEN", "message": "the caller has no account here"},
     ),
     404: (
         "No such task for this user. Another user's task gets the same answer.",
@@ -221,6 +221,16 @@ def listed() -> Responses:
                     "schema": {"type": "string"},
                 },
             },
+        }
+    }
+
+
+def described_user() -> Responses:
+    """Describe the answer with the caller."""
+    return {
+        200: {
+            "description": "The caller.",
+            "content": {"application/json": {"example": {"user_id": 42}}},
         }
     }
 

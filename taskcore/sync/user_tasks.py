@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH
 from taskcore.sync.background import Background
@@ -31,6 +31,10 @@ class UserTasks:
     def user_id(self) -> int | None:
         """The user. None: the identity's user is not known yet."""
         return self._tasks.user_id
+
+    def of_user(self, user_id: int) -> Self:
+        """Return these tasks for a request that names a user."""
+        return type(self)(self._background, self._tasks.of_user(user_id))
 
     def find_user_id(self) -> int | None:
         """Return the user's id; None if the identity has no user yet."""

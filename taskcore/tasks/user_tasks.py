@@ -3,8 +3,9 @@
 import builtins
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
-from typing import Any, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
@@ -13,6 +14,7 @@ from taskcore.errors import (
     DatabaseError,
     OutcomeUnknown,
     TaskNotFound,
+    UserNotFound,
     ValidationError,
     VersionConflict,
 )
@@ -21,7 +23,7 @@ from taskcore.tasks.condition import Versions, version_condition
 from taskcore.tasks.fields import TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
-from taskcore.tasks.owner import NO_USER, Operation, Owner, UserOwner
+from taskcore.tasks.owner import NO_USER, IdentityOwner, Operation, Owner, UserOwner
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
 from taskcore.tasks.task_page import ORDER, TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
@@ -66,6 +68,20 @@ class UserTasks:
 
     def __repr__(self) -> str:
         return f"UserTasks(user_id={self.user_id})"
+
+    def of_user(self, user_id: int) -> Self:
+        """Return these tasks for a request that names a user.
+
+        Raises:
+            UserNotFound: The tasks are another user's. If the user is not known yet, every
+                operation raises it.
+        """
+        if self.user_id == user_id:
+            return self
+        if self.user_id is None and isinstance(self._owner, IdentityOwner):
+            owner = replace(self._owner, user_id=user_id)
+            return type(self)(self._database, self._ids, owner)
+        raise UserNotFound(f"user {user_id} not found")
 
     async def find_user_id(self) -> int | None:
         """Return the user's id; None if the identity has no user yet.

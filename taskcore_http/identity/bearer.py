@@ -17,8 +17,10 @@ import logging
 import time
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import get_args
 
 from taskcore.errors import ConfigurationError
+from taskcore.tasks.owner import Provision
 from taskcore_http.identity import signatures
 from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.challenge import challenge
@@ -50,6 +52,8 @@ class Bearer:
         resource: The URL of this API, if its metadata are published (RFC 9728). It is put into
             challenges and never taken from a request.
         fetch: How to fetch keys, in place of the built-in client.
+        provision: When a caller who is unknown to the database gets a user: with the first task,
+            or never.
 
     Raises:
         ConfigurationError: An argument is not usable, or the extra ``auth`` is not installed.
@@ -62,6 +66,7 @@ class Bearer:
         verified_cache: int = 10_000,
         resource: str | None = None,
         fetch: Fetch | None = None,
+        provision: Provision = "on_write",
     ) -> None:
         signatures.check_installed()
         names = [rules.issuer for rules in issuers]
@@ -72,7 +77,10 @@ class Bearer:
         if verified_cache < 0:
             raise ConfigurationError("verified_cache must not be negative")
         _check_resource(resource)
+        if provision not in get_args(Provision):
+            raise ConfigurationError("provision must be on_write or never")
         self.resource = resource
+        self.provision = provision
         self._leeway = float(leeway)
         self._issuers: dict[object, tuple[IssuerRules, Keys]] = {
             rules.issuer: (rules, _keys(rules, fetch or fetch_url)) for rules in issuers

@@ -1,7 +1,11 @@
-"""The user of a request: from the path, or from an identity of the application's own.
+"""The user of a request: from its credentials, from an identity of the host's, or from its path.
 
-In this release the default trusts the path: every caller can name any user. Pass an
-identity to ``create_router`` or ``create_app`` to authenticate the caller::
+A `Bearer` verifies the request's token::
+
+    bearer = Bearer(Issuer("https://issuer.example", audience="https://tasks.example"))
+    app.include_router(create_router(store, identity=bearer))
+
+An application with its own accounts passes a function::
 
     async def identify(request: Request) -> UserTasks:
         return store.for_user(verify(request.headers.get("Authorization")))
@@ -12,6 +16,7 @@ dependency: FastAPI solves it for each request, at some cost, and a host can ove
 ``dependency_overrides``.
 
 If the path names another user, the answer is *not found*, whether or not that user exists.
+Without an identity every caller can name any user.
 """
 
 import inspect
@@ -19,22 +24,30 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
-from taskcore import TaskStore, UserNotFound, UserTasks
+from taskcore import TaskStore, UserTasks
+from taskcore_http.errors import RequestRefused
+from taskcore_http.identity.authenticator import Authenticator
+from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
 from taskcore_http.parameters import USER_ID, UserId
 
-__all__ = ["Identify", "Identity", "UserId", "identify_by", "identify_by_path"]
+Identity = Callable[..., UserTasks | Awaitable[UserTasks]] | Authenticator
+"""Says who a request comes from.
 
-Identity = Callable[..., UserTasks | Awaitable[UserTasks]]
-"""Returns the tasks of the request's user, given the request, or nothing, or as a dependency.
-
-It raises ``HTTPException`` (401, 403) to refuse a caller. A plain function must not block.
+An `Authenticator`, or a function that returns the tasks of the request's user, given the
+request, or nothing, or as a dependency. A function raises ``HTTPException`` (401, 403) to refuse
+a caller. A function without ``async`` must not block.
 """
 
 Identify = Callable[[Request], Awaitable[UserTasks]]
 """Returns the tasks that a request is about."""
+
+CHALLENGE = "taskcore.challenge"
+"""The key of the scope that has ``WWW-Authenticate`` for a caller who is blocked."""
 
 
 def identify_by_path(store: TaskStore) -> Identify:
@@ -46,10 +59,22 @@ def identify_by_path(store: TaskStore) -> Identify:
     return identify
 
 
-def identify_by(identity: Identity) -> tuple[Identify, list[Dependency]]:
-    """Return an `Identify` that asks an identity, and the dependencies it needs."""
+def named(identify: Identify) -> Identify:
+    """Return an `Identify` for a path that names a user: it must be the caller."""
+
+    async def identify_named(request: Request) -> UserTasks:
+        tasks = await identify(request)
+        return tasks.of_user(USER_ID.of(request))
+
+    return identify_named
+
+
+def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
+    """Return an `Identify` that asks an identity, and the dependency that it needs, if any."""
+    if isinstance(identity, Authenticator):
+        return _by_credentials(store, identity), None
     if not (_takes_request(identity) or _takes_nothing(identity)):
-        return _identified, [Depends(_dependency_on(identity))]
+        return _solved, identity
     arguments = int(_takes_request(identity))
 
     async def identify(request: Request) -> UserTasks:
@@ -57,26 +82,75 @@ def identify_by(identity: Identity) -> tuple[Identify, list[Dependency]]:
         if inspect.isawaitable(tasks):
             tasks = await tasks
         _check_type(tasks)
-        _check_path(tasks, USER_ID.of(request))
         return tasks
 
-    return identify, []
+    return identify, None
 
 
-def _dependency_on(identity: Identity) -> Callable[..., Awaitable[None]]:
-    """Return a dependency that asks the identity and keeps the answer for `_identified`."""
+def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
+    blocked = authenticator.challenge(TokenRefused("blocked"))
 
-    async def identify(
-        request: Request, user_id: UserId, tasks: Annotated[UserTasks, Depends(identity)]
-    ) -> None:
-        _check_type(tasks)
-        _check_path(tasks, user_id)
-        request.state.tasks_of_user = tasks
+    async def identify(request: Request) -> UserTasks:
+        try:
+            principal = await authenticator.authenticate(request.scope["headers"])
+        except TokenRefused as refused:
+            details = None
+            if refused.status == 400:
+                details = {"field": "Authorization", "constraint": "given_twice"}
+            raise RequestRefused(
+                refused.status,
+                refused.description,
+                {"WWW-Authenticate": authenticator.challenge(refused)},
+                details,
+            ) from None
+        except KeysUnavailable as unavailable:
+            raise RequestRefused(
+                503,
+                "the token cannot be verified now; nothing was changed",
+                {"Retry-After": str(unavailable.retry_after)},
+            ) from None
+        request.scope[CHALLENGE] = blocked
+        return store.for_identity(
+            principal.issuer, principal.subject, provision=authenticator.provision
+        )
 
     return identify
 
 
-async def _identified(request: Request) -> UserTasks:
+def dependency(identity: Any, *, of_path: bool) -> Dependency:
+    """Return the dependency that asks an identity and keeps its answer for the endpoint.
+
+    Args:
+        identity: A dependency that returns `UserTasks`.
+        of_path: Whether the path names a user, which FastAPI then documents.
+    """
+
+    async def keep(request: Request, tasks: Annotated[UserTasks, Depends(identity)]) -> None:
+        _check_type(tasks)
+        request.state.tasks_of_user = tasks
+
+    async def keep_of_path(
+        request: Request, user_id: UserId, tasks: Annotated[UserTasks, Depends(identity)]
+    ) -> None:
+        del user_id
+        await keep(request, tasks)
+
+    chosen: Dependency = Depends(keep_of_path if of_path else keep)
+    return chosen
+
+
+def needs_path(identity: Any) -> bool:
+    """Tell whether an identity that is a dependency reads the ``user_id`` of the path."""
+    return _reads_path(get_dependant(path="/", call=identity))
+
+
+def _reads_path(dependant: Dependant) -> bool:
+    return any(field.alias == USER_ID.name for field in dependant.path_params) or any(
+        _reads_path(each) for each in dependant.dependencies
+    )
+
+
+async def _solved(request: Request) -> UserTasks:
     tasks: UserTasks = request.state.tasks_of_user
     return tasks
 
@@ -89,20 +163,15 @@ def _check_type(tasks: object) -> None:
         )
 
 
-def _check_path(tasks: UserTasks, user_id: int) -> None:
-    if tasks.user_id != user_id:
-        raise UserNotFound(f"user {user_id} not found")
-
-
-def _parameters(identity: Identity) -> list[inspect.Parameter]:
+def _parameters(identity: Callable[..., Any]) -> list[inspect.Parameter]:
     return list(inspect.signature(identity).parameters.values())
 
 
-def _takes_nothing(identity: Identity) -> bool:
+def _takes_nothing(identity: Callable[..., Any]) -> bool:
     return not _parameters(identity) and not _is_generator(identity)
 
 
-def _takes_request(identity: Identity) -> bool:
+def _takes_request(identity: Callable[..., Any]) -> bool:
     parameters = _parameters(identity)
     if len(parameters) != 1 or _is_generator(identity):
         return False
@@ -117,7 +186,7 @@ def _takes_request(identity: Identity) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, HTTPConnection)
 
 
-def _is_generator(identity: Identity) -> bool:
+def _is_generator(identity: Callable[..., Any]) -> bool:
     return any(
         inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one)
         for one in (identity, type(identity).__call__)

@@ -29,6 +29,7 @@ Reason = Literal[
     "cnf",
     "scopes",
     "scope",
+    "blocked",
 ]
 """A short code for logs and tests; most are the name of the claim or parameter at fault."""
 
@@ -63,6 +64,7 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
     "cnf": (401, "invalid_token", "the token is bound to a key and is not a bearer token"),
     "scopes": (401, "invalid_token", "the scopes of the token are malformed"),
     "scope": (403, "insufficient_scope", "the token lacks a scope"),
+    "blocked": (401, "invalid_token", "the caller is blocked"),
 }
 
 

@@ -8,6 +8,7 @@ dependency may come from an identity, or from the host: from its application, fr
 """
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -18,15 +19,23 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from taskcore import TaskcoreError
+from taskcore import TaskcoreError, Unauthenticated
 from taskcore_http.errors import RequestRefused, closed_if_unread, error_response, response_for
+from taskcore_http.identity.identify import CHALLENGE
 from taskcore_http.parameters import IDENTITY_PARAMETERS
 
+logger = logging.getLogger("taskcore.http.identity")
+
 METHODS = {
+    "/me": "GET, HEAD",
+    "/me/tasks": "GET, HEAD, POST",
+    "/me/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
     "/users/{user_id}/tasks": "GET, HEAD, POST",
     "/users/{user_id}/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
 }
 """The methods of each path (RFC 9110, section 10.2.1: Allow lists the resource's methods)."""
+
+_CHALLENGE = 'Bearer realm="taskcore", error="invalid_token"'
 
 _WRITES = {"POST", "PUT", "PATCH"}
 
@@ -125,6 +134,12 @@ async def answered(handler: Endpoint, request: Request) -> Response:
     """Return the handler's answer, or the answer for the exception it raises."""
     try:
         response = await handler(request)
+    except Unauthenticated as exc:
+        logger.info("refused: blocked")
+        response = response_for(exc)
+        # RFC 9110, section 15.5.2: with the authenticator's challenge, if there is one.
+        response.headers["WWW-Authenticate"] = request.scope.get(CHALLENGE, _CHALLENGE)
+        return closed_if_unread(request, response)
     except (TaskcoreError, RequestRefused, RequestValidationError) as exc:
         return closed_if_unread(request, response_for(exc))
     except Exception as exc:

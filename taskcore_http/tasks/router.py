@@ -1,17 +1,30 @@
 """The routes: each endpoint at its path, and its description for OpenAPI."""
 
 import logging
+from typing import Any
 
 from fastapi import APIRouter
+from fastapi.params import Depends as Dependency
 
 from taskcore import ConfigurationError, TaskCreate, TaskStore, TaskUpdate
-from taskcore_http.identity.identify import Identity, identify_by, identify_by_path
+from taskcore_http.identity.authenticator import Authenticator
+from taskcore_http.identity.identify import (
+    Identify,
+    Identity,
+    dependency,
+    identify_by,
+    identify_by_path,
+    named,
+    needs_path,
+)
+from taskcore_http.me import Me, MyEndpoints
 from taskcore_http.openapi import (
     CHANGES,
     NEW_TASK,
     PRECONDITIONS,
     Task,
     deleted,
+    described_user,
     errors,
     listed,
     not_modified,
@@ -22,12 +35,12 @@ from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, USER_ID
 from taskcore_http.server.log import TRUSTED
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, body_schema
 from taskcore_http.tasks.endpoints import TaskEndpoints
-from taskcore_http.tasks.route import TaskRoute
+from taskcore_http.tasks.route import Endpoint, TaskRoute
 
 logger = logging.getLogger("taskcore.http")
 
-_TASKS = "/users/{user_id}/tasks"
-_TASK = "/users/{user_id}/tasks/{task_id}"
+_OF_USER = "/users/{user_id}"
+_ME = "/me"
 
 
 def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIRouter:
@@ -42,9 +55,10 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
 
     Args:
         store: The store. The application opens it before it serves requests.
-        identity: Returns the `UserTasks` of the request's user, see
-            ``taskcore_http.identity.identify``. A path that names another user is not found.
-            None trusts the ``user_id`` in the path, and logs a warning that says so.
+        identity: Says who a request comes from: a `Bearer`, or a function that returns their
+            `UserTasks`, see ``taskcore_http.identity.identify``. A path that names another
+            user is not found, and the paths below ``/me`` name the caller. None trusts the
+            ``user_id`` in the path, and logs a warning that says so.
 
     Raises:
         ConfigurationError: ``store`` is something else, such as a URL, or ``identity`` cannot be
@@ -54,79 +68,149 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         raise ConfigurationError(
             f"create_router takes a TaskStore, such as TaskStore(url), not {type(store).__name__}"
         )
+    router = APIRouter(route_class=TaskRoute)
     if identity is None:
         logger.warning(TRUSTED)
-    elif not callable(identity):
+        _add_tasks(router, _OF_USER, identify_by_path(store), [])
+        return router
+    if not (callable(identity) or isinstance(identity, Authenticator)):
         raise ConfigurationError(
-            "identity must be a function, such as identify, not Depends(identify): its own "
-            f"parameters may be dependencies; this is {type(identity).__name__}"
+            "identity must be a Bearer or a function, such as identify, not Depends(identify): its "
+            f"own parameters may be dependencies; this is {type(identity).__name__}"
         )
-    identify, dependencies = (
-        (identify_by_path(store), []) if identity is None else identify_by(identity)
-    )
-    endpoints = TaskEndpoints(identify)
-    router = APIRouter(route_class=TaskRoute, tags=["tasks"], dependencies=dependencies)
-    # A dependency declares the path's user itself.
-    user = [] if dependencies else [USER_ID]
-    # An identity refuses callers, and every path may be another user's.
-    refused = [401, 403] if identity is not None else []
-    no_user = [*refused, 404] if identity is not None else []
+    identify, solved = identify_by(store, identity)
+    if solved is None:
+        _add_tasks(router, _OF_USER, named(identify), [401, 403, 404])
+        _add_me(router, identify)
+    else:
+        of_path = dependency(solved, of_path=True)
+        _add_tasks(router, _OF_USER, named(identify), [401, 403, 404], of_path)
+        if not needs_path(solved):
+            _add_me(router, identify, dependency(solved, of_path=False))
+    return router
 
+
+def _add_me(router: APIRouter, identify: Identify, dependency: Dependency | None = None) -> None:
+    """Add the routes of the caller, who need not know their id."""
+    endpoints = MyEndpoints(identify)
+    responses = described_user() | errors(400, 401, 403, 500, 503)
     router.add_api_route(
-        _TASKS,
-        endpoints.list_tasks,
+        _ME,
+        endpoints.get_me,
         methods=["GET"],
-        operation_id="list_tasks",
+        operation_id="get_me",
+        tags=["me"],
+        response_model=Me,
+        responses=responses,
+        dependencies=_list(dependency),
+    )
+    router.add_api_route(
+        _ME,
+        endpoints.get_me,
+        methods=["HEAD"],
+        include_in_schema=False,
+        dependencies=_list(dependency),
+    )
+    _add_tasks(router, _ME, identify, [401, 403], dependency)
+
+
+def _add_tasks(
+    router: APIRouter,
+    prefix: str,
+    identify: Identify,
+    refused: list[int],
+    dependency: Dependency | None = None,
+) -> None:
+    """Add the routes of a user's tasks.
+
+    Args:
+        router: Where to.
+        prefix: The path of the user.
+        identify: Returns the user's tasks.
+        refused: The statuses of callers who are refused, on every route.
+        dependency: Asks the identity, if FastAPI solves it.
+    """
+    endpoints = TaskEndpoints(identify)
+    whose = "my_" if prefix == _ME else ""
+    tasks, task = f"{prefix}/tasks", f"{prefix}/tasks/{{task_id}}"
+    # A dependency declares the path's user itself.
+    user = [USER_ID] if prefix == _OF_USER and dependency is None else []
+    one = sorted({*refused, 404})
+
+    def add(path: str, endpoint: Endpoint, method: str, operation: str, **described: Any) -> None:
+        verb, _, noun = operation.partition("_")
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            operation_id=f"{verb}_{whose}{noun}",
+            tags=["me" if whose else "tasks"],
+            dependencies=_list(dependency),
+            **described,
+        )
+
+    add(
+        tasks,
+        endpoints.list_tasks,
+        "GET",
+        "list_tasks",
         response_model=list[Task],
-        responses=listed() | not_modified() | errors(400, *no_user, 412, 500, 503),
+        responses=listed() | not_modified() | errors(400, *refused, 412, 500, 503),
         openapi_extra=takes(*user, LIMIT, AFTER, COMPLETED, *PRECONDITIONS),
     )
-    router.add_api_route(
-        _TASKS,
+    add(
+        tasks,
         endpoints.create_task,
-        methods=["POST"],
-        operation_id="create_task",
+        "POST",
+        "create_task",
         status_code=201,
         response_model=Task,
         responses=succeeded(201, "The task; `Location` is its path.", location=True)
-        | errors(400, *no_user, 412, 413, 415, 500, 503),
+        | errors(400, *refused, 412, 413, 415, 500, 503),
         openapi_extra=takes(*user, *PRECONDITIONS) | body_schema(TaskCreate, NEW_TASK),
     )
-    router.add_api_route(
-        _TASK,
+    add(
+        task,
         endpoints.get_task,
-        methods=["GET"],
-        operation_id="get_task",
+        "GET",
+        "get_task",
         response_model=Task,
-        responses=succeeded(200, "The task.")
-        | not_modified()
-        | errors(400, *refused, 404, 412, 500, 503),
+        responses=succeeded(200, "The task.") | not_modified() | errors(400, *one, 412, 500, 503),
         openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS),
     )
-    for method, operation_id, media_types in (
+    for method, operation, media_types in (
         ("PUT", "replace_task", JSON),
         ("PATCH", "update_task", MERGE_PATCH),
     ):
-        router.add_api_route(
-            _TASK,
+        add(
+            task,
             endpoints.update_task,
-            methods=[method],
-            operation_id=operation_id,
+            method,
+            operation,
             response_model=Task,
             responses=succeeded(200, "The task as it now is.")
-            | errors(400, *refused, 404, 412, 413, 415, 500, 503),
+            | errors(400, *one, 412, 413, 415, 500, 503),
             openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS)
             | body_schema(TaskUpdate, CHANGES, media_types),
         )
-    router.add_api_route(
-        _TASK,
+    add(
+        task,
         endpoints.delete_task,
-        methods=["DELETE"],
-        operation_id="delete_task",
-        responses=deleted() | errors(400, *refused, 404, 412, 500, 503),
+        "DELETE",
+        "delete_task",
+        responses=deleted() | errors(400, *one, 412, 500, 503),
         openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS),
     )
     # Wherever GET is, HEAD is (RFC 9110, section 9.1).
-    for path, endpoint in ((_TASKS, endpoints.list_tasks), (_TASK, endpoints.get_task)):
-        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
-    return router
+    for path, endpoint in ((tasks, endpoints.list_tasks), (task, endpoints.get_task)):
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=["HEAD"],
+            include_in_schema=False,
+            dependencies=_list(dependency),
+        )
+
+
+def _list(dependency: Dependency | None) -> list[Dependency]:
+    return [] if dependency is None else [dependency]

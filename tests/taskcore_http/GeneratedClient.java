@@ -49,7 +49,7 @@ public class GeneratedClient {
         must(missing.error.get("code").asText().equals("NOT_FOUND"), "missing task");
         if (!credentials.equals("none")) {
             Refusal refused = refused(() -> stranger.getTask(USER, first.getId(), null, null));
-            must(refused.error.get("code").asText().equals("UNAUTHORIZED"), "stranger");
+            must(refused.error.get("code").asText().equals("UNAUTHENTICATED"), "stranger");
         }
         tasks.deleteTask(USER, first.getId(), null, null);
     }

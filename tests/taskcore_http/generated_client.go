@@ -52,7 +52,7 @@ func main() {
 	must(body(err).Code == "NOT_FOUND", err)
 	if os.Args[2] != "none" {
 		_, _, err = stranger.GetTask(background, user, id).Execute()
-		must(body(err).Code == "UNAUTHORIZED", err)
+		must(body(err).Code == "UNAUTHENTICATED", err)
 	}
 	_, _, err = tasks.DeleteTask(background, user, id).Execute()
 	must(err == nil, err)

@@ -40,5 +40,5 @@ assert missing.error.code == "NOT_FOUND"
 if sys.argv[3] != "none":
     refused = get_task.sync(42, first.id, client=stranger)
     assert isinstance(refused, ErrorBody)
-    assert refused.error.code == "UNAUTHORIZED"
+    assert refused.error.code == "UNAUTHENTICATED"
 assert delete_task.sync(42, first.id, client=client).message

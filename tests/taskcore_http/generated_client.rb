@@ -49,6 +49,6 @@ status, error = refused { tasks.get_task(USER, 1) }
 must(status == 404 && error["code"] == "NOT_FOUND", "missing task")
 if credentials != "none"
   status, error = refused { stranger.get_task(USER, first.id) }
-  must(status == 401 && error["code"] == "UNAUTHORIZED", "stranger")
+  must(status == 401 && error["code"] == "UNAUTHENTICATED", "stranger")
 end
 tasks.delete_task(USER, first.id)
