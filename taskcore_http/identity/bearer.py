@@ -51,7 +51,7 @@ class Bearer:
         verified_cache: The most tokens to remember as verified; 0: verify every time.
         resource: The URL of this API, if its metadata are published (RFC 9728). It is put into
             challenges and never taken from a request.
-        fetch: How to fetch keys, in place of the built-in client.
+        fetch: How to fetch keys, instead of the built-in client.
         provision: When a caller who is unknown to the database gets a user: with the first task,
             or never.
 
@@ -82,7 +82,7 @@ class Bearer:
         self.resource = resource
         self.provision = provision
         self._leeway = float(leeway)
-        self._issuers: dict[object, tuple[IssuerRules, Keys]] = {
+        self._issuers: dict[str, tuple[IssuerRules, Keys]] = {
             rules.issuer: (rules, _keys(rules, fetch or fetch_url)) for rules in issuers
         }
         self._verified = VerifiedTokens(verified_cache)
@@ -99,7 +99,7 @@ class Bearer:
             KeysUnavailable: The keys of the token's issuer cannot be fetched.
         """
         try:
-            # Another kind of token would be told apart here, by its first characters.
+            # Other kinds of tokens would be recognized here, by their first characters.
             return await self._authenticate_jwt(bearer_token(headers))
         except TokenRefused as refused:
             logger.info("refused: %s (issuer: %s)", refused.reason, refused.issuer or "unknown")
@@ -148,8 +148,7 @@ class Bearer:
             limits = validity(token.payload, leeway=self._leeway, max_age=rules.max_age)
             limits.check(self._clock())
             check_claims(token.payload, rules)
-            expires_at = limits.expires - self._leeway
-            caller = principal(token.payload, rules, expires_at=expires_at)
+            caller = principal(token.payload, rules, expires_at=limits.expires)
         except TokenRefused as refused:
             refused.issuer = rules.issuer
             raise

@@ -1,4 +1,4 @@
-"""Issuers by the name of their product: the shape of their tokens is written down once."""
+"""Issuers of tokens, with presets for common products."""
 
 import re
 from typing import Self
@@ -13,10 +13,11 @@ _NAME = re.compile(r"[A-Za-z0-9._~:-]+")
 
 
 class Issuer(IssuerRules):
-    """An issuer of tokens. The constructor is for any OpenID Connect provider.
+    """An issuer of tokens.
 
-    Each class method is for one product: it needs only what differs from one customer to the
-    next. All arguments and errors are those of the constructor; see `IssuerRules`.
+    The constructor is for any OpenID Connect provider; `IssuerRules` describes its arguments.
+    Each class method is for one product and asks only for the values that differ between its
+    customers. All of them raise ``ConfigurationError`` as the constructor does.
     """
 
     @classmethod
@@ -79,12 +80,22 @@ class Issuer(IssuerRules):
 
     @classmethod
     def cognito(
-        cls, region: str, user_pool_id: str, *, client_ids: Strings, required_scopes: Strings = ()
+        cls,
+        region: str,
+        user_pool_id: str,
+        *,
+        client_ids: Strings,
+        audience: Strings = (),
+        required_scopes: Strings = (),
     ) -> Self:
-        """Amazon Cognito. Access tokens have a ``client_id`` and no ``aud``."""
+        """Amazon Cognito. Access tokens have a ``client_id``.
+
+        They have an ``aud`` only with resource binding. Give an audience if it is used.
+        """
         url = f"https://cognito-idp.{_name(region)}.amazonaws.com/{_name(user_pool_id)}"
         return cls(
             url,
+            audience=audience,
             jwks_url=f"{url}/.well-known/jwks.json",
             algorithms="RS256",
             client_ids=client_ids,

@@ -118,8 +118,8 @@ class FetchedKeys:
         await self._refresh()
         keys = self._current()
         if keys is None:
-            wait = COOLDOWN - (self._clock() - self._attempted)
-            raise KeysUnavailable(self._rules.issuer, retry_after=max(1, math.ceil(wait)))
+            wait = max(1.0, COOLDOWN - (self._clock() - self._attempted))
+            raise KeysUnavailable(self._rules.issuer, retry_after=math.ceil(wait))
         return keys.choose(key_id, algorithm)
 
     async def prefetch(self) -> None:
@@ -165,32 +165,34 @@ class FetchedKeys:
         """Fetch the keys and use them, or log why they cannot be had."""
         try:
             async with asyncio.timeout(TIMEOUT):
-                keys, max_age = await self._download()
+                self._use(*await self._download())
         except (FetchFailed, InvalidKeySet) as exc:
             self._warn(str(exc))
         except TimeoutError:
             self._warn(f"no answer within {TIMEOUT:g} seconds")
         except Exception as exc:  # noqa: BLE001  (the host's fetch may raise anything)
             self._warn(type(exc).__name__)
-        else:
-            self._use(keys, max_age)
 
     async def _download(self) -> tuple[KeySet, float | None]:
         url = self._rules.jwks_url
         if url is None:
-            url = await discover_keys(self._rules.issuer, self._fetch)
+            url = await discover_keys(self._rules.issuer, self._content)
+        content, max_age = await self._content(url)
+        return parse_key_set(content, self._rules.algorithms), max_age
+
+    async def _content(self, url: str) -> tuple[bytes, float | None]:
         content, max_age = await self._fetch(url)
         if len(content) > MAX_CONTENT:
             raise FetchFailed(f"the content has more than {MAX_CONTENT} bytes")
-        return parse_key_set(content, self._rules.algorithms), max_age
+        return content, max_age
 
     def _use(self, keys: KeySet, max_age: float | None) -> None:
+        wait = REVALIDATE_AFTER if max_age is None else min(max(max_age, _SHORTEST), _LONGEST)
         if self._keys is not None and not self._keys.identities() <= keys.identities():
             # A key was withdrawn: tokens that it verified must be verified again.
             self._generation += 1
         self._keys = keys
         self._fetched = self._clock()
-        wait = REVALIDATE_AFTER if max_age is None else min(max(max_age, _SHORTEST), _LONGEST)
         self._due = self._fetched + wait
 
     def _warn(self, reason: str) -> None:

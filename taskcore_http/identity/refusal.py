@@ -77,7 +77,7 @@ class TokenRefused(Exception):
         error: The error code of RFC 6750, section 3.1; None if there were no credentials.
         description: An explanation for developers, in the characters of RFC 6750, section 3.
         scope: The scopes that the request needs, separated by spaces; for 403 only.
-        issuer: The configured issuer that the token names, as far as it is known.
+        issuer: The configured issuer that the token names; None if it names another or none.
     """
 
     def __init__(self, reason: Reason, *, scope: str | None = None) -> None:

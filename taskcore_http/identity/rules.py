@@ -1,4 +1,4 @@
-"""The rules that one issuer's tokens must follow, checked when they are written down."""
+"""The rules for the tokens of one issuer, validated at construction."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -85,7 +85,7 @@ class IssuerRules:
             "client_ids": _strings("client_ids", client_ids),
             "single_client": single_client,
             "required_scopes": _strings("required_scopes", required_scopes),
-            "required_claims": tuple((required_claims or {}).items()),
+            "required_claims": tuple(dict(required_claims or {}).items()),
             "rfc9068": rfc9068,
             "accept_id_tokens": accept_id_tokens,
             "max_age": max_age,

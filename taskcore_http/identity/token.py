@@ -39,7 +39,7 @@ class Token:
 
 
 def parse_token(token: bytes) -> Token:
-    """Parse a token and check the parts of its header that no issuer may change.
+    """Parse a token, and check the rules for its header that hold for every issuer.
 
     Args:
         token: The token, of a length that was checked before.

@@ -1,5 +1,6 @@
 """The time in which a token may be used."""
 
+import math
 from dataclasses import dataclass
 
 from taskcore_http.identity.refusal import Reason, TokenRefused
@@ -10,17 +11,19 @@ _MAX_SECONDS = 2.0**53
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """The limits of a token's use, in seconds since 1970, with the leeway included.
+    """The limits of a token's use, in seconds since 1970.
 
     Attributes:
-        not_before: The first moment.
-        expires: The moment at which ``exp`` ends it.
-        too_old: The moment at which the issuer's ``max_age`` ends it.
+        not_before: The claim ``nbf``.
+        expires: The claim ``exp``.
+        too_old: The time of issue plus the issuer's ``max_age``.
+        leeway: Seconds by which the clocks of the issuer and this machine may differ.
     """
 
     not_before: float
     expires: float
     too_old: float
+    leeway: float
 
     def check(self, now: float) -> None:
         """Check the limits.
@@ -28,16 +31,16 @@ class Validity:
         Raises:
             TokenRefused: The token is not valid yet, or not any more.
         """
-        if now >= self.expires:
+        if now >= self.expires + self.leeway:
             raise TokenRefused("exp")
-        if now < self.not_before:
+        if now < self.not_before - self.leeway:
             raise TokenRefused("nbf")
-        if now >= self.too_old:
+        if now >= self.too_old + self.leeway:
             raise TokenRefused("iat")
 
 
 def validity(claims: dict[str, object], *, leeway: float, max_age: float | None) -> Validity:
-    """Return the limits that the claims ``exp``, ``nbf`` and ``iat`` give.
+    """Return the limits that follow from the claims ``exp``, ``nbf`` and ``iat``.
 
     A time of issue in the future is not a reason to refuse a token: no standard says so, and
     clocks differ.
@@ -53,9 +56,10 @@ def validity(claims: dict[str, object], *, leeway: float, max_age: float | None)
     if max_age is not None and issued is None:
         raise TokenRefused("iat")
     return Validity(
-        not_before=-_MAX_SECONDS if not_before is None else not_before - leeway,
-        expires=expires + leeway,
-        too_old=float("inf") if max_age is None or issued is None else issued + max_age + leeway,
+        not_before=-math.inf if not_before is None else not_before,
+        expires=expires,
+        too_old=math.inf if max_age is None or issued is None else issued + max_age,
+        leeway=leeway,
     )
 
 

@@ -187,6 +187,6 @@ async def test_the_principal_is_what_the_token_says() -> None:
     assert principal.subject not in repr(principal)
 
 
-async def test_a_bound_token_is_no_bearer_token() -> None:
+async def test_a_bound_token_is_not_a_bearer_token() -> None:
     """ID-315: it would be usable without the proof that it asks for."""
     assert await _reason(claims(cnf={"jkt": "x"})) == "cnf"
