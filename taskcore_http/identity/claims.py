@@ -3,7 +3,7 @@
 import re
 
 from taskcore_http.identity.principal import Principal
-from taskcore_http.identity.refusal import Reason, TokenRefused
+from taskcore_http.identity.refusal import TokenRefused
 from taskcore_http.identity.rules import SCOPE, IssuerRules
 
 MAX_SUBJECT = 255
@@ -84,14 +84,15 @@ def _check_party(claims: dict[str, object], name: str, accepted: tuple[str, ...]
 
 def _scopes(claims: dict[str, object]) -> frozenset[str]:
     """Return the scopes of ``scope`` (RFC 9068, section 2.2.3), or of ``scp`` without one."""
-    name: Reason | str = "scope" if "scope" in claims else "scp"
-    value = claims.get(name, "")
-    # Several spaces are one separator, as some issuers join an empty list.
-    scopes = [one for one in value.split(" ") if one] if isinstance(value, str) else value
-    if name == "scope" and not isinstance(value, str):
+    value = claims["scope"] if "scope" in claims else claims.get("scp", "")
+    if isinstance(value, str):
+        # Some issuers put more than one space between two scopes, or after the last.
+        value = [one for one in value.split(" ") if one]
+    elif "scope" in claims:
+        # Only `scp` may be a list.
         raise TokenRefused("scopes")
-    if not isinstance(scopes, list):
+    if not isinstance(value, list):
         raise TokenRefused("scopes")
-    if not all(isinstance(one, str) and SCOPE.fullmatch(one) for one in scopes):
+    if not all(isinstance(one, str) and SCOPE.fullmatch(one) for one in value):
         raise TokenRefused("scopes")
-    return frozenset(scopes)
+    return frozenset(value)

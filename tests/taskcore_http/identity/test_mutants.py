@@ -1,0 +1,402 @@
+"""Each rule is taken away in turn, and a test must miss it.
+
+``pytest -m mutants`` runs the tests of this folder once for each mutant.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.mutants
+
+ROOT = Path(__file__).parents[3]
+FOLDER = Path(__file__).parent.relative_to(ROOT)
+
+# For each mutant: the module, a text that occurs once in it, and what replaces it.
+MUTANTS: dict[str, tuple[str, str, str]] = {
+    "ID-101: look at another field": (
+        "authorization",
+        'name == b"authorization"',
+        'name in (b"authorization", b"x-authorization")',
+    ),
+    "ID-102: compare the scheme with case": ("authorization", "scheme.lower()", "scheme"),
+    "ID-102: allow one space only": ("authorization", 'token.lstrip(b" ")', "token"),
+    "ID-103: take the first field": ("authorization", "len(fields) > 1", "False"),
+    "ID-103: allow a list": ("authorization", 'b"," in token', "False"),
+    "ID-104: no limit": ("authorization", "len(token) > MAX_TOKEN", "False"),
+    "ID-105: an error code without credentials": (
+        "refusal",
+        '"missing": (401, None',
+        '"missing": (401, "invalid_token"',
+    ),
+    "ID-107: scopes are not required": (
+        "claims",
+        "not scopes.issuperset(rules.required_scopes)",
+        "False",
+    ),
+    "ID-108: refuse a token if there are no keys": (
+        "keys",
+        "raise KeysUnavailable(self._rules.issuer, retry_after=math.ceil(wait))",
+        "return None",
+    ),
+    "ID-109: leave the metadata out": ("challenge", "    if resource:", "    if False:"),
+    "ID-110: keep the traceback": ("bearer", "refused.with_traceback(None) from None", "refused"),
+    "ID-110: show the subject": ("principal", "subject: str = field(repr=False)", "subject: str"),
+    "ID-110: log the token": (
+        "bearer",
+        'logger.info("refused: %s (issuer: %s)", refused.reason',
+        'logger.info("refused: %s (issuer: %s)", headers',
+    ),
+    "ID-111: never name the issuer": ("bearer", 'refused.issuer or "unknown"', '"unknown"'),
+    "ID-201: one key set for all issuers": (
+        "bearer",
+        "self._issuers[issuer]\n",
+        "next(iter(self._issuers.values()))\n",
+    ),
+    "ID-202: let the key of the token in": ("token", '"jku", "jwk", "x5u", ', ""),
+    "ID-203: accept http": (
+        "url",
+        'parts.scheme == "http" and is_loopback(parts)',
+        'parts.scheme == "http"',
+    ),
+    "ID-203: discovery may lead to this machine": (
+        "discovery",
+        'issuer.startswith("https:") and',
+        "False and",
+    ),
+    "ID-203: follow an answer that is not 200": (
+        "fetch",
+        "response.status != 200",
+        "response.status >= 400",
+    ),
+    "ID-203: do not verify certificates": (
+        "fetch",
+        "context = ssl.create_default_context()",
+        "context = ssl._create_unverified_context()",
+    ),
+    "ID-204: any issuer in the discovery document": (
+        "discovery",
+        'document.get("issuer") != issuer',
+        "False",
+    ),
+    "ID-205: documents of any size": ("fetch", "len(content) > MAX_CONTENT", "False"),
+    "ID-205: documents of any size from a host": ("keys", "len(content) > MAX_CONTENT", "False"),
+    "ID-205: any number of keys": ("key_set", "len(keys) > _MAX_KEYS", "False"),
+    "ID-205: any time": ("keys", "asyncio.timeout(TIMEOUT)", "asyncio.timeout(None)"),
+    "ID-205: never cut off": (
+        "fetch",
+        "self._socket.shutdown(socket.SHUT_RDWR)",
+        "self._socket.fileno()",
+    ),
+    "ID-206: keys for encryption": ("jwk", 'jwk.get("use", "sig") == "sig" and', "True and"),
+    "ID-206: keys without the operation": ("jwk", 'and "verify" in operations', ""),
+    "ID-206: private keys": ("jwk", "not _PRIVATE.isdisjoint(jwk) or", "False or"),
+    "ID-206: weak RSA keys": (
+        "jwk",
+        "_MIN_RSA_BITS <= modulus.bit_length()",
+        "0 < modulus.bit_length()",
+    ),
+    "ID-206: enormous RSA keys": ("jwk", " <= _MAX_RSA_BITS", ""),
+    "ID-206: even exponents": ("jwk", "and exponent % 2 == 1", ""),
+    "ID-206: huge exponents": ("jwk", "3 <= exponent < _MAX_EXPONENT", "3 <= exponent"),
+    "ID-206: the exponent 1": ("jwk", "3 <= exponent <", "1 <= exponent <"),
+    "ID-206: a bad key fails all": ("signatures", "        return None\n", "        raise\n"),
+    "ID-207: a key serves more than its alg": ("jwk", 'if "alg" in jwk:', "if False:"),
+    "ID-208: the first of several keys": (
+        "key_set",
+        "if len(fitting) == 1 else None",
+        "if fitting else None",
+    ),
+    "ID-208: any key for a token with kid": (
+        "key_set",
+        "if key_id is None:",
+        "if key_id not in self._entries:",
+    ),
+    "ID-208: kid of any length": ("token", "len(key_id) > _MAX_KID", "False"),
+    "ID-209: fetch for each unknown kid": (
+        "keys",
+        "self._attempted >= COOLDOWN",
+        "self._attempted >= 0",
+    ),
+    "ID-209: never fetch for an unknown kid": (
+        "keys",
+        "            if key is not None:\n                return key\n",
+        "            return key\n",
+    ),
+    "ID-209: a fetch for each waiting request": ("keys", "if self._running() is None and ", "if "),
+    "ID-209: a cancelled request cancels the fetch": (
+        "keys",
+        "await asyncio.wait((task,))\n\n    def _start",
+        "await task\n\n    def _start",
+    ),
+    "ID-209: an empty set replaces the keys": ("key_set", "if not entries:", "if False:"),
+    "ID-210: never revalidate": (
+        "keys",
+        "self._due = self._fetched + wait",
+        "self._due = math.inf",
+    ),
+    "ID-210: revalidate only for uncached tokens": (
+        "keys",
+        "        self._start()\n        return self._generation\n",
+        "        return self._generation\n",
+    ),
+    "ID-210: revalidate only for cached tokens": (
+        "keys",
+        "            if self._clock() >= self._due:\n                self._start()\n",
+        "",
+    ),
+    "ID-210: use keys of any age": (
+        "keys",
+        "return self._keys if self._clock() - self._fetched < MAX_AGE else None",
+        "return self._keys",
+    ),
+    "ID-210: any max-age": ("keys", "min(max(max_age, _SHORTEST), _LONGEST)", "max_age"),
+    "ID-211: the same generation for ever": ("keys", "self._generation += 1", "pass"),
+    "ID-211: use an entry of another generation": (
+        "verified",
+        "self.keys.generation() == self.generation",
+        "True",
+    ),
+    "ID-211: compare keys by their ids only": (
+        "key_set",
+        "identity = (key_id, algorithms, *map(str, members.values()))",
+        "identity = (key_id, algorithms)",
+    ),
+    "ID-211: an added key ends the cache": (
+        "keys",
+        "not self._keys.identities() <= keys.identities()",
+        "self._keys.identities() != keys.identities()",
+    ),
+    "ID-212: short secrets": ("secret", "len(value) < needed", "False"),
+    "ID-212: keys as secrets": (
+        "secret",
+        "any(mark in text for mark in _KEY_MARKS) or _is_jwk(text) or _is_der(value)",
+        "False",
+    ),
+    "ID-212: JWK as secrets": ("secret", "or _is_jwk(text)", ""),
+    "ID-212: DER as secrets": ("secret", "or _is_der(value)", ""),
+    "ID-212: placeholders as secrets": (
+        "secret",
+        "or any(word in text for word in _PLACEHOLDERS)",
+        "",
+    ),
+    "ID-212: HMAC beside public keys": (
+        "rules",
+        "if symmetric and len(symmetric) < len(set(algorithms)):",
+        "if False:",
+    ),
+    "ID-213: fetch the keys twice": (
+        "keys",
+        "        if self._current() is None:\n            await self._refresh()\n",
+        "        self._attempted = -math.inf\n        await self._refresh()\n",
+    ),
+    "ID-301: padding": ("base64url", "not _CHARACTERS.fullmatch(text) or", "False or"),
+    "ID-301: unused bits": ("base64url", "value if encode(value) == text else None", "value"),
+    "ID-301: a fourth segment": ("token", "len(segments) != 3", "len(segments) < 3"),
+    "ID-302: duplicate names": ("json_object", "len(members) != len(pairs)", "False"),
+    "ID-302: infinite numbers": ("json_object", "not math.isfinite(number)", "False"),
+    "ID-302: NaN": ("json_object", "parse_constant=_refuse", "parse_constant=None"),
+    "ID-302: any depth": ("json_object", "if _is_deep(text):", "if False:"),
+    "ID-302: brackets in strings count": ("json_object", '_STRINGS.sub("", text)', "text"),
+    "ID-302: headers of any size": ("token", "or len(content) > limit", ""),
+    "ID-303: any algorithm": ("token", "token.algorithm not in rules.algorithms", "False"),
+    "ID-303: none can be configured": (
+        "rules",
+        "algorithm not in ASYMMETRIC and algorithm not in HMAC",
+        "False",
+    ),
+    "ID-304: crit": ("token", 'if "crit" in header:', "if False:"),
+    "ID-304: an empty crit": ("token", 'if "crit" in header:', 'if header.get("crit"):'),
+    "ID-304: b64": ("token", '"b64", ', ""),
+    "ID-304: zip": ("token", '"zip", ', ""),
+    "ID-304: enc": ("token", ', "enc"', ""),
+    "ID-304: any cty": ("token", 'content_type.upper() != "JWT"', "False"),
+    "ID-305: any typ": ("token", 'if rules.rfc9068 or kind != "jwt":', "if rules.rfc9068:"),
+    "ID-305: any typ for RFC 9068": (
+        "token",
+        'if rules.rfc9068 or kind != "jwt":',
+        'if kind != "jwt":',
+    ),
+    "ID-306: ID tokens": ("claims", "not _OF_ID_TOKENS.isdisjoint(claims)", "False"),
+    "ID-306: token_use": ("claims", 'claims.get("token_use", "access") != "access"', "False"),
+    "ID-306: events": ("claims", '"events" in claims', "False"),
+    "ID-306: required claims": ("claims", "claims.get(name) != value", "False"),
+    "ID-308: no audience": ("claims", "    _check_audience(claims, rules)\n", ""),
+    "ID-308: aud may be missing": (
+        "claims",
+        'if "aud" not in claims and not rules.audience:',
+        'if "aud" not in claims:',
+    ),
+    "ID-308: aud is not checked without an audience": (
+        "claims",
+        'if "aud" not in claims and not rules.audience:',
+        "if not rules.audience:",
+    ),
+    "ID-308: values in aud that are not strings": (
+        "claims",
+        "not all(isinstance(name, str) for name in names) or not set(names) & set(rules.audience)",
+        "not [name for name in names if name in rules.audience]",
+    ),
+    "ID-308: azp": ("claims", '    _check_party(claims, "azp", rules.authorized_parties)\n', ""),
+    "ID-308: client_id": (
+        "claims",
+        '    _check_party(claims, "client_id", rules.client_ids)\n',
+        "",
+    ),
+    "ID-308: a missing azp": (
+        "claims",
+        "accepted and claims.get(name) not in accepted",
+        "accepted and name in claims and claims[name] not in accepted",
+    ),
+    "ID-309: exp may be missing": (
+        "validity",
+        '    if expires is None:\n        raise TokenRefused("exp")\n',
+        "    expires = expires or math.inf\n",
+    ),
+    "ID-309: exp is not compared": (
+        "validity",
+        "if now >= self.expires + self.leeway:",
+        "if False:",
+    ),
+    "ID-309: a moment longer": (
+        "validity",
+        "now >= self.expires + self.leeway",
+        "now > self.expires + self.leeway",
+    ),
+    "ID-309: booleans": ("validity", "isinstance(value, bool) or not", "not"),
+    "ID-309: numbers out of range": (
+        "validity",
+        "not -_MAX_SECONDS < value < _MAX_SECONDS",
+        "False",
+    ),
+    "ID-310: nbf is not compared": (
+        "validity",
+        "if now < self.not_before - self.leeway:",
+        "if False:",
+    ),
+    "ID-311: no maximum age": ("validity", "if now >= self.too_old + self.leeway:", "if False:"),
+    "ID-311: iat may be missing": (
+        "validity",
+        "if max_age is not None and issued is None:",
+        "if False:",
+    ),
+    "ID-312: no leeway for exp": ("validity", "self.expires + self.leeway", "self.expires"),
+    "ID-312: no leeway for nbf": ("validity", "self.not_before - self.leeway", "self.not_before"),
+    "ID-312: any leeway": ("bearer", "not 0 <= leeway <= _MAX_LEEWAY", "False"),
+    "ID-313: any subject": ("claims", "or not _SUBJECT.fullmatch(subject)", ""),
+    "ID-313: a subject with a line break": (
+        "claims",
+        "_SUBJECT.fullmatch(subject)",
+        "_SUBJECT.match(subject)",
+    ),
+    "ID-315: cnf": ("claims", 'if "cnf" in claims:', "if False:"),
+    "ID-316: malformed scopes": (
+        "claims",
+        "isinstance(one, str) and SCOPE.fullmatch(one)",
+        "isinstance(one, str)",
+    ),
+    "ID-316: a list in scope": (
+        "claims",
+        'elif "scope" in claims:',
+        "elif False:",
+    ),
+    "ID-317: an unknown key has an answer of its own": (
+        "refusal",
+        '"kid": (401, "invalid_token", _UNVERIFIED)',
+        '"kid": (401, "invalid_token", "unknown key")',
+    ),
+    "ID-317: no signature": (
+        "bearer",
+        "not key.verify(token.algorithm, token.signing_input, token.signature)",
+        "False",
+    ),
+    "ID-401: times of cached tokens": (
+        "bearer",
+        "            verified.validity.check(self._clock())\n",
+        "            pass\n",
+    ),
+    "ID-402: a part of the token as the key": (
+        "bearer",
+        "sha256(token).digest()",
+        "sha256(token[:20]).digest()",
+    ),
+    "ID-402: all but the signature as the key": (
+        "bearer",
+        "sha256(token).digest()",
+        'sha256(token.rpartition(b".")[0]).digest()',
+    ),
+    "ID-403: no bound": ("verified", "if len(self._entries) >= self.limit > 0:", "if False:"),
+    "ID-403: the newest makes room": (
+        "verified",
+        "next(iter(self._entries))",
+        "next(reversed(self._entries))",
+    ),
+    "ID-403: nothing is cached": (
+        "bearer",
+        "            self._verified.add(digest, verified)\n",
+        "",
+    ),
+    "ID-502: no audience": ("rules", "self.client_ids or self.single_client)", "True)"),
+    "ID-502: Keycloak's account": ("rules", '"account" in self.audience and', "False and"),
+    "ID-502: credentials in URLs": ("url", '"@" in parts.netloc', "False"),
+    "ID-502: a query": ("url", '("?" in url and not query)', "False"),
+    "ID-502: the same issuer twice": ("bearer", "or len(set(names)) < len(names)", ""),
+    "ID-502: any tenant": ("issuer", "not _GUID.fullmatch(tenant_id)", "False"),
+    "ID-502: any name": ("issuer", "not _NAME.fullmatch(value)", "False"),
+}
+
+
+def _tests(package: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the tests of this folder on another copy of the package, until one fails."""
+    arguments = ["-n", "0", "-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", *arguments, "-o", f"pythonpath={package} ."),
+            *("--ignore", str(FOLDER / "test_differential.py"), str(FOLDER)),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package that a test may break."""
+    shutil.copytree(ROOT / "taskcore_http", tmp_path / "taskcore_http")
+    return tmp_path
+
+
+def test_without_a_mutant_no_test_fails(package: Path) -> None:
+    ended = _tests(package)
+
+    assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize(("module", "text", "replacement"), MUTANTS.values(), ids=MUTANTS)
+def test_a_rule_that_is_taken_away_is_missed_by_a_test(
+    module: str,
+    text: str,
+    replacement: str,
+    package: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    path = package / f"taskcore_http/identity/{module}.py"
+    source = path.read_text()
+    assert source.count(text) == 1, "the mutant does not fit the code any more"
+    path.write_text(source.replace(text, replacement))
+    compile(path.read_text(), path, "exec")
+
+    ended = _tests(package)
+
+    caught = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
+    assert caught, "no test misses the rule"
+    record_property("caught by", caught[1])
