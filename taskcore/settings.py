@@ -104,6 +104,39 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     """The form of the log lines of ``taskctl serve``. ``json`` needs ``observability``."""
 
+    issuer: str | None = None
+    """The OpenID Connect issuer whose tokens the REST API accepts: the exact ``iss``.
+
+    This setting and the next nine are used by ``taskctl serve`` and ``app_from_environment``.
+    """
+
+    audience: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of this API in ``aud``, in the environment separated by commas."""
+
+    authorized_parties: Annotated[tuple[str, ...], NoDecode] = ()
+    """Accepted values of ``azp``, for issuers whose tokens have no ``aud``, such as Clerk."""
+
+    client_ids: Annotated[tuple[str, ...], NoDecode] = ()
+    """Accepted values of ``client_id``, for issuers whose tokens have no ``aud``: Cognito."""
+
+    jwks_url: str | None = None
+    """The URL of the issuer's keys. By default it is found by OpenID Connect Discovery."""
+
+    jwt_secret: SecretStr | None = None
+    """The secret of an issuer that signs with HS256, at least 32 bytes, instead of keys."""
+
+    resource: str | None = None
+    """The URL of this API. With it the metadata of RFC 9728 are served."""
+
+    provision: Literal["on_write", "never"] = "on_write"
+    """When an unknown caller gets a user: with the first task, or never."""
+
+    trust_callers: bool = False
+    """Believe every caller who they are, because something in front of the server knows it."""
+
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts that the server answers for, without ports; by default all, or on loopback its own."""
+
     require_restricted_role: bool = False
     """Refuse a role that bypasses row-level security, instead of logging a warning."""
 
@@ -124,7 +157,14 @@ class Settings(BaseSettings):
         _check_variables(os.environ, cls)
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator(
+        "cors_origins",
+        "audience",
+        "authorized_parties",
+        "client_ids",
+        "allowed_hosts",
+        mode="before",
+    )
     @classmethod
     def _separated(cls, value: object) -> object:
         if isinstance(value, str):

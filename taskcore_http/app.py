@@ -21,9 +21,14 @@ from taskcore.settings import load_settings
 from taskcore_http.docs.routes import docs_routes
 from taskcore_http.errors import closed_if_unread, error_response, response_for
 from taskcore_http.health import create_health_router
+from taskcore_http.identity.bearer import Bearer
+from taskcore_http.identity.configured import bearer_of
 from taskcore_http.identity.identify import Identity
+from taskcore_http.identity.metadata import metadata_routes
+from taskcore_http.identity.security import document_security
 from taskcore_http.observability import REQUEST_ID, add_metrics, add_request_ids, add_tracing
 from taskcore_http.server.compression import Compression
+from taskcore_http.server.hosts import AllowedHosts
 from taskcore_http.tasks.route import TaskRoute
 from taskcore_http.tasks.router import create_router
 
@@ -33,8 +38,8 @@ _DESCRIPTION = """\
 Tasks of many users, kept apart by the database itself.
 """
 _TRUSTING = """
-**In this release the caller is trusted to name the user**: whoever can reach this
-API can name any user in the path. Serve it to trusted callers only.
+**The caller is trusted to name the user**: no identity is configured, so whoever can
+reach this API can name any user in the path. Serve it to trusted callers only.
 """
 
 
@@ -66,6 +71,8 @@ def create_app(
         raise ConfigurationError("give create_app a database_url or a store, not both")
     tasks = store or TaskStore(database_url)
 
+    bearer = identity if isinstance(identity, Bearer) else None
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if store is not None:
@@ -79,6 +86,8 @@ def create_app(
                 logger.warning("started without a database: %s", exc)
             yield
         finally:
+            if bearer is not None:
+                await bearer.close()
             await tasks.close()
 
     app = FastAPI(
@@ -100,6 +109,9 @@ def create_app(
         app.router.routes.extend(router.routes)
     app.include_router(create_health_router(tasks))
     app.router.routes.extend(docs_routes())
+    if bearer is not None:
+        app.router.routes.extend(metadata_routes(bearer))
+        document_security(app, bearer)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _error)
     app.add_exception_handler(Exception, _error)
@@ -121,11 +133,15 @@ def app_from_environment() -> FastAPI:
     because collecting them makes the slowest answers
     (https://docs.python.org/3/library/gc.html#gc.freeze). A worker process ends when its
     parent ends or is killed; otherwise it would keep the port and the database.
+
+    Raises:
+        ConfigurationError: The settings say neither whose tokens are accepted
+            (``TASKCORE_ISSUER``) nor that callers are trusted (``TASKCORE_TRUST_CALLERS``).
     """
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     settings = load_settings()
-    app = create_app(cors_origins=settings.cors_origins)
+    app = create_app(identity=bearer_of(settings), cors_origins=settings.cors_origins)
     if settings.compression:
         app.add_middleware(Compression)
     if settings.metrics:
@@ -134,6 +150,8 @@ def app_from_environment() -> FastAPI:
         add_tracing(app)
     if settings.request_ids:
         add_request_ids(app)
+    if settings.allowed_hosts:
+        app.add_middleware(AllowedHosts, hosts=settings.allowed_hosts)
     gc.collect()
     gc.freeze()
     return app

@@ -17,7 +17,13 @@ import yaml
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/tutorial.md", "docs/howto/backup.md", "docs/howto/identity.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/howto/backup.md",
+    "docs/howto/identity.md",
+    "docs/howto/sign-in.md",
+)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -12,7 +12,10 @@ SPECIFICATIONS = {
         re.compile(r"\b(?:FR-\d{3}|SC-\d{3}|US\d)\b"),
         {"FR-001", "FR-018", "SC-001", "SC-007", "US1", "US4"},
     ),
-    "002-identity": (re.compile(r"\bID-\d{3}\b"), {"ID-101", "ID-211", "ID-317", "ID-504"}),
+    "002-identity": (
+        re.compile(r"\bID-\d{3}\b"),
+        {"ID-101", "ID-211", "ID-317", "ID-504", "ID-708"},
+    ),
 }
 """The form of each specification's ids, and some of them."""
 

@@ -53,20 +53,31 @@ def serve(
         int, typer.Option(metavar="N", min=1, help="How many processes answer.")
     ] = 1,
     log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = LogLevel.info,
+    trust_callers: Annotated[
+        bool,
+        typer.Option(
+            "--trust-callers",
+            help="Let every caller name any user, because something in front knows who calls. "
+            "Environment: TASKCORE_TRUST_CALLERS.",
+        ),
+    ] = False,
 ) -> None:
     """Serve the REST API until Ctrl-C or SIGTERM.
 
-    In this release every caller can name any user, so listen only where you trust everyone.
+    With TASKCORE_ISSUER and TASKCORE_AUDIENCE callers need a token of that OpenID Connect issuer.
+    Without them only this machine is served, and everybody on it can name any user.
     """
     _require_http()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         settings = session_of(context).settings()
-        _require_free(host, port)
+        if trust_callers:
+            settings = settings.model_copy(update={"trust_callers": True})
+        settings, callers = _callers(settings, _addresses(host, port), host)
         with _data(settings) as place:
             say(f"Data: {visible(place)}")
             say(f"Open: http://{_reachable(host)}:{port}/docs")
-            say("Every caller can name any user: there is no login yet.")
+            say(callers)
             _pass_on(settings)
             _run(
                 host=host,
@@ -96,8 +107,8 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _require_free(host: str, port: int) -> None:
-    """Check that the address is free, before the database is started."""
+def _addresses(host: str, port: int) -> list[str]:
+    """Return the addresses to listen on, which are free. This is before the database starts."""
     import socket
 
     from taskcore.errors import ConfigurationError
@@ -111,6 +122,33 @@ def _require_free(host: str, port: int) -> None:
         number = None if isinstance(exc, socket.gaierror | UnicodeError) else exc.errno
         reason = os.strerror(number) if number else "no such address"
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from exc
+    return [str(address[0]) for *_, address in found]
+
+
+def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Settings, str]":
+    """Return the settings to serve with, and a line that says who may call.
+
+    Raises:
+        ConfigurationError: Other machines could call, and nothing would tell who they are.
+    """
+    from ipaddress import ip_address
+
+    from taskcore.errors import ConfigurationError
+
+    if settings.issuer is not None:
+        return settings, f"Callers need a token of {visible(settings.issuer)}."
+    if settings.trust_callers:
+        return settings, "Every caller can name any user: callers are trusted."
+    if not all(ip_address(address.partition("%")[0]).is_loopback for address in addresses):
+        raise ConfigurationError(
+            f"listening on {host} lets other machines call: set TASKCORE_ISSUER and "
+            "TASKCORE_AUDIENCE to verify who they are, or add --trust-callers if something in "
+            "front does"
+        )
+    hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]")
+    changes = {"trust_callers": True, "allowed_hosts": hosts}
+    line = "Everybody on this machine can name any user. To verify callers set TASKCORE_ISSUER."
+    return settings.model_copy(update=changes), line
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from taskcore_http.identity import signatures
 from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.challenge import challenge
 from taskcore_http.identity.claims import check_claims, principal
+from taskcore_http.identity.discovery import discovery_url
 from taskcore_http.identity.fetch import Fetch, fetch_url
 from taskcore_http.identity.keys import FetchedKeys, Keys, SecretKeys
 from taskcore_http.identity.principal import Principal
@@ -87,6 +88,19 @@ class Bearer:
         }
         self._verified = VerifiedTokens(verified_cache)
         self._clock = time.time
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """The issuers whose tokens are accepted."""
+        return tuple(self._issuers)
+
+    @property
+    def discovery_url(self) -> str | None:
+        """The URL of the issuer's OpenID Connect Discovery document, if there is one issuer."""
+        found = [rules for rules, _keys in self._issuers.values() if rules.jwks_url is None]
+        if len(self._issuers) > 1 or not found or found[0].secret is not None:
+            return None
+        return discovery_url(found[0].issuer)
 
     async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
         """Return the caller that the request's token names.

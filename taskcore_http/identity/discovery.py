@@ -7,6 +7,11 @@ from taskcore_http.identity.url import UnsafeUrl, safe_url
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
 
+def discovery_url(issuer: str) -> str:
+    """Return the URL of an issuer's discovery document."""
+    return issuer.rstrip("/") + _WELL_KNOWN
+
+
 async def discover_keys(issuer: str, fetch: Fetch) -> str:
     """Return the ``jwks_uri`` of an issuer.
 
@@ -20,7 +25,7 @@ async def discover_keys(issuer: str, fetch: Fetch) -> str:
         FetchFailed: The document belongs to another issuer (section 4.3), or its ``jwks_uri``
             must not be contacted.
     """
-    content, _ = await fetch(issuer.rstrip("/") + _WELL_KNOWN)
+    content, _ = await fetch(discovery_url(issuer))
     document = json_object(content)
     if document is None:
         raise FetchFailed("the discovery document is not a JSON object")

@@ -74,6 +74,9 @@ class SecretKeys:
 class FetchedKeys:
     """The public keys of an issuer.
 
+    Asking for the generation starts a fetch in the background when one is due, so that keys are
+    revalidated even if every token comes from the cache.
+
     At most one fetch runs at a time, and at most one begins in 30 seconds. All requests that
     need it wait for the same one. A key set is used while a newer one is fetched, and after a
     fetch that failed or found no key.
@@ -110,8 +113,6 @@ class FetchedKeys:
         """
         keys = self._current()
         if keys is not None:
-            if self._clock() >= self._due:
-                self._start()
             key = keys.choose(key_id, algorithm)
             if key is not None:
                 return key

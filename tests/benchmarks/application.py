@@ -61,6 +61,7 @@ def mounted_applications(server: Server) -> list[Application]:
 def _ours(server: Server, name: str, factory: str) -> Application:
     environment = {
         "TASKCORE_DATABASE_URL": server.url(APPLICATION),
+        "TASKCORE_TRUST_CALLERS": "true",
         "TASKCORE_POOL_MAX_SIZE": str(_POOL),
     }
     return Application(name, factory, environment)

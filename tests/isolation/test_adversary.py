@@ -282,4 +282,5 @@ async def test_the_counters_are_of_all_users_together(adversary: asyncpg.Connect
     tables = await adversary.fetch(
         "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'taskcore' ORDER BY 1"
     )
-    assert [row["relname"] for row in tables] == ["alembic_version", "tasks", "users"]
+    names = [row["relname"] for row in tables]
+    assert names == ["alembic_version", "identities", "tasks", "users"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from taskcore.schema import catalog
 from tests.databases import Database, execute
 
 pytestmark = pytest.mark.inspects
@@ -96,6 +97,31 @@ def test_users_without_the_directory_are_proved_isolated(
     asyncio.run(execute(database.owner_url, "DROP POLICY users_directory ON taskcore.users"))
 
     assert verdicts(database, "users", mode, by_id) == (PROVEN, {"users_own": PROVEN})
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("column", ["issuer", "subject"])
+def test_each_half_of_the_policy_on_identities_is_proved(
+    database: Database, tmp_path: Path, mode: str, column: str
+) -> None:
+    """ID-612: pgrls cannot decide both conditions together, which let less through than one."""
+    config = tmp_path / "by_credential.toml"
+    config.write_text(f'[lint.rules.SEC021]\nidentity_columns = ["{column}"]\n', "utf-8")
+    half = f"{column} = current_setting('taskcore.{column}')"
+    whole = catalog.expected()["policy identities.identities_presented"]
+    assert whole.count(f"({column} = current_setting('taskcore.{column}'::text))") == 2
+    assert " OR " not in whole
+    asyncio.run(
+        execute(
+            database.owner_url,
+            "DROP POLICY identities_directory ON taskcore.identities",
+            f"ALTER POLICY identities_presented ON taskcore.identities USING ({half})"
+            f" WITH CHECK ({half})",
+        )
+    )
+
+    proved = {"identities_presented": PROVEN}
+    assert verdicts(database, "identities", mode, config) == (PROVEN, proved)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ async def _create(database: Database, subject: str) -> int:
 
 
 def test_list_shows_identities_of_all_users_or_of_one(administer: Run, database: Database) -> None:
-    """ID-109."""
+    """ID-609."""
     assert "No identities." in administer("identities", "list").stderr
     users = [asyncio.run(_create(database, subject)) for subject in ("ann", "bob\u202e")]
 
@@ -43,7 +43,7 @@ def test_list_shows_identities_of_all_users_or_of_one(administer: Run, database:
 
 
 def test_an_identity_is_blocked_and_let_in_again(administer: Run, database: Database) -> None:
-    """ID-108."""
+    """ID-608."""
     asyncio.run(_create(database, "ann"))
 
     blocked = json.loads(administer("identities", "block", ISSUER, "ann", "--json").stdout)
@@ -60,7 +60,7 @@ def test_an_identity_is_blocked_and_let_in_again(administer: Run, database: Data
 
 
 def test_a_user_is_blocked_and_let_in_again(administer: Run, database: Database) -> None:
-    """ID-108."""
+    """ID-608."""
     user = str(asyncio.run(_create(database, "ann")))
 
     assert "blocked_at" in administer("users", "block", user).stdout
@@ -78,7 +78,7 @@ def test_a_user_is_blocked_and_let_in_again(administer: Run, database: Database)
 def test_the_applications_url_is_refused_with_what_is_needed(
     run: Run, database: Database, words: tuple[str, ...]
 ) -> None:
-    """ID-109."""
+    """ID-609."""
     result = run("identities", *words, env={"TASKCORE_DATABASE_URL": database.url})
     assert result.exit_code == 1
     assert "the role that migrated" in result.stderr

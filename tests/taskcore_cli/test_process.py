@@ -84,7 +84,7 @@ def test_a_group_alone_shows_its_help(run: Run, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("list",), "Did you mean `taskctl tasks list` or `taskctl users list`? See"),
+        (("list",), "Did you mean `taskctl tasks list` or `taskctl users list` or"),
         (("import",), "Did you mean `taskctl tasks import`? See"),
         (("taks",), "Did you mean 'tasks'? See"),
         (("tasks", "lst"), "Did you mean 'list'? See"),

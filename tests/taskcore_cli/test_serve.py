@@ -23,14 +23,18 @@ from taskcore import Settings, TaskStore
 from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_DESCRIPTION
 from taskcore.settings import load_settings
+from taskcore_cli.commands import serve
 from taskcore_cli.commands.serve import _grace, _pass_on, _reachable
 from taskcore_cli.session import Session
 from tests.databases import Database
 from tests.ports import free_port
 from tests.sessions import until_blocked
 from tests.taskcore.embedded.homes import postmaster, wait_until_stopped
-from tests.taskcore_cli.conftest import Start
+from tests.taskcore_cli.conftest import Run, Start
 from tests.taskcore_http.answers import error_of
+from tests.taskcore_http.identity.http_issuer import answer as issuer_answer
+from tests.taskcore_http.identity.http_issuer import http_issuer
+from tests.taskcore_http.identity.issuing import claims, rsa_key, token
 from tests.wire import Wire
 
 DEADLINE = 20.0
@@ -101,6 +105,68 @@ def test_it_says_where_data_lives_serves_and_ends_well(
     assert server.errors.count("name") == 1
     assert log
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} INFO: ", line) for line in log)
+
+
+def test_another_host_is_refused_while_nobody_is_verified(
+    start: Start, environment: dict[str, str]
+) -> None:
+    """ID-707: a page of another site cannot call the API, whatever its name resolves to."""
+    with served(start, ended_by=signal.SIGTERM, env=environment) as server:
+        for host, status in (("evil.example", 421), (f"localhost:{server.port}", 200)):
+            url = f"http://127.0.0.1:{server.port}/users/1/tasks"
+            assert httpx2.get(url, headers={"Host": host}).status_code == status
+
+
+def test_callers_are_verified_by_the_tokens_of_an_issuer(
+    start: Start, environment: dict[str, str]
+) -> None:
+    """ID-706: with an issuer that is found by discovery, over HTTP."""
+    with http_issuer() as issuer:
+        keys = {"keys": [rsa_key().jwk(kid="k", alg="RS256")]}
+        discovery = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
+        issuer.answers |= {
+            "/keys": issuer_answer(keys),
+            "/.well-known/openid-configuration": issuer_answer(discovery),
+        }
+        now = int(time.time())
+        payload = claims(iss=issuer.url, sub="ann", aud="https://t.example", iat=now, exp=now + 600)
+        signed = token(payload).decode()
+        settings = environment | {
+            "TASKCORE_ISSUER": issuer.url,
+            "TASKCORE_AUDIENCE": "https://other.example, https://t.example",
+        }
+        with served(start, "--workers", "2", ended_by=signal.SIGTERM, env=settings) as server:
+            url = f"http://127.0.0.1:{server.port}/me/tasks"
+            assert httpx2.get(url).status_code == 401
+            fields = {"Authorization": f"Bearer {signed}"}
+            assert httpx2.get(url, headers=fields).json() == []
+            # Behind a proxy the host is the proxy's.
+            assert httpx2.get(url, headers=fields | {"Host": "t.example"}).status_code == 200
+    assert server.code == 0
+    assert f"Callers need a token of {discovery['issuer']}." in server.errors
+    assert "Traceback" not in server.errors
+    assert signed.split(".")[1] not in server.errors
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104
+def test_other_machines_are_served_only_if_somebody_verifies_callers(
+    run: Run, environment: dict[str, str], host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ID-708."""
+    monkeypatch.setattr(serve, "_addresses", lambda *_: [host])
+    result = run("serve", "--host", host, env=environment)
+    assert result.exit_code == 1
+    assert f"listening on {host} lets other machines call: set TASKCORE_ISSUER" in result.stderr
+    assert "--trust-callers" in result.stderr
+
+
+def test_trusting_callers_is_said(start: Start, environment: dict[str, str]) -> None:
+    """ID-708: then any host is served, because something is in front."""
+    options = ("--host", "0.0.0.0", "--trust-callers")  # noqa: S104
+    with served(start, *options, ended_by=signal.SIGTERM, env=environment) as server:
+        url = f"http://127.0.0.1:{server.port}/users/1/tasks"
+        assert httpx2.get(url, headers={"Host": "tasks.example"}).status_code == 200
+    assert "callers are trusted" in server.errors
 
 
 def test_options_and_the_file_reach_the_application(
@@ -236,7 +302,7 @@ async def test_a_second_ctrl_c_ends_it_at_once_without_a_traceback(
         async with owner.transaction():
             await owner.execute("LOCK TABLE taskcore.tasks")
             with socket.create_connection(("127.0.0.1", port)) as client:
-                client.sendall(b"GET /users/1/tasks HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.sendall(b"GET /users/1/tasks HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 await until_blocked(owner)
                 process.send_signal(signal.SIGINT)
                 while "force quit" not in (line := process.stderr.readline()):

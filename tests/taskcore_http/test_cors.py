@@ -48,6 +48,7 @@ async def test_the_origins_are_a_setting(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TASKCORE_DATABASE_URL", database.url)
+    monkeypatch.setenv("TASKCORE_TRUST_CALLERS", "true")
     monkeypatch.setenv("TASKCORE_CORS_ORIGINS", "https://a.example, http://localhost:3000,")
     assert load_settings().cors_origins == ("https://a.example", "http://localhost:3000")
     async with client_of(app_from_environment()) as client:

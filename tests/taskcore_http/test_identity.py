@@ -224,5 +224,7 @@ async def test_a_caller_who_is_refused_learns_nothing_else(store: TaskStore) -> 
 def test_something_that_cannot_be_called_is_no_identity(store: TaskStore) -> None:
     function: Any = _awaited(store)
     wrong: Any = Depends(function)
-    with pytest.raises(ConfigurationError, match=r"identity must be a Bearer or a function.*not Depends"):
+    with pytest.raises(
+        ConfigurationError, match=r"identity must be a Bearer or a function.*not Depends"
+    ):
         create_router(store, identity=wrong)

@@ -127,6 +127,7 @@ async def test_all_of_it_is_off_unless_a_setting_asks_for_it(
 ) -> None:
     """FR-021."""
     monkeypatch.setenv("TASKCORE_DATABASE_URL", database.url)
+    monkeypatch.setenv("TASKCORE_TRUST_CALLERS", "true")
     assert app_from_environment().user_middleware == []
     for name in ("COMPRESSION", "METRICS", "REQUEST_IDS"):
         monkeypatch.setenv(f"TASKCORE_{name}", "true")

@@ -76,7 +76,9 @@ def test_every_operation_documents_the_statuses_of_the_contract(document: dict[s
 def test_an_identity_may_refuse_every_operation(store: TaskStore) -> None:
     app = create_app(store=store, identity=lambda: store.for_user(1))
     for (_, path), operation in operations(app.openapi()).items():
-        assert ({"401", "403", "404"} <= set(operation["responses"])) is ("{user_id}" in path)
+        refused = {"401", "403"} <= set(operation["responses"])
+        assert refused is ("{user_id}" in path or path.startswith("/me"))
+        assert ("404" in operation["responses"]) is ("{" in path)
 
 
 def test_bodies_have_names_of_their_own_in_a_host_too(store: TaskStore) -> None:

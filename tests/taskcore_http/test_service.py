@@ -52,7 +52,8 @@ async def start(database: Database) -> AsyncIterator[Start]:
                 "taskcore_http.app:app_from_environment",
             ),
             *("--port", "0", "--no-access-log", "--no-use-colors"),
-            env=os.environ | {"TASKCORE_DATABASE_URL": database.url},
+            env=os.environ
+            | {"TASKCORE_DATABASE_URL": database.url, "TASKCORE_TRUST_CALLERS": "true"},
             stderr=PIPE,
         )
         started.append(process)
@@ -203,7 +204,7 @@ async def test_only_a_process_of_ours_freezes_what_it_has_loaded(
         # Python 3.12 freezes objects of its own when it starts.
         "import gc, taskcore_http; before = gc.get_freeze_count();"
         f"taskcore_http.{maker}(); print(gc.get_freeze_count() - before)",
-        env=os.environ | {"TASKCORE_DATABASE_URL": database.url},
+        env=os.environ | {"TASKCORE_DATABASE_URL": database.url, "TASKCORE_TRUST_CALLERS": "true"},
         stdout=PIPE,
         stderr=PIPE,
     )

@@ -33,7 +33,7 @@ OWNERS: dict[str, Callable[[TaskStore], UserTasks]] = {
 async def test_an_operation_on_a_warm_connection_is_one_round_trip(
     wire: Wire, operation: str, owner: str
 ) -> None:
-    """SC-001, ID-111: the network costs an operation one latency and no more."""
+    """SC-001, ID-611: the network costs an operation one latency and no more."""
     async with TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
         tasks = OWNERS[owner](store)
         first, second = await tasks.create_many([{"title": "one"}, {"title": "two"}])

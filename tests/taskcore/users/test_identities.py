@@ -32,7 +32,7 @@ async def rows(owner: asyncpg.Connection) -> list[tuple[Any, ...]]:
 async def test_a_read_of_an_unknown_identity_finds_nothing_and_leaves_no_trace(
     store: TaskStore, owner: asyncpg.Connection
 ) -> None:
-    """ID-101."""
+    """ID-601."""
     tasks = store.for_identity(ISSUER, "new")
 
     assert list(await tasks.list()) == []
@@ -53,7 +53,7 @@ async def test_a_read_of_an_unknown_identity_finds_nothing_and_leaves_no_trace(
 async def test_the_first_task_makes_the_user_and_tells_who_it_is(
     store: TaskStore, owner: asyncpg.Connection
 ) -> None:
-    """ID-102: a random id, above those of hosts."""
+    """ID-602: a random id, above those of hosts."""
     tasks = store.for_identity(ISSUER, "new")
 
     first = await tasks.create("first")
@@ -69,7 +69,7 @@ async def test_the_first_task_makes_the_user_and_tells_who_it_is(
 
 @pytest.mark.parametrize("batch", [[{"title": "x"}], [{"title": "x"}, {"title": "y"}]])
 async def test_a_batch_and_an_import_make_the_user_too(store: TaskStore, batch: Tasks) -> None:
-    """ID-102."""
+    """ID-602."""
     created = await store.for_identity(ISSUER, "a").create_many(batch)  # type: ignore[arg-type]
     imported = store.for_identity(ISSUER, "b")
     await imported.import_tasks(batch)
@@ -82,7 +82,7 @@ async def test_a_batch_and_an_import_make_the_user_too(store: TaskStore, batch: 
 async def test_first_tasks_at_the_same_time_make_one_user(
     store: TaskStore, owner: asyncpg.Connection
 ) -> None:
-    """ID-103."""
+    """ID-603."""
     created = await asyncio.gather(
         *(store.for_identity(ISSUER, "new").create(str(number)) for number in range(30))
     )
@@ -95,7 +95,7 @@ async def test_first_tasks_at_the_same_time_make_one_user(
 async def test_a_first_task_whose_answer_is_lost_is_there_once(
     wire: Wire, owner: asyncpg.Connection
 ) -> None:
-    """ID-103."""
+    """ID-603."""
     async with TaskStore(wire.url) as store:
         await store.for_user(1).list()
         wire.lose_answers()
@@ -121,7 +121,7 @@ async def test_a_first_task_whose_answer_is_lost_is_there_once(
 async def test_issuer_and_subject_are_compared_byte_by_byte(
     store: TaskStore, other: tuple[str, str]
 ) -> None:
-    """ID-104."""
+    """ID-604."""
     mine = await store.for_identity(ISSUER, "Ann").create("mine")
     await store.for_identity(ISSUER, "\u00c4nn" if other[1] == "A\u0308nn" else "Bob").create("x")
 
@@ -134,7 +134,7 @@ async def test_issuer_and_subject_are_compared_byte_by_byte(
 async def test_a_path_of_another_user_is_not_found_whether_or_not_they_exist(
     store: TaskStore, owner: asyncpg.Connection
 ) -> None:
-    """ID-105."""
+    """ID-605."""
     mine = await store.for_identity(ISSUER, "me").create("mine")
     theirs = await store.for_identity(ISSUER, "them").create("theirs")
     before = await rows(owner)
@@ -160,7 +160,7 @@ async def test_a_path_of_another_user_is_not_found_whether_or_not_they_exist(
 async def test_provision_never_lets_only_known_identities_in(
     store: TaskStore, owner: asyncpg.Connection
 ) -> None:
-    """ID-106."""
+    """ID-606."""
     known = await store.for_identity(ISSUER, "known").create("x")
 
     for user_id in (None, known.user_id):
@@ -173,7 +173,7 @@ async def test_provision_never_lets_only_known_identities_in(
 
 
 async def test_a_deleted_user_begins_anew(administration: TaskStore, store: TaskStore) -> None:
-    """ID-107: the old tasks are gone, and the new user has another id."""
+    """ID-607: the old tasks are gone, and the new user has another id."""
     tasks = store.for_identity(ISSUER, "me")
     old = await tasks.create("old")
     await administration.users.delete(old.user_id)
@@ -187,7 +187,7 @@ async def test_a_deleted_user_begins_anew(administration: TaskStore, store: Task
 async def test_a_task_is_not_stored_for_a_user_who_is_being_deleted(
     store: TaskStore, owner: asyncpg.Connection
 ) -> None:
-    """ID-107: it would be acknowledged, and no identity would reach it."""
+    """ID-607: it would be acknowledged, and no identity would reach it."""
     old = await store.for_identity(ISSUER, "me").create("old")
     async with owner.transaction():
         await owner.execute("DELETE FROM taskcore.users WHERE id = $1", old.user_id)
@@ -202,7 +202,7 @@ async def test_a_task_is_not_stored_for_a_user_who_is_being_deleted(
 async def test_a_blocked_user_is_refused_and_their_tasks_stay(
     store: TaskStore, administration: TaskStore
 ) -> None:
-    """ID-108."""
+    """ID-608."""
     tasks = store.for_identity(ISSUER, "me")
     task = await tasks.create("mine")
 
@@ -224,7 +224,7 @@ async def test_a_blocked_user_is_refused_and_their_tasks_stay(
 async def test_an_identity_is_blocked_before_and_after_it_has_a_user(
     store: TaskStore, administration: TaskStore
 ) -> None:
-    """ID-108."""
+    """ID-608."""
     tasks = store.for_identity(ISSUER, "me")
     for user_id in (None, "known"):
         blocked = await administration.identities.block(ISSUER, "me")
@@ -242,7 +242,7 @@ async def test_an_identity_is_blocked_before_and_after_it_has_a_user(
 
 
 async def test_administrators_list_identities(store: TaskStore, administration: TaskStore) -> None:
-    """ID-109: all in the order of their bytes, or those of one user."""
+    """ID-609: all in the order of their bytes, or those of one user."""
     me = await store.for_identity(ISSUER, "me").create("x")
     await store.for_identity(ISSUER, "ME").create("x")
     await administration.identities.block("https://a.example", "me")
@@ -262,7 +262,7 @@ async def test_administrators_list_identities(store: TaskStore, administration: 
 async def test_more_identities_than_a_page_are_listed_once_each(
     administration: TaskStore, owner: asyncpg.Connection
 ) -> None:
-    """ID-109."""
+    """ID-609."""
     await owner.execute(
         "INSERT INTO taskcore.identities (issuer, subject, blocked_at)"
         " SELECT 'i' || n % 3, 's' || n, now() FROM generate_series(1, 2500) AS n"
@@ -275,7 +275,7 @@ async def test_more_identities_than_a_page_are_listed_once_each(
 
 
 async def test_the_applications_role_administers_no_identity(store: TaskStore) -> None:
-    """ID-109."""
+    """ID-609."""
     for call in (
         store.identities.block(ISSUER, "me"),
         store.identities.unblock(ISSUER, "me"),
@@ -304,7 +304,7 @@ async def test_the_applications_role_administers_no_identity(store: TaskStore) -
 async def test_an_issuer_or_subject_that_cannot_be_one_is_named(
     store: TaskStore, value: Any, constraint: str
 ) -> None:
-    """ID-104: before anything is sent."""
+    """ID-604: before anything is sent."""
     for field in ("issuer", "subject"):
         names = {"issuer": ISSUER, "subject": "me"} | {field: value}
         with pytest.raises(ValidationError) as caught:
@@ -315,7 +315,7 @@ async def test_an_issuer_or_subject_that_cannot_be_one_is_named(
 
 
 async def test_names_of_the_longest_length_are_kept(store: TaskStore) -> None:
-    """ID-104: 255 characters of four bytes each, in both columns of one index."""
+    """ID-604: 255 characters of four bytes each, in both columns of one index."""
     longest = "\U0001f600" * 255
     task = await store.for_identity(longest, longest).create("x")
 
@@ -340,7 +340,7 @@ async def test_readiness_outlives_refused_callers(wire: Wire) -> None:
 
 
 def test_a_subject_is_in_no_repr(database: Database) -> None:
-    """ID-110."""
+    """ID-610."""
     tasks = TaskStore(database.url).for_identity(ISSUER, "secret-subject")
     assert "secret-subject" not in repr(tasks)
     assert "secret-subject" not in repr(tasks._owner)

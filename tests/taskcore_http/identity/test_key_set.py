@@ -74,6 +74,12 @@ def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
+@pytest.mark.parametrize("name", [name for name in IGNORED if name.startswith("RSA")])
+def test_weak_keys_are_ignored_before_they_are_imported(name: str) -> None:
+    """ID-206: joserfc imports some of them."""
+    assert algorithms_of(IGNORED[name], ASYMMETRIC) == frozenset()
+
+
 @pytest.mark.parametrize(
     "members",
     [
@@ -114,6 +120,14 @@ async def test_a_key_id_chooses_the_key(other: dict[str, Any]) -> None:
 
     assert await tested.subject(VALID) == SUBJECT
     assert await tested.reason(token(head=header(kid="other"))) in ("kid", "signature")
+
+
+@pytest.mark.parametrize(("length", "reason"), [(256, None), (257, "kid")])
+async def test_a_key_id_has_at_most_256_characters(length: int, reason: str | None) -> None:
+    """ID-208."""
+    tested = service(keys=[rsa_key().jwk(kid="k" * length)])
+
+    assert await tested.reason(token(head=header(kid="k" * length))) == reason
 
 
 async def test_two_keys_with_one_id_are_told_apart_by_their_type() -> None:

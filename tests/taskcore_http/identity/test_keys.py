@@ -176,6 +176,20 @@ async def test_known_keys_work_while_a_fetch_is_running() -> None:
     assert await waiting == "kid"
 
 
+async def test_a_fetch_that_takes_long_is_not_started_twice() -> None:
+    """ID-209."""
+    tested, held = await _held()
+    waiting = [asyncio.create_task(tested.subject(VALID))]
+    await asyncio.sleep(0)
+    tested.clock.advance(COOLDOWN)
+    waiting.append(asyncio.create_task(tested.subject(VALID)))
+    await asyncio.sleep(0)
+    held.release.set()
+
+    assert await asyncio.gather(*waiting) == [SUBJECT, SUBJECT]
+    assert len(tested.publisher.fetched) == 1
+
+
 async def test_a_cancelled_request_does_not_cancel_the_fetch() -> None:
     """ID-209."""
     tested, held = await _held()
@@ -445,6 +459,21 @@ async def test_a_discovery_document_must_be_json() -> None:
     async def fetch(url: str) -> tuple[bytes, float | None]:
         del url
         return b"<html>", None
+
+    with pytest.raises(KeysUnavailable):
+        await service(Issuer(ISSUER, audience=AUDIENCE), fetch=fetch).subject(VALID)
+
+
+@pytest.mark.parametrize("path", ["keys", ".well-known/openid-configuration"])
+async def test_a_fetch_of_the_host_has_the_same_limit(path: str) -> None:
+    """ID-205."""
+
+    async def fetch(url: str) -> tuple[bytes, float | None]:
+        document: dict[str, Any] = {"keys": [rsa_key().jwk(kid="k")]}
+        if url.endswith("configuration"):
+            document = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}keys"}
+        padding = 65_537 if url.endswith(path) else 0
+        return json.dumps(document).encode().ljust(padding), None
 
     with pytest.raises(KeysUnavailable):
         await service(Issuer(ISSUER, audience=AUDIENCE), fetch=fetch).subject(VALID)

@@ -84,6 +84,10 @@ LIES: dict[str, bytes] = {
     "not HTTP": b"220 smtp.example ESMTP\r\n\r\n",
     "nothing": b"",
     "status 500": answer(b"{}", "500 Internal Server Error"),
+    "status 302 with keys": answer({"keys": [rsa_key().jwk(kid="k")]}, "302 Found"),
+    "status 203 with keys": answer(
+        {"keys": [rsa_key().jwk(kid="k")]}, "203 Non-Authoritative Information"
+    ),
     "status 204": b"HTTP/1.1 204 No Content\r\n\r\n",
     "HTML": answer(b"<html>"),
     "cut off": answer(b'{"keys": [')[:-4],
@@ -127,6 +131,16 @@ async def test_redirects_are_not_followed(issuer: HttpIssuer, status: str) -> No
             await _service(issuer).subject(_token(issuer))
 
         assert attacker.requests == []
+
+
+async def test_a_document_has_at_most_64_kib(issuer: HttpIssuer) -> None:
+    """ID-205."""
+    issuer.answers["/keys"] = answer(b" " * MAX_CONTENT)
+    assert await fetch_url(f"{issuer.url}/keys") == (b" " * MAX_CONTENT, None)
+
+    issuer.answers["/keys"] = answer(b" " * (MAX_CONTENT + 1))
+    with pytest.raises(FetchFailed, match="more than 65536 bytes"):
+        await fetch_url(f"{issuer.url}/keys")
 
 
 async def test_proxies_of_the_environment_are_not_used(

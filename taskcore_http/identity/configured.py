@@ -1,0 +1,48 @@
+"""The identity that the settings describe."""
+
+from taskcore import ConfigurationError, Settings
+from taskcore_http.identity.bearer import Bearer
+from taskcore_http.identity.issuer import Issuer
+
+_OF_ISSUER = (
+    "audience",
+    "authorized_parties",
+    "client_ids",
+    "jwks_url",
+    "jwt_secret",
+    "resource",
+)
+
+
+def bearer_of(settings: Settings) -> Bearer | None:
+    """Return the `Bearer` of the settings; None if they say that callers are trusted.
+
+    Raises:
+        ConfigurationError: The settings name neither an issuer nor ``trust_callers``, or they
+            contradict each other.
+    """
+    given = [name for name in _OF_ISSUER if getattr(settings, name)]
+    if settings.issuer is None:
+        if given:
+            raise ConfigurationError(f"TASKCORE_{given[0].upper()} needs TASKCORE_ISSUER")
+        if not settings.trust_callers:
+            raise ConfigurationError(
+                "set TASKCORE_ISSUER and TASKCORE_AUDIENCE to verify who calls, or "
+                "TASKCORE_TRUST_CALLERS=true if something in front of this server does"
+            )
+        return None
+    if settings.trust_callers:
+        raise ConfigurationError("TASKCORE_ISSUER and TASKCORE_TRUST_CALLERS exclude each other")
+    secret = settings.jwt_secret
+    return Bearer(
+        Issuer(
+            settings.issuer,
+            audience=settings.audience,
+            authorized_parties=settings.authorized_parties,
+            client_ids=settings.client_ids,
+            jwks_url=settings.jwks_url,
+            secret=None if secret is None else secret.get_secret_value(),
+        ),
+        resource=settings.resource,
+        provision=settings.provision,
+    )
