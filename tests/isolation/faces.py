@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -33,6 +35,63 @@ MakeFace = Callable[[str], AbstractAsyncContextManager[Face]]
 
 def library(url: str) -> LibraryFace:
     return LibraryFace(TaskStore(url))
+
+
+class IdentityFace(LibraryFace):
+    """The library, where an issuer names the users.
+
+    Before some of their operations a user is blocked, refused, and let in again, so that the others
+    act in the middle of it.
+    """
+
+    def __init__(self, url: str, owner_url: str) -> None:
+        self._store = TaskStore(url)
+        super().__init__(self._store)
+        self._administration = TaskStore(owner_url)
+        self._acted: Counter[int] = Counter()
+
+    async def __aenter__(self) -> Self:
+        await self._administration.open()
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(exc_type, exc, traceback)
+        await self._administration.close()
+
+    def tasks_of(self, user_id: int) -> UserTasks:
+        return self._store.for_identity("https://issuer.example", f"user {user_id}")
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        self._acted[user_id] += 1
+        if self._acted[user_id] % 3 == 0:
+            await self._blocked(user_id)
+        observation = await super().perform(user_id, operation, target)
+        # The user's id is random; that of another user would stay in the answer.
+        own = await self.tasks_of(user_id).find_user_id()
+        return replace(observation, value=_renamed(observation.value, own, user_id))
+
+    async def _blocked(self, user_id: int) -> None:
+        identities = self._administration.identities
+        await identities.block("https://issuer.example", f"user {user_id}")
+        try:
+            refused = await super().perform(user_id, List(), None)
+            assert refused.outcome == "Unauthenticated"
+        finally:
+            await identities.unblock("https://issuer.example", f"user {user_id}")
+
+
+def _renamed(value: Any, old: int | None, new: int) -> Any:
+    match value:
+        case dict():
+            return {key: _renamed(each, old, new) for key, each in value.items()}
+        case list():
+            return [_renamed(each, old, new) for each in value]
+    return new if value == old and type(value) is int else value
 
 
 def rest(url: str) -> RestFace:

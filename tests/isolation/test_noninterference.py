@@ -32,7 +32,7 @@ from taskcore.testing import (
 from taskcore_http import create_app
 from tests.databases import Database
 from tests.isolation import faces
-from tests.isolation.faces import MakeFace
+from tests.isolation.faces import IdentityFace, MakeFace
 from tests.taskcore_http.server import serving
 
 
@@ -89,6 +89,35 @@ def test_no_user_senses_another_in_many_programs(
     evidence = check_noninterference(make(database.url), settings=few(programs))
 
     assert evidence.programs >= programs
+
+
+@pytest.mark.parametrize(
+    "programs", [20, pytest.param(-(-TOTAL * 20 // 100), marks=pytest.mark.thorough)]
+)
+def test_no_identity_senses_another(database: Database, programs: int) -> None:
+    """ID-612: users begin, and are blocked and let in again, while others act."""
+    face = IdentityFace(database.url, database.owner_url)
+
+    evidence = check_noninterference(face, settings=few(programs))
+
+    assert evidence.others
+    assert evidence.foreign
+
+
+class MixesIdentitiesUp(IdentityFace):
+    def tasks_of(self, user_id: int) -> UserTasks:
+        return super().tasks_of(user_id % 2)
+
+    async def _blocked(self, user_id: int) -> None:
+        """Nobody is blocked: two users who are one would refuse each other."""
+
+
+def test_two_identities_with_one_user_are_noticed(database: Database) -> None:
+    """ID-612: the check can fail."""
+    with pytest.raises(Interference):
+        check_noninterference(
+            MixesIdentitiesUp(database.url, database.owner_url), settings=few(100)
+        )
 
 
 # The check itself: what it must find, in no more programs than are its default.
