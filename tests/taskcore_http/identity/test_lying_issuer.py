@@ -166,7 +166,7 @@ async def test_an_issuer_that_does_not_end_its_answer_is_cut_off(
     with pytest.raises(FetchFailed, match=r"no answer within 0\.1 seconds"):
         await fetch_url(f"{issuer.url}/keys")
 
-    await asyncio.to_thread(issuer.hung_up.wait)
+    assert await asyncio.to_thread(issuer.hung_up.wait, 30)
     for thread in set(threading.enumerate()) - threads:
         if thread.name == "taskcore-fetch":
             await asyncio.to_thread(thread.join)
