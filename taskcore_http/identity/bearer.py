@@ -27,7 +27,8 @@ from taskcore_http.identity.challenge import challenge
 from taskcore_http.identity.claims import check_claims, principal
 from taskcore_http.identity.discovery import discovery_url
 from taskcore_http.identity.fetch import Fetch, fetch_url
-from taskcore_http.identity.keys import FetchedKeys, Keys, SecretKeys
+from taskcore_http.identity.fetched_keys import FetchedKeys
+from taskcore_http.identity.keys import Keys, SecretKeys
 from taskcore_http.identity.principal import Principal
 from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
 from taskcore_http.identity.rules import IssuerRules

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from taskcore_http.identity.fetch import FetchFailed
+from taskcore_http.identity.fetched_keys import COOLDOWN, MAX_AGE, REVALIDATE_AFTER, FetchedKeys
 from taskcore_http.identity.issuer import Issuer
-from taskcore_http.identity.keys import COOLDOWN, MAX_AGE, REVALIDATE_AFTER, FetchedKeys
 from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
 from tests.taskcore_http.identity.inputs import VALID
 from tests.taskcore_http.identity.issuing import (
@@ -481,7 +481,7 @@ async def test_a_fetch_of_the_host_has_the_same_limit(path: str) -> None:
 
 async def test_a_fetch_of_the_host_has_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """ID-205."""
-    monkeypatch.setattr("taskcore_http.identity.keys.TIMEOUT", 0.01)
+    monkeypatch.setattr("taskcore_http.identity.fetched_keys.TIMEOUT", 0.01)
     tested, _held_fetch = await _held()
 
     with pytest.raises(KeysUnavailable):

@@ -12,8 +12,8 @@ import trustme
 from taskcore_http.identity import fetch as fetch_module
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.fetch import MAX_CONTENT, FetchFailed, fetch_url
+from taskcore_http.identity.fetched_keys import COOLDOWN, REVALIDATE_AFTER, FetchedKeys
 from taskcore_http.identity.issuer import Issuer
-from taskcore_http.identity.keys import COOLDOWN, REVALIDATE_AFTER, FetchedKeys
 from taskcore_http.identity.refusal import KeysUnavailable
 from tests.ports import free_port
 from tests.taskcore_http.identity.http_issuer import HttpIssuer, answer, http_issuer

@@ -33,23 +33,30 @@ async def test_a_token_of_a_report_is_refused(credentials: bytes, reason: str) -
     assert refused.value.error == "invalid_token"
 
 
-async def test_a_refused_token_takes_little_time() -> None:
-    """ID-104: CVE-2025-61920. The best of a few runs, as other programs share the machine."""
-    tested = service()
+async def _seconds(tested: Service, credentials: bytes) -> float:
+    """The processor time of a request: the best of a few, as others share the machine."""
+    seconds = []
+    for _ in range(5):
+        start = time.thread_time()
+        await tested.reason(credentials)
+        seconds.append(time.thread_time() - start)
+    return min(seconds)
+
+
+async def test_a_large_token_costs_no_more_than_a_few_signatures() -> None:
+    """ID-104: CVE-2025-61920."""
+    tested = service(verified_cache=0)
     await tested.subject(VALID)
-    slow = {
+    usual = await _seconds(tested, VALID)
+    large = {
         name: credentials
-        for name, (credentials, _) in REFUSED.items()
+        for name, (credentials, _reason) in REFUSED.items()
         if len(credentials) > MAX_TOKEN // 2
     }
-    assert len(slow) >= 5
-    for name, credentials in slow.items():
-        seconds = []
-        for _ in range(5):
-            start = time.perf_counter()
-            await tested.reason(credentials)
-            seconds.append(time.perf_counter() - start)
-        assert min(seconds) < 0.005, name
+
+    assert len(large) >= 5
+    for name, credentials in large.items():
+        assert await _seconds(tested, credentials) < 50 * usual, name
 
 
 @pytest.mark.parametrize("first", ["valid", "forged"])
