@@ -78,6 +78,10 @@ class IdentityOwner:
     user_id: int | None = None
     provision: Provision = "on_write"
 
+    def of_user(self, user_id: int) -> "IdentityOwner":
+        """Return this owner for a request that names a user."""
+        return IdentityOwner(self.issuer, self.subject, user_id, self.provision)
+
     @property
     def key(self) -> Hashable:
         """Issuer and subject."""
@@ -91,7 +95,7 @@ class IdentityOwner:
         return self.issuer, self.subject, self.user_id, unknown
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """A SQL function on the tasks of one owner.
 

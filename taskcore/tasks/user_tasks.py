@@ -3,7 +3,6 @@
 import builtins
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Any, Self, TypeVar, Unpack
 
@@ -79,8 +78,7 @@ class UserTasks:
         if self.user_id == user_id:
             return self
         if self.user_id is None and isinstance(self._owner, IdentityOwner):
-            owner = replace(self._owner, user_id=user_id)
-            return type(self)(self._database, self._ids, owner)
+            return type(self)(self._database, self._ids, self._owner.of_user(user_id))
         raise UserNotFound(f"user {user_id} not found")
 
     async def find_user_id(self) -> int | None:
