@@ -74,6 +74,7 @@ def serve(
         if trust_callers:
             settings = settings.model_copy(update={"trust_callers": True})
         settings, callers = _callers(settings, _addresses(host, port), host)
+        _check_identity(settings)
         with _data(settings) as place:
             say(f"Data: {visible(place)}")
             say(f"Open: http://{_reachable(host)}:{port}/docs")
@@ -149,6 +150,18 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
     changes = {"trust_callers": True, "allowed_hosts": hosts}
     line = "Everybody on this machine can name any user. To verify callers set TASKCORE_ISSUER."
     return settings.model_copy(update=changes), line
+
+
+def _check_identity(settings: "Settings") -> None:
+    """Make the identity of the settings once, so that an error comes before anything starts.
+
+    Raises:
+        ConfigurationError: The settings contradict each other, or would let anybody in.
+    """
+    from uvicorn.importer import import_from_string
+
+    # By name, as the application: this package does not depend on the other.
+    import_from_string("taskcore_http.identity.configured:bearer_of")(settings)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -21,9 +21,11 @@ from taskcore.database.pool import Connection
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
-from taskcore.tasks.owner import Owner, UserOwner
+from taskcore.tasks.owner import IdentityOwner, Operation, Owner, UserOwner
 from taskcore.tasks.task import tasks_from_rows
+from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import Identify
+from taskcore_http.identity.principal import Principal
 from taskcore_http.parameters import USER_ID
 from taskcore_http.tasks.route import Endpoint
 
@@ -359,11 +361,49 @@ def _ids_that_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IdGenerator, "next", skipping)
 
 
-def _statement(name: str, pattern: str, replacement: str, module: Any = user_tasks) -> Patch:
+class _OfTheNextUser(Operation):
+    def statement(self, owner: type[Owner]) -> str:
+        statement = Operation.statement(self, owner)
+        assert "($1" in statement
+        return statement.replace("($1", "($1 + 1")
+
+
+def _of_the_next_user(name: str, module: Any = user_tasks) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        statement: str = getattr(module, name)
-        assert pattern in statement
-        monkeypatch.setattr(module, name, statement.replace(pattern, replacement))
+        operation: Operation = getattr(module, name)
+        changed = _OfTheNextUser(
+            operation.function, operation.arguments, operation.columns, operation.creates
+        )
+        monkeypatch.setattr(module, name, changed)
+
+    return patch
+
+
+def _path_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taskcore_http.tasks.router, "named", lambda identify: identify)
+
+
+def _named_user_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = IdentityOwner.parameters
+
+    def forgetful(owner: IdentityOwner, *, creates: bool) -> tuple[object, ...]:
+        issuer, subject, _user, unknown = parameters(owner, creates=creates)
+        return issuer, subject, None, unknown
+
+    monkeypatch.setattr(IdentityOwner, "parameters", forgetful)
+
+
+def _caller(change: Callable[[list[Principal]], Principal]) -> Patch:
+    """Take another caller for that of the token, given all callers so far."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        authenticate, callers = Bearer.authenticate, list[Principal]()
+
+        async def authenticated(bearer: Bearer, headers: Any) -> Principal:
+            callers.append(await authenticate(bearer, headers))
+            return change(callers)
+
+        monkeypatch.setattr(Bearer, "authenticate", authenticated)
 
     return patch
 
@@ -412,11 +452,20 @@ CODE_MUTANTS: tuple[CodeMutant, ...] = (
     CodeMutant("IdGenerator: one counter for everybody", _ids_in_common),
     CodeMutant("IdGenerator: gaps where others were", _ids_that_skip),
     *(
-        CodeMutant(f"UserTasks: {name} for the user behind", _statement(name, "($1", "($1 + 1"))
+        CodeMutant(f"UserTasks: {name} for the next user", _of_the_next_user(name))
         for name in ("_CREATE", "_CREATE_MANY", "_GET", "_LIST", "_UPDATE", "_DELETE")
     ),
     CodeMutant(
-        "UserTasks: _IMPORT for the user behind",
-        _statement("_IMPORT", "($1", "($1 + 1", module=imports),
+        "UserTasks: _IMPORT for the next user", _of_the_next_user("_IMPORT", module=imports)
+    ),
+    CodeMutant("REST: the path is not compared with the token", _path_not_compared),
+    CodeMutant("UserTasks: the user that is named is not sent", _named_user_not_sent),
+    CodeMutant("Bearer: keeps the first caller", _caller(lambda callers: callers[0])),
+    CodeMutant(
+        "Bearer: the caller of the request before", _caller(lambda callers: callers[-2:][0])
+    ),
+    CodeMutant(
+        "Bearer: subjects in small letters",
+        _caller(lambda callers: replace(callers[-1], subject=callers[-1].subject.lower())),
     ),
 )

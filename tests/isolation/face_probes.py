@@ -18,10 +18,12 @@ import typer.testing
 from taskcore import Settings, TaskNotFound, TaskStore, VersionConflict
 from taskcore.tasks import ids
 from taskcore_cli.app import app as taskctl
-from taskcore_http import create_app
+from taskcore_http import Bearer, Issuer, create_app
 from tests.cursors import cursor
 from tests.isolation.probes import (
     HIGH,
+    IDENTITIES,
+    ISSUER,
     LOW,
     ME,
     MISSING,
@@ -35,6 +37,7 @@ from tests.isolation.probes import (
 )
 from tests.sessions import until_blocked
 from tests.taskcore_http.client import client_of
+from tests.taskcore_http.identity.issuing import AUDIENCE, Publisher, claims, rsa_key, token
 
 
 @asynccontextmanager
@@ -214,6 +217,32 @@ async def rest_answers_for_the_user_in_the_path(place: Place) -> None:
         assert created.headers["location"] == f"/users/{ME}/tasks/{created.json()['id']}"
 
 
+async def a_token_reaches_its_own_users_tasks_only(place: Place) -> None:
+    rules = Issuer(ISSUER, audience=AUDIENCE, jwks_url=f"{ISSUER}/keys")
+    bearer = Bearer(rules, fetch=Publisher(rsa_key().jwk(kid="k", alg="RS256")).fetch)
+    async with _face(place) as store, client_of(create_app(store=store, identity=bearer)) as client:
+        now = int(time.time())
+        callers = {
+            subject: user for (issuer, subject), user in IDENTITIES.items() if issuer == ISSUER
+        }
+        for subject, user in [*callers.items()] * 2:
+            signed = token(claims(iss=ISSUER, sub=subject, iat=now, exp=now + 600)).decode()
+            client.headers["Authorization"] = f"Bearer {signed}"
+            assert (await client.get("/me")).json() == {"user_id": user}
+            for path in ("/me/tasks", f"/users/{user}/tasks"):
+                tasks = (await client.get(path)).json()
+                assert [task["title"] for task in tasks] == [
+                    f"{user}/{task['id']}" for task in tasks
+                ]
+                assert len(tasks) == 3
+            nobodys = await client.get("/users/999/tasks")
+            assert nobodys.status_code == 404
+            for other in {LOW, ME, HIGH} - {user}:
+                for path in (f"/users/{other}/tasks", f"/users/{other}/tasks/{SHARED}"):
+                    answer = await client.get(path)
+                    assert (answer.status_code, answer.content) == (404, nobodys.content)
+
+
 async def rest_streams_each_users_own(place: Place) -> None:
     async with _face(place) as store, client_of(create_app(store=store)) as client:
         await place.owner.execute(
@@ -283,6 +312,7 @@ FACES: tuple[Probe, ...] = (
     ids_of_one_user_do_not_depend_on_others,
     rest_tells_foreign_from_missing_nowhere,
     rest_answers_for_the_user_in_the_path,
+    a_token_reaches_its_own_users_tasks_only,
     rest_streams_each_users_own,
     taskctl_tells_foreign_from_missing_nowhere,
     taskctl_works_for_the_user_named,

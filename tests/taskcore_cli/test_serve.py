@@ -160,6 +160,26 @@ def test_other_machines_are_served_only_if_somebody_verifies_callers(
     assert "--trust-callers" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"AUDIENCE": "x"}, "TASKCORE_AUDIENCE needs TASKCORE_ISSUER"),
+        ({"ISSUER": "https://i.example"}, "needs an audience"),
+        ({"ISSUER": "https://i.example", "TRUST_CALLERS": "true"}, "exclude each other"),
+    ],
+)
+def test_settings_that_let_anybody_in_are_refused_before_anything_starts(
+    run: Run, settings: dict[str, str], message: str
+) -> None:
+    """ID-706: also with workers, which would fail one by one."""
+    environment = {f"TASKCORE_{name}": value for name, value in settings.items()}
+    port = str(free_port())
+    result = run("serve", "--port", port, "--workers", "2", env=environment)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert "Data:" not in result.stderr
+
+
 def test_trusting_callers_is_said(start: Start, environment: dict[str, str]) -> None:
     """ID-708: then any host is served, because something is in front."""
     options = ("--host", "0.0.0.0", "--trust-callers")  # noqa: S104
