@@ -36,7 +36,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def taskcore_server() -> Iterator[EmbeddedServer]:
-    """A PostgreSQL server of the test session. It may lose data in a crash, and is quicker so."""
+    """A PostgreSQL server for the test session. It is fast: it does not wait for the disk."""
     from taskcore.embedded import EmbeddedServer
 
     with tempfile.TemporaryDirectory(prefix="taskcore-pytest-", ignore_cleanup_errors=True) as name:

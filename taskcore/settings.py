@@ -135,7 +135,10 @@ class Settings(BaseSettings):
     """Believe every caller who they are, because something in front of the server knows it."""
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Hosts that the server answers for, without ports; by default all, or on loopback its own."""
+    """Hosts that the server answers for, without ports; by default all.
+
+    ``taskctl serve`` without an issuer answers only for this machine.
+    """
 
     require_restricted_role: bool = False
     """Refuse a role that bypasses row-level security, instead of logging a warning."""

@@ -187,8 +187,9 @@ class TaskStore:
     async def ready(self) -> None:
         """Return if the store can serve, and raise if not. For readiness probes.
 
-        It remembers the outcome of the last operation and asks the database only before
-        the first success and after a failure. So frequent probes let a Neon compute sleep.
+        It remembers the outcome of the last operation and asks the database only before the
+        first success, after a failure, and while the database refuses writes. So frequent probes
+        let a Neon compute sleep.
 
         Raises:
             TaskcoreError: `Unavailable` and the other errors of `open`.

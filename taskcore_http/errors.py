@@ -152,9 +152,9 @@ _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 def closed_if_unread(request: HTTPConnection, response: Response) -> Response:
     """Close the connection after an answer if the next bytes may not be the request's body.
 
-    A client that asked whether to send it may send the next request instead (RFC 9110,
-    section 10.1.1). uvicorn with httptools takes what follows an upgrade for the next
-    request, except with the classes of `taskcore_http.server.protocol`, which remove the field.
+    A client that sent ``Expect: 100-continue`` may send its next request instead of the body
+    (RFC 9110, section 10.1.1). After a request with ``Upgrade``, uvicorn with httptools reads
+    the body as the next request; `taskcore_http.server.protocol` prevents that.
     """
     names = {name for name, _value in request.scope["headers"]}
     if not names.isdisjoint(_UNSURE) and not names.isdisjoint(_FRAMING):

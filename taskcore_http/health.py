@@ -25,8 +25,8 @@ def create_health_router(store: TaskStore) -> APIRouter:
     async def ready() -> Response:
         """Tell whether the database answered last time.
 
-        The database is asked only before the first success and after a failure, so that
-        probes let a suspended database sleep.
+        The database is asked only before the first success, after a failure, and while it
+        refuses writes, so that probes let a suspended database sleep.
         """
         try:
             await store.ready()

@@ -62,12 +62,13 @@ class HeaderParameter:
 PRECONDITIONS = (
     HeaderParameter(
         "If-Match",
-        "The `ETag` of an earlier answer, several of them, or `*`: otherwise the answer is 412.",
+        "The `ETag` of an earlier answer, several of them, or `*`. If the task has none of these "
+        "tags now, nothing is done and the answer is 412.",
     ),
     HeaderParameter(
         "If-None-Match",
-        "The `ETag` of an earlier answer, several of them, or `*`: if one is the present one, the "
-        "answer to GET is 304, and to other methods 412.",
+        "The `ETag` of an earlier answer, several of them, or `*`. If the task or list still has "
+        "one of these tags, GET and HEAD answer 304, and other methods do nothing and answer 412.",
     ),
 )
 _ETAG = {
@@ -111,7 +112,7 @@ _ERRORS: dict[int | str, tuple[str, dict[str, Any]]] = {
         {"code": "NOT_FOUND", "message": "task not found"},
     ),
     412: (
-        "A precondition is false, so nothing was changed. `details` has the task's version.",
+        "A precondition is false, so nothing was changed. For one task `details` has its version.",
         {
             "code": "PRECONDITION_FAILED",
             "message": "the task has version 3 now: read it and decide again",

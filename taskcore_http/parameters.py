@@ -161,7 +161,8 @@ def check_query(request: Request, *parameters: QueryParameter[Any]) -> None:
         shown = ascii(name)[1:-1][:100]
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = f": did you mean {near[0]}?" if near else f": known are {', '.join(known)}"
+            hint = f": known are {', '.join(known)}" if known else ": there are none"
+            hint = f": did you mean {near[0]}?" if near else hint
             raise ValidationError(
                 f"{shown} is not a known query parameter here{hint}",
                 field=shown,

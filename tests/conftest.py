@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a wall, run what uses the servers that lack it; the rest is as ever."""
+    """With ``--without``, run only tests that use a server: the others would show nothing new."""
     if config.getoption("--without") is None:
         return
     others = [item for item in items if not reaches_a_server(item)]

@@ -83,7 +83,7 @@ def connect_arguments(url: str) -> dict[str, Any]:
         or port
         or _integer(os.environ.get("PGPORT"), "port (PGPORT)", high=65535),
         "user": unquote(parts.username) if parts.username else query.get("user"),
-        # An empty password counts too: the driver then does not look for one elsewhere.
+        # Pass an empty password on: without one the driver looks into ~/.pgpass.
         "password": unquote(parts.password) if parts.password else query.get("password"),
         "database": unquote(parts.path.lstrip("/")) or query.get("dbname"),
     }
@@ -114,7 +114,7 @@ def unknown_parameters(url: str) -> str:
     """Return the names of the URL's parameters that `connect_arguments` ignores."""
     parameters = _parameters(_split(url))
     unknown = sorted({name for name, _ in parameters} - _USED - _NEEDLESS)
-    # In a query, the text behind a "&" of a password looks like a name.
+    # In a password that is not escaped, the text after a "&" looks like a parameter.
     has_password = any(name == "password" and value for name, value in parameters)
     if unknown and (has_password or not all(map(_PLAIN_NAME.fullmatch, unknown))):
         return "one or more parameters"
@@ -191,7 +191,7 @@ def _require_one_host(host: str | None) -> None:
 def _integer(value: str | None, name: str, *, high: int) -> int | None:
     if value is None:
         return None
-    # The length first: int() refuses thousands of digits in words of its own.
+    # Check the length first: int() raises its own error for thousands of digits.
     if not value.isascii() or not value.isdigit() or len(value) > len(str(high)):
         value = str(high + 1)
     if int(value) > high:

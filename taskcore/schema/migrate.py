@@ -265,7 +265,7 @@ _TIME_LIMITS = {
     "57014": "statement_timeout",
     "57P05": "idle_session_timeout",
 }
-"""A migration pins these settings, but a few milliseconds end the session before it can."""
+"""Time limits. A migration turns them off, but one of a few milliseconds ends the session first."""
 
 
 def _migration_error(exc: Exception) -> Exception:

@@ -4,10 +4,11 @@ An id is made before the call, so that a create can be repeated. 41 bits are the
 milliseconds since 2025-01-01T00:00Z. 12 bits are a counter that starts at random in each
 millisecond. Each user has their own counter, so no id tells of another user's activity.
 
-The clock may be wrong. So the database refuses an id that is not above the ids of all
-tasks of the user, and its answer has what the next id is made from. It ignores tasks of
-the same store, which may be stored in another order than they were sent. Two stores may
-make the same id for one user: the primary key detects that, and the store makes another.
+The clock may be wrong. So the database refuses an id that is not above the ids of all of
+the user's tasks. Its answer has the highest of these ids and its own time, and the store
+makes a higher id. Tasks of the same store do not count, because they may be stored in
+another order than they were sent. If two stores make the same id for one user, the primary
+key refuses the second one, and that store makes another id.
 """
 
 import os

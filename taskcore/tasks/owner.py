@@ -70,8 +70,8 @@ class IdentityOwner:
         provision: When an unknown identity gets a user.
     """
 
-    argument: ClassVar[str] = "taskcore.identity_user_v1($1, $2, $3, $4)"
-    places: ClassVar[int] = 4
+    argument: ClassVar[str] = "taskcore.identity_user_v1($1, $2, $3, $4, $5)"
+    places: ClassVar[int] = 5
 
     issuer: str
     subject: str = field(repr=False)
@@ -88,11 +88,11 @@ class IdentityOwner:
         return self.issuer, self.subject
 
     def parameters(self, *, creates: bool) -> tuple[object, ...]:
-        """Return issuer, subject, the user that is named, and what an unknown identity gets."""
+        """Return what the function takes: see ``taskcore/schema/functions/identities.sql``."""
         unknown = "create" if creates else "empty"
         if self.provision == "never":
             unknown = "refuse"
-        return self.issuer, self.subject, self.user_id, unknown
+        return self.issuer, self.subject, self.user_id, unknown, creates
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -75,9 +75,10 @@ class UserTasks:
             UserNotFound: The tasks are another user's. If the user is not known yet, every
                 operation raises it.
         """
-        if self.user_id == user_id:
+        if self._owner.user_id == user_id:
             return self
-        if self.user_id is None and isinstance(self._owner, IdentityOwner):
+        if self._owner.user_id is None and isinstance(self._owner, IdentityOwner):
+            # The database compares: the identity may have another user than it had before.
             return type(self)(self._database, self._ids, self._owner.of_user(user_id))
         raise UserNotFound(f"user {user_id} not found")
 
@@ -191,9 +192,9 @@ class UserTasks:
 
         Each statement stores up to 2,000 tasks, in constant memory; one more statement
         runs if ids must be made. A task whose id the user already has stays as it is, so
-        importing twice adds nothing. If two tasks have one id, either may be stored. After
-        a failure some tasks are stored, and importing again stores the rest; tasks without
-        ids are then stored twice.
+        importing an export twice adds nothing. Tasks without ids are added each time. If two
+        tasks have one id, either may be stored. After a failure some tasks are stored, and
+        importing again stores the rest.
 
         Args:
             tasks: `TaskImport`, `Task` or mappings of their fields, as an iterable or
@@ -416,7 +417,7 @@ class UserTasks:
     def _tasks(self, rows: builtins.list[Any]) -> tuple[Task, ...]:
         """Return the tasks of rows; they tell an identity's user."""
         tasks = tasks_from_rows(rows)
-        if self.user_id is None and tasks:
+        if self._owner.user_id is None and tasks:
             self.user_id = tasks[0].user_id
         return tasks
 

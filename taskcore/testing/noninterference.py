@@ -69,9 +69,10 @@ def check_noninterference(
 
     Each generated program is run twice: with all of its users, some of them at the same
     time, and with the observed user alone. If that user tried to reach another user's task
-    in the first run, they try an id that never existed in the second. For a cursor, that id
-    is as old. Both runs must give the user the same answers, except for ids and times, which
-    `taskcore.testing.sequences` and `CanonicalForm` check. Every program has new users.
+    in the first run, they try an id that never existed in the second. If the id is used as a
+    cursor, the replacement has the same age. Both runs must give the user the same answers,
+    except for ids and times, which `taskcore.testing.sequences` and `CanonicalForm` check. Every
+    program has new users.
 
     Args:
         face: `RestFace`, `LibraryFace`, or any asynchronous context manager that yields

@@ -25,10 +25,10 @@ class Interference(AssertionError):
 class CanonicalForm:
     """Converts a user's observations for the comparison of two runs.
 
-    Names replace the ids of the user and of their tasks, in order of creation, and any
-    foreign id that the user gave, which belongs to another user in one run and to nobody
-    in the other. All other ids stay, and so appear as differences. The rank among the
-    times of the same task replaces a time, so that only order is compared.
+    The ids of the user and of their tasks are replaced by names, in order of creation. An id
+    of another user's task that the user gave is replaced too: in the second run it belongs to
+    nobody. All other ids stay, so that they appear as differences. A time is replaced by its
+    rank among the times of the same task, so that only the order is compared.
     """
 
     def __init__(self, user_id: int) -> None:

@@ -116,9 +116,9 @@ def _print_migration(migration: "Migration", *, as_json: bool) -> None:
     if migration.application_url is None:
         if before.revision is None:
             say(
-                "The role taskcore_app was there already, as roles belong to the cluster: its URL "
-                "is that of another database, with this one's name. --rotate-password makes a new "
-                "password, for all of them."
+                "The role taskcore_app existed already, because roles belong to the whole cluster. "
+                "Take its URL for another database and replace the database's name. If you do not "
+                "have it, --rotate-password makes a new password, which then counts everywhere."
             )
         return
     say("The application's URL, with its new password, is shown only now: keep it.")

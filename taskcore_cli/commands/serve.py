@@ -146,7 +146,7 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
             "TASKCORE_AUDIENCE to verify who they are, or add --trust-callers if something in "
             "front does"
         )
-    hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]")
+    hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]", _reachable(host))
     changes = {"trust_callers": True, "allowed_hosts": hosts}
     line = "Everybody on this machine can name any user. To verify callers set TASKCORE_ISSUER."
     return settings.model_copy(update=changes), line

@@ -54,7 +54,7 @@ def add(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Create a task and print it; from standard input all tasks, or none."""
+    """Create a task and print it. Titles from standard input are all created, or none is."""
     if title == "-":
         if description is not None:
             raise WrongUsage("titles from standard input take no --description")
@@ -167,7 +167,7 @@ def edit(
     """Change a task's title or description and print the task.
 
     Without an option your editor opens ($VISUAL or $EDITOR): the title, an empty line, the
-    description. If somebody else changes the task meanwhile, your text is kept in a file.
+    description. If somebody else changes the task while you edit, your text is kept in a file.
     """
     exclusive(description=description, clear_description=clear_description)
     changes: dict[str, Any] = {}
@@ -263,7 +263,7 @@ def _edit(
     if_version: int | None,
     json: bool,
 ) -> None:
-    """Change a task in the editor, unless it changed meanwhile."""
+    """Change a task in the editor, unless somebody else changes it at the same time."""
     from taskcore import TaskcoreError  # noqa: PLC0415  (--help needs no taskcore)
 
     with session_of(context).open() as opened:

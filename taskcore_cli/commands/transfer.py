@@ -97,8 +97,8 @@ def import_(
     """Import tasks from a file, with their ids, versions and times.
 
     Each line is a task; {"title": "Buy groceries"} is enough. A task whose id exists already is
-    left as it is, so importing twice adds nothing. Bad lines are reported and skipped, and the
-    exit code is then 1. Reading of CSV stops at a broken quote.
+    left as it is, so importing an export twice adds nothing. Bad lines are reported and skipped,
+    and the exit code is then 1. Reading of CSV stops at a broken quote.
     """
     form = _format_of(file, format_)
     options: dict[str, Any] = {"columns": _columns(map_), "ignore_unknown": ignore_unknown}

@@ -32,6 +32,8 @@ def log_config(settings: "Settings") -> dict[str, Any]:
     }
     config["loggers"]["uvicorn.error"]["filters"] = [*config["filters"]]
     config["handlers"]["access"]["stream"] = "ext://sys.stderr"
+    config["filters"]["queries"] = {"()": "taskcore_http.server.log.QueryFilter"}
+    config["loggers"]["uvicorn.access"]["filters"] = ["queries"]
     config["loggers"]["taskcore"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     config["filters"]["said"] = {"()": "taskcore_http.server.log.TrustFilter"}
     config["loggers"]["taskcore.http"] = {"filters": ["said"]}

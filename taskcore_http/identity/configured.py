@@ -11,6 +11,7 @@ _OF_ISSUER = (
     "jwks_url",
     "jwt_secret",
     "resource",
+    "provision",
 )
 
 
@@ -21,7 +22,7 @@ def bearer_of(settings: Settings) -> Bearer | None:
         ConfigurationError: The settings name neither an issuer nor ``trust_callers``, or they
             contradict each other.
     """
-    given = [name for name in _OF_ISSUER if getattr(settings, name)]
+    given = [name for name in _OF_ISSUER if name in settings.model_fields_set]
     if settings.issuer is None:
         if given:
             raise ConfigurationError(f"TASKCORE_{given[0].upper()} needs TASKCORE_ISSUER")

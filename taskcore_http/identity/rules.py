@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from taskcore.errors import ConfigurationError
+from taskcore.limits import MAX_IDENTITY
 from taskcore_http.identity.algorithms import ASYMMETRIC, DEFAULT, HMAC
 from taskcore_http.identity.secret import checked_secret
 from taskcore_http.identity.url import UnsafeUrl, safe_url
@@ -97,6 +98,8 @@ class IssuerRules:
 
     def _check(self) -> None:
         _check_url("issuer", self.issuer)
+        if len(self.issuer) > MAX_IDENTITY:
+            raise ConfigurationError(f"issuer must have at most {MAX_IDENTITY} characters")
         if self.jwks_url is not None:
             _check_url("jwks_url", self.jwks_url, query=True)
         if not (self.audience or self.authorized_parties or self.client_ids or self.single_client):

@@ -29,7 +29,7 @@ def document_security(app: FastAPI, bearer: Bearer) -> None:
             document["components"]["securitySchemes"] = schemes
             for operations in document["paths"].values():
                 for operation in operations.values():
-                    if _TAGS.intersection(operation["tags"]):
+                    if _TAGS.intersection(operation.get("tags", ())):
                         operation["security"] = [{name: []} for name in schemes]
         assert app.openapi_schema is not None
         return app.openapi_schema

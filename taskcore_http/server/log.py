@@ -87,3 +87,17 @@ def _exception(record: logging.LogRecord) -> tuple[object, ...]:
         trace = trace.tb_next
     place = trace and (trace.tb_frame.f_code, trace.tb_lineno)
     return type(exc), type(exc.__cause__), place
+
+
+class QueryFilter(logging.Filter):
+    """Leave the query out of uvicorn's line for a request: it may hold a token or a text.
+
+    A token in a query is never accepted, but a client may send one (RFC 6750, section 5.3).
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True, with the path alone in the record."""
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            client, method, path, *rest = record.args
+            record.args = (client, method, str(path).partition("?")[0], *rest)
+        return True

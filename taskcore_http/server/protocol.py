@@ -52,10 +52,10 @@ else:
     class HttpToolsProtocol(Deadlines, httptools_impl.HttpToolsProtocol):
         """uvicorn's protocol class over httptools, a parser in C, with deadlines.
 
-        httptools stops behind the header of a request that offers an upgrade, and takes
-        the body for the next request. The application is not started at that point: the
-        header is parsed a second time without its Upgrade fields, and the body and
-        the requests behind it are framed as usual.
+        httptools stops after the header of a request that offers an upgrade, and reads the
+        body as the next request. At that point the application has not started. So the header
+        is parsed a second time without its Upgrade fields, and the body and the requests after
+        it are read as usual.
         """
 
         _unframed = 0

@@ -12,7 +12,7 @@ from taskcore.limits import MAX_JSON
 from taskcore.validation import validate
 from taskcore_http.errors import RequestRefused
 
-# Bytes of a body that is too long which the server reads and drops before it answers.
+# If a body is too long, the server reads and drops up to this many bytes before it answers.
 _DISCARDED = 16 * 1024 * 1024
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -20,7 +20,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 JSON = ("application/json",)
 MERGE_PATCH = (*JSON, "application/merge-patch+json")
-"""For PATCH: the document of RFC 7396 says what a change says here, null included."""
+"""For PATCH. A change has the meaning of a merge patch (RFC 7396): null removes a value."""
 
 
 async def json_body(

@@ -4,7 +4,7 @@ FastAPI solves a route's dependencies before it calls the endpoint, which costs 
 more than its SQL statement. The endpoints here take nothing but the request, so without
 dependencies there is nothing to solve, and the route calls its endpoint itself. A
 dependency may come from an identity, or from the host: from its application, from
-``include_router``, or from a router in between. FastAPI then solves it as ever.
+``include_router``, or from a router in between. FastAPI then solves it as usual.
 """
 
 import inspect

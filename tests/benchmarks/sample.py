@@ -21,7 +21,7 @@ class Sample:
     Attributes:
         latencies: Seconds of each call.
         seconds: From the first call's beginning to the last one's end.
-        cpu: Seconds of the CPU that this process used meanwhile.
+        cpu: Seconds of the CPU that this process used in that time.
     """
 
     latencies: list[float]

@@ -387,8 +387,8 @@ def _named_user_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = IdentityOwner.parameters
 
     def forgetful(owner: IdentityOwner, *, creates: bool) -> tuple[object, ...]:
-        issuer, subject, _user, unknown = parameters(owner, creates=creates)
-        return issuer, subject, None, unknown
+        issuer, subject, _user, *rest = parameters(owner, creates=creates)
+        return issuer, subject, None, *rest
 
     monkeypatch.setattr(IdentityOwner, "parameters", forgetful)
 

@@ -620,7 +620,7 @@ def _keys() -> list[DatabaseMutant]:
             ),
         ),
         DatabaseMutant(
-            "tasks: a primary key with the user behind",
+            "tasks: a primary key that ends with the user",
             (
                 (
                     "ALTER TABLE taskcore.tasks DROP CONSTRAINT tasks_pkey,"

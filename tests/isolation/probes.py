@@ -258,7 +258,7 @@ async def several_tasks_are_changed_and_deleted_by_their_user_only(place: Place)
         assert await place.ids("task_list_v1", ME, None, 1000, None) == [(ME, MY_OPEN)]
 
 
-async def an_id_of_anothers_task_is_as_free_as_any(place: Place) -> None:
+async def an_id_of_another_users_task_is_free(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
         for user in OTHERS:
             taken = (SHARED, user * 1000 + SHARED, json.dumps({"title": "theirs"}))
@@ -839,7 +839,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_task_is_changed_by_its_user_only,
     a_task_is_deleted_by_its_user_only,
     several_tasks_are_changed_and_deleted_by_their_user_only,
-    an_id_of_anothers_task_is_as_free_as_any,
+    an_id_of_another_users_task_is_free,
     a_batch_is_stored_for_its_user_only,
     a_new_task_is_compared_with_its_users_tasks_only,
     an_import_is_stored_for_its_user_only,

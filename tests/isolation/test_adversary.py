@@ -61,7 +61,7 @@ async def test_the_functions_isolate_whoever_calls_them(
 
     for name in ("task_get_v1", "task_list_v1", "task_update_v1", "task_delete_v1"):
         assert await call(owner, name, 123, *TASK_CALLS[name]) == []
-    # The id of another's task is as free as any.
+    # The id of another user's task is free.
     (mine,) = await call(owner, "task_create_v1", 123, TASK, 1, TASK_OF_MINE)
     assert mine["user_id"] == 123
     (mine,) = await call(owner, "task_list_v1", 123, None, 1000, None)

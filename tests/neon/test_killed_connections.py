@@ -64,7 +64,7 @@ class Writer:
             return
 
     async def run(self, total: int, killer: "Killer") -> None:
-        """Write so often, and on until enough connections were killed meanwhile."""
+        """Write at least this often, and until enough connections were killed."""
         while self.acknowledged < total or killer.killed < KILLED:
             try:
                 await self.write()

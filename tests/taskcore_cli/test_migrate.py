@@ -40,7 +40,7 @@ def test_a_bare_database_is_migrated_once_and_then_left_alone(migrate: Migrate) 
     assert json.loads(status.stdout)["revision"] is None
     first = migrate()
     assert first.stdout == f"Migrated the database from nothing to {HEAD}.\n"
-    assert first.stderr.startswith("The role taskcore_app was there already")
+    assert first.stderr.startswith("The role taskcore_app existed already")
     again = migrate()
     assert (again.exit_code, again.stderr) == (0, "")
     assert again.stdout == f"The database is at revision {HEAD} already: nothing to migrate.\n"

@@ -180,6 +180,16 @@ def test_settings_that_let_anybody_in_are_refused_before_anything_starts(
     assert "Data:" not in result.stderr
 
 
+def test_a_token_in_a_query_is_in_no_log(start: Start, environment: dict[str, str]) -> None:
+    """ID-110: at the level that logs each request."""
+    options = ("--log-level", "debug")
+    with served(start, *options, ended_by=signal.SIGTERM, env=environment) as server:
+        url = f"http://127.0.0.1:{server.port}/users/1/tasks"
+        assert httpx2.get(url, params={"access_token": "eyJhbGciOi"}).status_code == 400
+    assert "GET /users/1/tasks HTTP/1.1" in server.errors
+    assert "eyJhbGciOi" not in server.errors
+
+
 def test_trusting_callers_is_said(start: Start, environment: dict[str, str]) -> None:
     """ID-708: then any host is served, because something is in front."""
     options = ("--host", "0.0.0.0", "--trust-callers")  # noqa: S104

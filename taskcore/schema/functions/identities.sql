@@ -13,11 +13,12 @@ SET LOCAL ROLE taskcore_authenticator;
 -- p_unknown: what an unknown identity gets. 'create': a new user. 'empty': an id that no
 -- user can have, so that the operation finds nothing. 'refuse': TC403.
 -- SQLSTATE TC401: the identity or its user is blocked.
--- With 'create' the user's row is locked, so that no deletion comes between this function
--- and the operation. The id of a new user is random: a sequence would tell of sign-ups, and
+-- p_creates: the operation creates tasks; 'create' implies it. Then the user's row is locked,
+-- so that no deletion comes between this function and the operation. The id of a new user is random: a sequence would tell of sign-ups, and
 -- ids made from a hash would collide without notice. It is above 2^52; hosts choose lower ones.
 CREATE OR REPLACE FUNCTION taskcore.identity_user_v1(
-    p_issuer text, p_subject text, p_user_id bigint, p_unknown text
+    p_issuer text, p_subject text, p_user_id bigint, p_unknown text,
+    p_creates boolean DEFAULT false
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -47,7 +48,7 @@ BEGIN
             RAISE EXCEPTION 'the identity is blocked' USING ERRCODE = 'TC401';
         ELSIF v_user_id IS NOT NULL THEN
             v_bound := pg_catalog.set_config('taskcore.user_id', v_user_id::text, true);
-            IF p_unknown = 'create' THEN
+            IF p_creates OR p_unknown = 'create' THEN
                 SELECT u.blocked_at IS NOT NULL INTO v_blocked
                     FROM taskcore.users AS u
                     WHERE u.id = v_user_id

@@ -1,9 +1,10 @@
 -- The operations on one user's tasks: each is one call of one of these functions.
 --
--- Each function refuses an invalid user id, binds the user to the transaction for
--- row-level security, runs a query that names the user again, and unbinds. The binding
--- is a statement of its own, because the order of CTEs is not guaranteed. It is an
--- assignment, because PERFORM would start a query.
+-- Each function refuses an invalid user id. It binds the user to the transaction for
+-- row-level security, runs a query that names the user again, and unbinds. (The two functions
+-- for several tasks call those for one task instead.) The binding is a statement of its own,
+-- because the order of CTEs is not guaranteed. It is an assignment, because PERFORM would
+-- start a query.
 --
 -- Functions return whole rows, and callers name the columns they read: a new column
 -- changes no signature.

@@ -189,6 +189,41 @@ async def test_a_task_is_not_stored_for_a_user_who_is_being_deleted(
 ) -> None:
     """ID-607: it would be acknowledged, and no identity would reach it."""
     old = await store.for_identity(ISSUER, "me").create("old")
+    tasks = store.for_identity(ISSUER, "me", provision="never")
+    async with owner.transaction():
+        await owner.execute("DELETE FROM taskcore.users WHERE id = $1", old.user_id)
+        calls = [
+            asyncio.create_task(tasks.create("x")),
+            asyncio.create_task(tasks.create_many([{"title": "x"}])),
+            asyncio.create_task(tasks.import_tasks([{"id": 1, "title": "x"}])),
+        ]
+        await until_blocked(owner, 3)
+
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Forbidden}
+    assert await owner.fetchval("SELECT count(*) FROM taskcore.users") == 0
+
+
+async def test_a_handle_follows_its_identity_to_another_user(
+    administration: TaskStore, store: TaskStore
+) -> None:
+    """ID-605, ID-607: the user that it has seen before is not trusted."""
+    tasks = store.for_identity(ISSUER, "me")
+    old = (await tasks.create("old")).user_id
+    await administration.users.delete(old)
+    new = await tasks.create("new")
+
+    assert tasks.user_id == new.user_id != old
+    assert list(await tasks.of_user(new.user_id).list()) == [new]
+    with pytest.raises(UserNotFound):
+        await tasks.of_user(old).list()
+
+
+async def test_a_create_waits_for_a_deletion_and_starts_anew(
+    store: TaskStore, owner: asyncpg.Connection
+) -> None:
+    """ID-607."""
+    old = await store.for_identity(ISSUER, "me").create("old")
     async with owner.transaction():
         await owner.execute("DELETE FROM taskcore.users WHERE id = $1", old.user_id)
         creating = asyncio.create_task(store.for_identity(ISSUER, "me").create("new"))

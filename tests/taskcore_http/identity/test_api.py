@@ -248,8 +248,14 @@ async def test_an_identity_of_a_hosts_own_may_name_users_by_identity(store: Task
 
 
 def test_the_document_says_how_to_authenticate(store: TaskStore) -> None:
-    """ID-704."""
-    document = create_app(store=store, identity=bearer()).openapi()
+    """ID-704: also if the application has routes of its own, without tags."""
+    app = create_app(store=store, identity=bearer())
+
+    @app.get("/hello")
+    async def hello() -> str:
+        return "hello"
+
+    document = app.openapi()
     schemes = document["components"]["securitySchemes"]
     assert schemes["bearerAuth"] | {"description": ""} == {
         "type": "http",
@@ -296,6 +302,11 @@ async def test_a_resource_publishes_its_metadata(store: TaskStore) -> None:
         ({"trust_callers": True, "resource": "https://x"}, "TASKCORE_RESOURCE needs"),
         ({"issuer": ISSUER, "audience": (AUDIENCE,), "trust_callers": True}, "exclude each other"),
         ({"issuer": ISSUER}, "needs an audience"),
+        ({"provision": "never"}, "TASKCORE_PROVISION needs TASKCORE_ISSUER"),
+        (
+            {"issuer": f"https://i.example/{'x' * 255}", "audience": (AUDIENCE,)},
+            "issuer must have at most 255 characters",
+        ),
         ({"issuer": "http://idp.example", "audience": (AUDIENCE,)}, "https"),
         ({"issuer": ISSUER, "audience": (AUDIENCE,), "jwt_secret": "short"}, "32 random bytes"),
     ],
