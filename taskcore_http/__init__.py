@@ -8,6 +8,7 @@ except ModuleNotFoundError as exc:
     ) from exc
 
 from taskcore_http.app import app_from_environment, create_app
+from taskcore_http.identity.authenticator import Authenticator
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import Identity
 from taskcore_http.identity.issuer import Issuer
@@ -17,6 +18,7 @@ from taskcore_http.parameters import UserId
 from taskcore_http.tasks.router import create_router
 
 __all__ = [
+    "Authenticator",
     "Bearer",
     "Identity",
     "Issuer",
