@@ -179,9 +179,9 @@ class Home:
         missing = [one for one in (self.folder, *self.folder.parents) if not one.exists()]
         for folder in reversed(missing):
             folder.mkdir(exist_ok=True)
-            if self._programs.user is not None:
+            if (group := self._programs.group) is not None:
                 # The server's user may pass through, but not list the folder.
-                shutil.chown(folder, group=self._programs.user)
+                os.chown(folder, -1, group)
                 folder.chmod(0o710)
             _sync(folder.parent)
         if not self.folder.is_dir():

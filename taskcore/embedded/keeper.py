@@ -14,6 +14,7 @@ import ctypes
 import fcntl
 import json
 import os
+import pwd
 import select
 import signal
 import subprocess
@@ -109,7 +110,7 @@ def _start(configuration: Configuration) -> "subprocess.Popen[bytes]":
             pass_fds=[lock],
             preexec_fn=end_with_the_keeper,  # noqa: PLW1509  (this process has one thread yet)
             user=user,
-            group=user,
+            group=None if user is None else pwd.getpwnam(user).pw_gid,
             extra_groups=None if user is None else [],
         )
     finally:

@@ -104,10 +104,19 @@ class Programs:
                     "created: create it, or run as an ordinary user"
                 ) from exc
 
+    @property
+    def group(self) -> int | None:
+        """The number of the main group of the server's user.
+
+        Not its name: another process may be creating the user, and `useradd` writes the user
+        before the group.
+        """
+        return None if self.user is None else pwd.getpwnam(self.user).pw_gid
+
     def give(self, path: Path) -> None:
         """As root, make the server's user the owner of a file or folder."""
         if self.user is not None:
-            shutil.chown(path, self.user, self.user)
+            shutil.chown(path, self.user, self.group)
 
     def run(self, *command: object, cwd: Path | str = "/") -> subprocess.CompletedProcess[str]:
         """Run a program as the server's user; ``stdout`` has all its output.
@@ -118,7 +127,7 @@ class Programs:
         """
         identity: dict[str, Any] = {}
         if self.user is not None:
-            identity = {"user": self.user, "group": self.user, "extra_groups": []}
+            identity = {"user": self.user, "group": self.group, "extra_groups": []}
         # Not a pipe: reading it would wait for processes that the program leaves running.
         with tempfile.TemporaryFile() as output:
             try:

@@ -1,6 +1,7 @@
 """The embedded server: starts by itself, shared, durable, reachable by nobody else."""
 
 import asyncio
+import grp
 import os
 import pwd
 import shutil
@@ -30,6 +31,18 @@ async def test_a_store_without_a_url_starts_a_server_of_its_own(home: Path) -> N
         assert store._embedded is not None
         assert connect_arguments(store._embedded.application_url)["user"] == "taskcore_app"
     assert not is_running(home)
+
+
+async def test_the_group_of_the_servers_user_may_not_be_there_yet(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root: `useradd` in another process writes the user first, then the group."""
+    monkeypatch.setattr(grp, "getgrnam", {}.__getitem__)
+
+    async with embedded_store(home / "new"):
+        assert (home / "new").stat().st_gid == (
+            pwd.getpwnam("taskcore").pw_gid if AS_ROOT else os.getgid()
+        )
 
 
 async def test_tasks_survive_a_restart(used_home: Path) -> None:
