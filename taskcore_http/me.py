@@ -1,4 +1,4 @@
-"""``/me``: the caller, who need not know their id."""
+"""``/me``: the caller's user id and tasks."""
 
 from fastapi import Request
 from pydantic import BaseModel, Field

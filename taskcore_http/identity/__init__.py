@@ -1,1 +1,1 @@
-"""Who is asking: the user of a request."""
+"""Authentication: the caller of a request, and the verification of tokens."""

@@ -1,4 +1,4 @@
-"""Authenticators: they say who a request comes from, by its credentials."""
+"""The interface of objects that authenticate requests."""
 
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable

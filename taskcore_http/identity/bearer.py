@@ -13,7 +13,6 @@
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable
 from hashlib import sha256
@@ -30,14 +29,12 @@ from taskcore_http.identity.fetch import Fetch, fetch_url
 from taskcore_http.identity.fetched_keys import FetchedKeys
 from taskcore_http.identity.keys import Keys, SecretKeys
 from taskcore_http.identity.principal import Principal
-from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
+from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused, log_refusal
 from taskcore_http.identity.rules import IssuerRules
 from taskcore_http.identity.token import Token, check_header, parse_token
 from taskcore_http.identity.url import UnsafeUrl, safe_url
 from taskcore_http.identity.validity import validity
 from taskcore_http.identity.verified import Verified, VerifiedTokens
-
-logger = logging.getLogger("taskcore.http.identity")
 
 _MAX_LEEWAY = 300.0
 
@@ -71,10 +68,16 @@ class Bearer:
         provision: Provision = "on_write",
     ) -> None:
         signatures.check_installed()
+        for issuer in issuers:
+            if not isinstance(issuer, IssuerRules):
+                raise ConfigurationError(
+                    f"Bearer takes issuers, such as Issuer(url, audience=…), not "
+                    f"{type(issuer).__name__}"
+                )
         names = [rules.issuer for rules in issuers]
         if not names or len(set(names)) < len(names):
             raise ConfigurationError("give at least one issuer, and each of them once")
-        if not 0 <= leeway <= _MAX_LEEWAY:
+        if not isinstance(leeway, int | float) or not 0 <= leeway <= _MAX_LEEWAY:
             raise ConfigurationError(f"leeway must be 0 to {_MAX_LEEWAY:g} seconds")
         if verified_cache < 0:
             raise ConfigurationError("verified_cache must not be negative")
@@ -114,10 +117,9 @@ class Bearer:
             KeysUnavailable: The keys of the token's issuer cannot be fetched.
         """
         try:
-            # Other kinds of tokens would be recognized here, by their first characters.
             return await self._authenticate_jwt(bearer_token(headers))
         except TokenRefused as refused:
-            logger.info("refused: %s (issuer: %s)", refused.reason, refused.issuer or "unknown")
+            log_refusal(refused.reason, refused.hint or refused.issuer)
             # The frames of the traceback hold the token.
             raise refused.with_traceback(None) from None
         except KeysUnavailable as unavailable:
@@ -153,12 +155,15 @@ class Bearer:
     async def _verify(self, token: Token) -> Verified:
         issuer = token.payload.get("iss")
         if not isinstance(issuer, str) or issuer not in self._issuers:
-            raise TokenRefused("iss")
+            refused = TokenRefused("iss")
+            if isinstance(issuer, str) and _other_slash(issuer) in self._issuers:
+                refused.hint = f"unknown, it differs from {_other_slash(issuer)} in the last slash"
+            raise refused
         rules, keys = self._issuers[issuer]
         try:
             check_header(token, rules)
             await _check_signature(token, keys)
-            # Read at once: it is the generation of the key that was used.
+            # Nothing is awaited between the two: it is the generation of the key that was used.
             generation = keys.generation()
             limits = validity(token.payload, leeway=self._leeway, max_age=rules.max_age)
             limits.check(self._clock())
@@ -176,6 +181,11 @@ async def _check_signature(token: Token, keys: Keys) -> None:
         raise TokenRefused("kid")
     if not key.verify(token.algorithm, token.signing_input, token.signature):
         raise TokenRefused("signature")
+
+
+def _other_slash(issuer: str) -> str:
+    """Return the issuer with a slash at its end if it has none, and without it if it has."""
+    return issuer.removesuffix("/") if issuer.endswith("/") else f"{issuer}/"
 
 
 def _keys(rules: IssuerRules, fetch: Fetch) -> Keys:

@@ -13,7 +13,7 @@ def challenge(refused: TokenRefused, *, resource: str | None = None) -> str:
     """Return the value of ``WWW-Authenticate`` (RFC 6750, section 3).
 
     Args:
-        refused: The refusal to explain. One for lack of credentials gives no error code.
+        refused: The refusal to explain. Without credentials there is no error code.
         resource: The URL of the API, if its metadata are published (RFC 9728, section 5.1).
     """
     parameters = {"realm": REALM}
@@ -30,7 +30,9 @@ def challenge(refused: TokenRefused, *, resource: str | None = None) -> str:
 def metadata_url(resource: str) -> str:
     """Return the URL of a resource's metadata: the path follows the well-known part.
 
+    A path that is only a slash counts as none:
     https://www.rfc-editor.org/rfc/rfc9728#section-3.1
     """
     parts = urlsplit(resource)
-    return parts._replace(path=_WELL_KNOWN + parts.path.rstrip("/")).geturl()
+    path = "" if parts.path == "/" else parts.path
+    return parts._replace(path=_WELL_KNOWN + path).geturl()

@@ -33,11 +33,22 @@ def bearer_of(settings: Settings) -> Bearer | None:
             )
         return None
     if settings.trust_callers:
-        raise ConfigurationError("TASKCORE_ISSUER and TASKCORE_TRUST_CALLERS exclude each other")
+        raise ConfigurationError(
+            "TASKCORE_ISSUER and TASKCORE_TRUST_CALLERS (--trust-callers) exclude each other"
+        )
+    try:
+        return _bearer(settings, settings.issuer)
+    except ConfigurationError as exc:
+        raise ConfigurationError(
+            f"TASKCORE_ISSUER and the settings that belong to it cannot be used: {exc}"
+        ) from None
+
+
+def _bearer(settings: Settings, issuer: str) -> Bearer:
     secret = settings.jwt_secret
     return Bearer(
         Issuer(
-            settings.issuer,
+            issuer,
             audience=settings.audience,
             authorized_parties=settings.authorized_parties,
             client_ids=settings.client_ids,

@@ -30,7 +30,10 @@ async def discover_keys(issuer: str, fetch: Fetch) -> str:
     if document is None:
         raise FetchFailed("the discovery document is not a JSON object")
     if document.get("issuer") != issuer:
-        raise FetchFailed("the discovery document names another issuer")
+        named = document.get("issuer")
+        only_slash = isinstance(named, str) and named.rstrip("/") == issuer.rstrip("/")
+        hint = ", which differs in the slash at its end" if only_slash else ""
+        raise FetchFailed(f"the discovery document names another issuer{hint}")
     url = document.get("jwks_uri")
     if not isinstance(url, str):
         raise FetchFailed("the discovery document has no jwks_uri")

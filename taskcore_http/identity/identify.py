@@ -46,8 +46,8 @@ a caller. A function without ``async`` must not block.
 Identify = Callable[[Request], Awaitable[UserTasks]]
 """Returns the tasks that a request is about."""
 
-CHALLENGE = "taskcore.challenge"
-"""The key of the scope that has ``WWW-Authenticate`` for a caller who is blocked."""
+AUTHENTICATED = "taskcore.authenticated"
+"""The key of the scope that has the authenticator and the issuer of a caller."""
 
 
 def identify_by_path(store: TaskStore) -> Identify:
@@ -59,14 +59,14 @@ def identify_by_path(store: TaskStore) -> Identify:
     return identify
 
 
-def named(identify: Identify) -> Identify:
-    """Return an `Identify` for a path that names a user: it must be the caller."""
+def require_path_user(identify: Identify) -> Identify:
+    """Return an `Identify` for a path that names a user: the user must be the caller."""
 
-    async def identify_named(request: Request) -> UserTasks:
+    async def identify_path_user(request: Request) -> UserTasks:
         tasks = await identify(request)
         return tasks.of_user(USER_ID.of(request))
 
-    return identify_named
+    return identify_path_user
 
 
 def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
@@ -74,7 +74,7 @@ def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
     if isinstance(identity, Authenticator):
         return _by_credentials(store, identity), None
     if not (_takes_request(identity) or _takes_nothing(identity)):
-        return _solved, identity
+        return _from_request_state, identity
     arguments = int(_takes_request(identity))
 
     async def identify(request: Request) -> UserTasks:
@@ -88,8 +88,6 @@ def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
 
 
 def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
-    blocked = authenticator.challenge(TokenRefused("blocked"))
-
     async def identify(request: Request) -> UserTasks:
         try:
             principal = await authenticator.authenticate(request.scope["headers"])
@@ -109,7 +107,7 @@ def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
                 "the token cannot be verified now; nothing was changed",
                 {"Retry-After": str(unavailable.retry_after)},
             ) from None
-        request.scope[CHALLENGE] = blocked
+        request.scope[AUTHENTICATED] = authenticator, principal.issuer
         return store.for_identity(
             principal.issuer, principal.subject, provision=authenticator.provision
         )
@@ -117,7 +115,7 @@ def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
     return identify
 
 
-def dependency(identity: Any, *, of_path: bool) -> Dependency:
+def fastapi_dependency(identity: Any, *, of_path: bool) -> Dependency:
     """Return the dependency that asks an identity and keeps its answer for the endpoint.
 
     Args:
@@ -150,7 +148,7 @@ def _reads_path(dependant: Dependant) -> bool:
     )
 
 
-async def _solved(request: Request) -> UserTasks:
+async def _from_request_state(request: Request) -> UserTasks:
     tasks: UserTasks = request.state.tasks_of_user
     return tasks
 

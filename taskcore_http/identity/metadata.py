@@ -1,6 +1,6 @@
 """The metadata of a protected resource, by which a client finds the issuers (RFC 9728)."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,4 +26,5 @@ def metadata_routes(bearer: Bearer) -> list[BaseRoute]:
     async def show(_request: Request) -> Response:
         return JSONResponse(document)
 
-    return [Route(urlsplit(metadata_url(bearer.resource)).path, show)]
+    # Starlette matches the decoded path.
+    return [Route(unquote(urlsplit(metadata_url(bearer.resource)).path), show)]

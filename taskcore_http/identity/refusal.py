@@ -3,7 +3,10 @@
 Every text here is fixed. No value of a token gets into an exception, an answer or a log line.
 """
 
+import logging
 from typing import Literal
+
+logger = logging.getLogger("taskcore.http.identity")
 
 Reason = Literal[
     "missing",
@@ -30,6 +33,7 @@ Reason = Literal[
     "scopes",
     "scope",
     "blocked",
+    "unknown",
 ]
 """A short code for logs and tests; most are the name of the claim or parameter at fault."""
 
@@ -65,7 +69,13 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
     "scopes": (401, "invalid_token", "the scopes of the token are malformed"),
     "scope": (403, "insufficient_scope", "the token lacks a scope"),
     "blocked": (401, "invalid_token", "the caller is blocked"),
+    "unknown": (403, None, "the caller has no account here"),
 }
+
+
+def log_refusal(reason: Reason, issuer: str | None) -> None:
+    """Write the one line for a refusal: the reason, and the issuer if it is a configured one."""
+    logger.info("refused: %s (issuer: %s)", reason, issuer or "unknown")
 
 
 class TokenRefused(Exception):
@@ -78,6 +88,7 @@ class TokenRefused(Exception):
         description: An explanation for developers, in the characters of RFC 6750, section 3.
         scope: The scopes that the request needs, separated by spaces; for 403 only.
         issuer: The configured issuer that the token names; None if it names another or none.
+        hint: What the log says instead of the issuer. It has no value of the token.
     """
 
     def __init__(self, reason: Reason, *, scope: str | None = None) -> None:
@@ -86,6 +97,7 @@ class TokenRefused(Exception):
         self.reason: Reason = reason
         self.scope = scope
         self.issuer: str | None = None
+        self.hint: str | None = None
 
 
 class KeysUnavailable(Exception):

@@ -115,10 +115,20 @@ class IssuerRules:
             )
         if self.rfc9068 and self.accept_id_tokens:
             raise ConfigurationError("rfc9068 and accept_id_tokens contradict each other")
-        if self.max_age is not None and not 0 < self.max_age < float("inf"):
-            raise ConfigurationError("max_age must be a positive number of seconds")
+        self._check_types()
         if not all(SCOPE.fullmatch(scope) for scope in self.required_scopes):
             raise ConfigurationError("required_scopes must be scopes without spaces or quotes")
+
+    def _check_types(self) -> None:
+        for name in ("single_client", "rfc9068", "accept_id_tokens"):
+            # A text such as "false" would count as true.
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be True or False")
+        if not all(isinstance(value, str) for _name, value in self.required_claims):
+            raise ConfigurationError("required_claims must have texts as values")
+        age = self.max_age
+        if age is not None and not (isinstance(age, int | float) and 0 < age < float("inf")):
+            raise ConfigurationError("max_age must be a positive number of seconds")
 
 
 def _strings(name: str, given: Strings) -> tuple[str, ...]:
@@ -129,6 +139,8 @@ def _strings(name: str, given: Strings) -> tuple[str, ...]:
 
 
 def _check_url(name: str, url: str, *, query: bool = False) -> None:
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{name} must be a string")
     try:
         safe_url(url, query=query)
     except UnsafeUrl as exc:

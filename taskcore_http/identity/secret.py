@@ -25,14 +25,23 @@ def checked_secret(secret: str | bytes, algorithms: Iterable[str]) -> bytes:
         ConfigurationError: It is shorter than the output of the hash (RFC 7518, section 3.2),
             looks like a key in the form of PEM, DER, JWK or SSH, or is a placeholder.
     """
-    value = secret.encode() if isinstance(secret, str) else secret
+    try:
+        value = secret.encode() if isinstance(secret, str) else secret
+    except UnicodeEncodeError:
+        # Not as its context: the exception holds the secret.
+        value = b""
     needed = max(HMAC[algorithm] for algorithm in algorithms)
     if len(value) < needed:
         raise ConfigurationError(f"the secret of an issuer needs at least {needed} random bytes")
     text = _as_ascii(value)
-    if any(mark in text for mark in _KEY_MARKS) or _is_jwk(text) or _is_der(value):
+    if any(_is_key(form) for form in (value, _decoded(value))):
         raise ConfigurationError("the secret of an issuer must not be a key: use jwks_url")
-    if len(set(value)) < _MIN_DIFFERENT_BYTES or any(word in text for word in _PLACEHOLDERS):
+    repeats = value in (value + value)[1:-1]
+    if (
+        repeats
+        or len(set(value)) < _MIN_DIFFERENT_BYTES
+        or any(word in text for word in _PLACEHOLDERS)
+    ):
         raise ConfigurationError(
             "the secret of an issuer is a placeholder: make one with openssl rand -base64 48"
         )
@@ -54,19 +63,25 @@ def _is_jwk(text: bytes) -> bool:
         return False
 
 
-def _is_der(value: bytes) -> bool:
-    """Return whether the bytes are a sequence of DER, as they are or in base64."""
+def _is_key(value: bytes) -> bool:
+    """Return whether the bytes are a key in the form of PEM, DER, JWK or SSH."""
+    text = _as_ascii(value)
+    return any(mark in text for mark in _KEY_MARKS) or _is_jwk(text) or _is_sequence(value)
+
+
+def _decoded(value: bytes) -> bytes:
+    """Return the content of base64 or base64url, padded or not; empty if it is neither."""
+    text = b"".join(value.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
     try:
-        decoded = base64.b64decode(b"".join(value.split()), validate=True)
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except ValueError:
-        decoded = b""
-    return _is_sequence(value) or _is_sequence(decoded)
+        return b""
 
 
 def _is_sequence(value: bytes) -> bool:
-    """Return whether one ASN.1 sequence that begins with a sequence or an integer fills the bytes.
+    """Return whether the bytes are exactly one ASN.1 sequence, as DER keys and certificates are.
 
-    Keys and certificates do; of random bytes, one in eight million.
+    It begins with a sequence or an integer. Random bytes match once in eight million.
     """
     if len(value) < 4 or value[0] != 0x30:
         return False

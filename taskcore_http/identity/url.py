@@ -33,7 +33,7 @@ def safe_url(url: str, *, query: bool = False) -> SplitResult:
     if parts is None or not parts.hostname:
         raise UnsafeUrl("has no valid host")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts)):
-        raise UnsafeUrl("must begin with https://")
+        raise UnsafeUrl("must begin with https://, or with http:// on this machine")
     if "@" in parts.netloc:
         raise UnsafeUrl("must not hold credentials")
     if "#" in url or ("?" in url and not query):

@@ -8,7 +8,6 @@ dependency may come from an identity, or from the host: from its application, fr
 """
 
 import inspect
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -19,12 +18,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from taskcore import TaskcoreError, Unauthenticated
+from taskcore import Forbidden, TaskcoreError, Unauthenticated
 from taskcore_http.errors import RequestRefused, closed_if_unread, error_response, response_for
-from taskcore_http.identity.identify import CHALLENGE
+from taskcore_http.identity.challenge import challenge
+from taskcore_http.identity.identify import AUTHENTICATED
+from taskcore_http.identity.refusal import TokenRefused, log_refusal
 from taskcore_http.parameters import IDENTITY_PARAMETERS
-
-logger = logging.getLogger("taskcore.http.identity")
 
 METHODS = {
     "/me": "GET, HEAD",
@@ -34,8 +33,6 @@ METHODS = {
     "/users/{user_id}/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
 }
 """The methods of each path (RFC 9110, section 10.2.1: Allow lists the resource's methods)."""
-
-_CHALLENGE = 'Bearer realm="taskcore", error="invalid_token"'
 
 _WRITES = {"POST", "PUT", "PATCH"}
 
@@ -134,12 +131,8 @@ async def answered(handler: Endpoint, request: Request) -> Response:
     """Return the handler's answer, or the answer for the exception it raises."""
     try:
         response = await handler(request)
-    except Unauthenticated as exc:
-        logger.info("refused: blocked")
-        response = response_for(exc)
-        # RFC 9110, section 15.5.2: with the authenticator's challenge, if there is one.
-        response.headers["WWW-Authenticate"] = request.scope.get(CHALLENGE, _CHALLENGE)
-        return closed_if_unread(request, response)
+    except (Unauthenticated, Forbidden) as exc:
+        return closed_if_unread(request, _of_refusal(request, exc))
     except (TaskcoreError, RequestRefused, RequestValidationError) as exc:
         return closed_if_unread(request, response_for(exc))
     except Exception as exc:
@@ -148,6 +141,22 @@ async def answered(handler: Endpoint, request: Request) -> Response:
         return closed_if_unread(request, response_for(exc))
     # A write that succeeded has read its body to the end.
     return response if request.method in _WRITES else closed_if_unread(request, response)
+
+
+def _of_refusal(request: Request, exc: Unauthenticated | Forbidden) -> Response:
+    """Return the answer to a caller whom the database refuses, and log the refusal."""
+    response = response_for(exc)
+    authenticator, issuer = request.scope.get(AUTHENTICATED, (None, None))
+    if isinstance(exc, Forbidden):
+        log_refusal("unknown", issuer)
+        return response
+    log_refusal("blocked", issuer)
+    refused = TokenRefused("blocked")
+    # RFC 9110, section 15.5.2: a 401 has a challenge.
+    response.headers["WWW-Authenticate"] = (
+        challenge(refused) if authenticator is None else authenticator.challenge(refused)
+    )
+    return response
 
 
 def _host_handles(exc: Exception, request: Request) -> bool:

@@ -11,11 +11,11 @@ from taskcore_http.identity.authenticator import Authenticator
 from taskcore_http.identity.identify import (
     Identify,
     Identity,
-    dependency,
+    fastapi_dependency,
     identify_by,
     identify_by_path,
-    named,
     needs_path,
+    require_path_user,
 )
 from taskcore_http.me import Me, MyEndpoints
 from taskcore_http.openapi import (
@@ -73,25 +73,27 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         logger.warning(TRUSTED)
         _add_tasks(router, _OF_USER, identify_by_path(store), [])
         return router
-    if not (callable(identity) or isinstance(identity, Authenticator)):
+    is_class = isinstance(identity, type)
+    if is_class or not (callable(identity) or isinstance(identity, Authenticator)):
         raise ConfigurationError(
-            "identity must be a Bearer or a function, such as identify, not Depends(identify): its "
-            f"own parameters may be dependencies; this is {type(identity).__name__}"
+            "identity must be a Bearer, such as Bearer(issuer), or a function, such as identify. "
+            "It must not be Depends(identify): parameters of the function may be dependencies. "
+            f"This is {type(identity).__name__}"
         )
     identify, solved = identify_by(store, identity)
     if solved is None:
-        _add_tasks(router, _OF_USER, named(identify), [401, 403, 404])
+        _add_tasks(router, _OF_USER, require_path_user(identify), [401, 403, 404])
         _add_me(router, identify)
     else:
-        of_path = dependency(solved, of_path=True)
-        _add_tasks(router, _OF_USER, named(identify), [401, 403, 404], of_path)
+        of_path = fastapi_dependency(solved, of_path=True)
+        _add_tasks(router, _OF_USER, require_path_user(identify), [401, 403, 404], of_path)
         if not needs_path(solved):
-            _add_me(router, identify, dependency(solved, of_path=False))
+            _add_me(router, identify, fastapi_dependency(solved, of_path=False))
     return router
 
 
 def _add_me(router: APIRouter, identify: Identify, dependency: Dependency | None = None) -> None:
-    """Add the routes of the caller, who need not know their id."""
+    """Add the routes below ``/me``: the caller's user id and tasks."""
     endpoints = MyEndpoints(identify)
     responses = described_user() | errors(400, 401, 403, 500, 503)
     router.add_api_route(
@@ -124,7 +126,7 @@ def _add_tasks(
     """Add the routes of a user's tasks.
 
     Args:
-        router: Where to.
+        router: The router to add to.
         prefix: The path of the user.
         identify: Returns the user's tasks.
         refused: The statuses of callers who are refused, on every route.

@@ -380,7 +380,7 @@ def _of_the_next_user(name: str, module: Any = user_tasks) -> Patch:
 
 
 def _path_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taskcore_http.tasks.router, "named", lambda identify: identify)
+    monkeypatch.setattr(taskcore_http.tasks.router, "require_path_user", lambda identify: identify)
 
 
 def _named_user_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,6 +225,6 @@ def test_something_that_cannot_be_called_is_no_identity(store: TaskStore) -> Non
     function: Any = _awaited(store)
     wrong: Any = Depends(function)
     with pytest.raises(
-        ConfigurationError, match=r"identity must be a Bearer or a function.*not Depends"
+        ConfigurationError, match=r"identity must be a Bearer.*It must not be Depends"
     ):
         create_router(store, identity=wrong)

@@ -182,7 +182,7 @@ async def test_a_blocked_caller_is_refused_at_once_with_a_warm_cache(
                 assert "https://tasks.example/.well-known/oauth-protected-resource/api" in challenge
             await unblock[number]()
             assert len(tasks_of(await client.get("/me/tasks"))) == 1
-    assert "refused: blocked" in caplog.text
+    assert f"refused: blocked (issuer: {ISSUER})" in caplog.text
     assert "ann" not in caplog.text
 
 
@@ -198,15 +198,20 @@ async def test_a_deleted_users_token_begins_anew(store: TaskStore, database: Dat
         assert new["user_id"] != old["user_id"]
 
 
-async def test_unknown_callers_are_forbidden_if_nobody_is_to_be_made(store: TaskStore) -> None:
-    """ID-606."""
+async def test_unknown_callers_are_forbidden_if_nobody_is_to_be_made(
+    store: TaskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ID-606, ID-111."""
+    caplog.set_level("INFO", "taskcore.http.identity")
     await store.for_identity(ISSUER, "ann").create("x")
     app = create_app(store=store, identity=bearer(provision="never"))
     async with signed_in(app, "ann") as ann, signed_in(app, "bob") as bob:
         assert len(tasks_of(await ann.get("/me/tasks"))) == 1
         for method, path in [*MINE, *REQUESTS]:
+            caplog.clear()
             response = await bob.request(method, path, json={"title": "x"})
             error_of(response, 403, "FORBIDDEN")
+            assert caplog.messages == [f"refused: unknown (issuer: {ISSUER})"]
     with pytest.raises(ConfigurationError, match="provision must be on_write or never"):
         bearer(provision="always")
 
@@ -280,13 +285,20 @@ def test_the_document_says_how_to_authenticate(store: TaskStore) -> None:
     }
 
 
-async def test_a_resource_publishes_its_metadata(store: TaskStore) -> None:
-    """ID-705."""
-    identity = bearer(resource="https://tasks.example/api")
-    path = "/.well-known/oauth-protected-resource/api"
-    async with client_of(create_app(store=store, identity=identity)) as client:
+@pytest.mark.parametrize("suffix", ["", "/", "/api", "/api/", "/a%20b"])
+async def test_a_resource_publishes_its_metadata_where_the_challenge_says(
+    store: TaskStore, suffix: str
+) -> None:
+    """ID-705, ID-109."""
+    resource = f"https://tasks.example{suffix}"
+    path = f"/.well-known/oauth-protected-resource{suffix.removesuffix('/') or ''}"
+    if suffix == "/api/":
+        path += "/"
+    async with client_of(create_app(store=store, identity=bearer(resource=resource))) as client:
+        challenge = (await client.get("/me")).headers["www-authenticate"]
+        assert f'resource_metadata="https://tasks.example{path}"' in challenge
         assert (await client.get(path)).json() == {
-            "resource": "https://tasks.example/api",
+            "resource": resource,
             "authorization_servers": [ISSUER],
             "bearer_methods_supported": ["header"],
         }
@@ -301,7 +313,7 @@ async def test_a_resource_publishes_its_metadata(store: TaskStore) -> None:
         ({"audience": (AUDIENCE,)}, "TASKCORE_AUDIENCE needs TASKCORE_ISSUER"),
         ({"trust_callers": True, "resource": "https://x"}, "TASKCORE_RESOURCE needs"),
         ({"issuer": ISSUER, "audience": (AUDIENCE,), "trust_callers": True}, "exclude each other"),
-        ({"issuer": ISSUER}, "needs an audience"),
+        ({"issuer": ISSUER}, "TASKCORE_ISSUER and the settings that belong to it.*an audience"),
         ({"provision": "never"}, "TASKCORE_PROVISION needs TASKCORE_ISSUER"),
         (
             {"issuer": f"https://i.example/{'x' * 255}", "audience": (AUDIENCE,)},

@@ -50,10 +50,10 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-110: show the subject": ("principal", "subject: str = field(repr=False)", "subject: str"),
     "ID-110: log the token": (
         "bearer",
-        'logger.info("refused: %s (issuer: %s)", refused.reason',
-        'logger.info("refused: %s (issuer: %s)", headers',
+        "log_refusal(refused.reason, ",
+        "log_refusal(str(headers), ",
     ),
-    "ID-111: never name the issuer": ("bearer", 'refused.issuer or "unknown"', '"unknown"'),
+    "ID-111: never name the issuer": ("refusal", 'issuer or "unknown"', '"unknown"'),
     "ID-201: one key set for all issuers": (
         "bearer",
         "self._issuers[issuer]\n",
@@ -179,11 +179,13 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-212: short secrets": ("secret", "len(value) < needed", "False"),
     "ID-212: keys as secrets": (
         "secret",
-        "any(mark in text for mark in _KEY_MARKS) or _is_jwk(text) or _is_der(value)",
+        "any(mark in text for mark in _KEY_MARKS) or _is_jwk(text) or _is_sequence(value)",
         "False",
     ),
     "ID-212: JWK as secrets": ("secret", "or _is_jwk(text)", ""),
-    "ID-212: DER as secrets": ("secret", "or _is_der(value)", ""),
+    "ID-212: DER as secrets": ("secret", "or _is_sequence(value)", ""),
+    "ID-212: base64 of a key as a secret": ("secret", "(value, _decoded(value))", "(value,)"),
+    "ID-212: a repeated text as a secret": ("secret", "        repeats\n        or ", "        "),
     "ID-212: placeholders as secrets": (
         "secret",
         "or any(word in text for word in _PLACEHOLDERS)",
@@ -291,11 +293,10 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-312: no leeway for exp": ("validity", "self.expires + self.leeway", "self.expires"),
     "ID-312: no leeway for nbf": ("validity", "self.not_before - self.leeway", "self.not_before"),
     "ID-312: any leeway": ("bearer", "not 0 <= leeway <= _MAX_LEEWAY", "False"),
-    "ID-313: any subject": ("claims", "or not _SUBJECT.fullmatch(subject)", ""),
-    "ID-313: a subject with a line break": (
+    "ID-313: any subject": (
         "claims",
-        "_SUBJECT.fullmatch(subject)",
-        "_SUBJECT.match(subject)",
+        'validate_name(claims.get("sub"), field="sub")',
+        'str(claims.get("sub"))',
     ),
     "ID-315: cnf": ("claims", 'if "cnf" in claims:', "if False:"),
     "ID-316: malformed scopes": (
@@ -370,6 +371,8 @@ def _tests(package: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *arguments, "-o", f"pythonpath={package} ."),
+            # Not the common one: every pytest deletes what older ones have left there.
+            f"--basetemp={package}/tests",
             *("--ignore", str(FOLDER / "test_differential.py"), str(FOLDER)),
         ],
         cwd=ROOT,
@@ -410,5 +413,5 @@ def test_a_rule_that_is_taken_away_is_missed_by_a_test(
     ended = _tests(package)
 
     caught = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
-    assert caught, "no test misses the rule"
+    assert caught, f"no test misses the rule:\n{ended.stdout}{ended.stderr}"
     record_property("caught by", caught[1])
