@@ -25,6 +25,8 @@ _PREFIX = "TASKCORE_"
 _URLS = ("TASKCORE_DATABASE_URL", "DATABASE_URL")
 # RFC 6454, section 6.2: scheme, host and port.
 _ORIGIN = re.compile(r"\*|https?://[^/\s?#@]+")
+# RFC 3986, section 3.2.2, without escapes and signs that no name in use has.
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]")
 
 
 class Settings(BaseSettings):
@@ -90,16 +92,25 @@ class Settings(BaseSettings):
     """
 
     compression: bool = False
-    """Compress lists of tasks. This setting and the next three are used as ``cors_origins`` is."""
+    """Compress lists of tasks. Used as ``cors_origins`` is."""
 
     metrics: bool = False
-    """Serve metrics for Prometheus at ``/metrics``. Needs the extra ``observability``."""
+    """Serve metrics for Prometheus at ``/metrics``. Used as ``cors_origins`` is.
+
+    It needs the extra ``observability``.
+    """
 
     tracing: bool = False
-    """Send OpenTelemetry spans, as the variables ``OTEL_…`` say. Needs ``observability``."""
+    """Send OpenTelemetry spans, as the variables ``OTEL_…`` say. Used as ``cors_origins`` is.
+
+    It needs the extra ``observability``.
+    """
 
     request_ids: bool = False
-    """Give each request an ``X-Request-ID``, also in the log. Needs ``observability``."""
+    """Give each request an ``X-Request-ID``, also in the log. Used as ``cors_origins`` is.
+
+    It needs the extra ``observability``.
+    """
 
     log_format: Literal["text", "json"] = "text"
     """The form of the log lines of ``taskctl serve``. ``json`` needs ``observability``."""
@@ -107,7 +118,8 @@ class Settings(BaseSettings):
     issuer: str | None = None
     """The OpenID Connect issuer whose tokens the REST API accepts: the exact ``iss``.
 
-    This setting and the next nine are used by ``taskctl serve`` and ``app_from_environment``.
+    This setting and those of its tokens are used by ``taskctl serve`` and
+    ``app_from_environment``.
     """
 
     audience: Annotated[tuple[str, ...], NoDecode] = ()
@@ -135,9 +147,10 @@ class Settings(BaseSettings):
     """Believe every caller who they are, because something in front of the server knows it."""
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Hosts that the server answers for, without ports; by default all.
+    """Hosts that the server answers for, such as ``tasks.example.org`` or ``[::1]``; not ports.
 
-    ``taskctl serve`` without an issuer answers only for this machine.
+    By default all; ``taskctl serve`` without an issuer answers only for this machine. In the
+    environment separated by commas. Used as ``cors_origins`` is.
     """
 
     require_restricted_role: bool = False
@@ -181,6 +194,18 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise PydanticCustomError(
                     "origin", "must be origins such as https://app.example.org, without a path"
+                )
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not _HOST.fullmatch(host):
+                raise PydanticCustomError(
+                    "host",
+                    "must be hosts such as tasks.example.org, 192.0.2.1 or [2001:db8::1], "
+                    "without a port, a path or *; leave it out to answer for all",
                 )
         return value
 

@@ -153,22 +153,26 @@ class TaskStore:
     ) -> UserTasks:
         """Return the tasks of the user whom an issuer, such as an OpenID provider, names.
 
-        The database finds the user in the statement of each operation, so this is as cheap as
-        `for_user`. An unknown identity has no tasks; its first task creates the user, with a
-        random id from 2^52 to 2^53-1. The caller has verified the identity, for example by the
-        signature of a token.
+        The database finds the user in the statement of each operation: no further round trip.
+        An unknown identity has no tasks; its first task creates the user, with a random id
+        from 2^52 to 2^53-1. The caller has verified the identity, for example by the signature
+        of a token.
+
+        Besides its own errors every operation can raise these:
+
+        - `Unauthenticated`: the identity or its user is blocked;
+        - `Forbidden`: the identity is unknown, and ``provision`` is ``never``;
+        - `UserNotFound`: the identity is not that of ``user_id``.
 
         Args:
             issuer: 1 to 255 characters, compared byte by byte (RFC 8725, section 3.8).
             subject: 1 to 255 characters, compared byte by byte (OpenID Connect Core 1.0,
                 section 2).
-            user_id: The user that the request names. If the identity is another user's, every
-                operation raises `UserNotFound`.
-            provision: ``never``: an unknown identity is `Forbidden`.
+            user_id: The user that the request names; None if it names nobody.
+            provision: When an unknown identity gets a user: ``on_write`` or ``never``.
 
         Raises:
-            ValidationError: The issuer or the subject is not such a text. Every operation
-                raises `Unauthenticated` if the identity or its user is blocked.
+            ValidationError: An argument is not such a value.
         """
         if user_id is not None:
             validate_id(user_id, field="user_id")

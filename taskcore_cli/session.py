@@ -149,8 +149,8 @@ def administering(context: typer.Context) -> Iterator[OpenStore]:
             yield opened
     except PermissionDenied as exc:
         raise PermissionDenied(
-            "this role may not work with users: set TASKCORE_DATABASE_URL to the URL of the "
-            "role that migrated the database, not the application's"
+            "this role may not work with users and identities: set TASKCORE_DATABASE_URL to "
+            "the URL of the role that migrated the database, not the application's"
         ) from exc
 
 

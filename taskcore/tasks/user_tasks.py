@@ -55,8 +55,8 @@ class UserTasks:
     `UserNotFound`: see ``TaskStore.for_identity``.
 
     Attributes:
-        user_id: The user. None: the identity's user is not known before the first answer
-            that has a task.
+        user_id: The user, as the request names it or as the first answer with a task tells it;
+            None before.
     """
 
     def __init__(self, database: Database, ids: IdGenerator, owner: Owner) -> None:
@@ -415,7 +415,7 @@ class UserTasks:
         )
 
     def _tasks(self, rows: builtins.list[Any]) -> tuple[Task, ...]:
-        """Return the tasks of rows; they tell an identity's user."""
+        """Return the tasks of rows, and remember whose they are."""
         tasks = tasks_from_rows(rows)
         if self._owner.user_id is None and tasks:
             self.user_id = tasks[0].user_id

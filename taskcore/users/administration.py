@@ -14,6 +14,6 @@ async def administered(call: Awaitable[_Rows]) -> _Rows:
         return await call
     except PermissionDenied as exc:
         raise PermissionDenied(
-            "this role may not work with users: use the URL of the role that migrated the "
-            "database, or EmbeddedServer().admin_url"
+            "this role may not work with users and identities: use the URL of the role that "
+            "migrated the database, or EmbeddedServer().admin_url"
         ) from exc

@@ -1,8 +1,10 @@
 """Identities, for administrators: the database role must be a member of taskcore_admin."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from taskcore.database.database import Database
+from taskcore.errors import NotFound
 from taskcore.limits import MAX_PAGE
 from taskcore.rows import columns_of, reader_of
 from taskcore.users.administration import administered
@@ -50,19 +52,21 @@ class Identities:
         Raises:
             ValidationError: The issuer or the subject is not a text of 1 to 255 characters.
         """
-        (identity,) = await self._write(issuer, subject, blocked=True)
-        return identity
+        rows, _ = await self._write(issuer, subject, blocked=True)
+        return _identities_from_rows(rows)[0]
 
     async def unblock(self, issuer: str, subject: str) -> None:
-        """Let a blocked identity in again. An identity that is not blocked stays as it is.
+        """Let a blocked identity in again. One of a user that is not blocked stays as it is.
 
         Raises:
+            NotFound: The identity has no user and is not blocked.
             ValidationError: The issuer or the subject is not a text of 1 to 255 characters.
         """
-        await self._write(issuer, subject, blocked=False)
+        rows, repeated = await self._write(issuer, subject, blocked=False)
+        if not rows and not repeated:
+            raise NotFound("identity not found")
 
-    async def _write(self, issuer: str, subject: str, *, blocked: bool) -> tuple[Identity, ...]:
+    async def _write(self, issuer: str, subject: str, *, blocked: bool) -> tuple[list[Any], bool]:
         validate_name(issuer, field="issuer")
         validate_name(subject, field="subject")
-        rows, _ = await administered(self._database.write(_BLOCK, issuer, subject, blocked))
-        return _identities_from_rows(rows)
+        return await administered(self._database.write(_BLOCK, issuer, subject, blocked))

@@ -13,7 +13,7 @@ class Identity(BaseModel):
     Attributes:
         issuer: The issuer's URL.
         subject: The issuer's name for the user. It is personal data, and not in the ``repr``.
-        user_id: The user; None if somebody is blocked who is no user.
+        user_id: The user; None for a blocked identity that has no user yet.
         created_at: When it was first used, or blocked.
         blocked_at: When it was blocked; None if it is not.
     """

@@ -38,7 +38,7 @@ def list_(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List identities, by issuer and subject."""
+    """List identities, by issuer and subject. `taskctl users list` shows blocked users."""
     listing = Listing(IDENTITIES, Form.json if json else Form.table)
     with administering(context) as opened:
         opened.run(listing.stream(opened.store.identities.iterate(user_id=user)))
@@ -58,7 +58,7 @@ def block(context: typer.Context, issuer: Issuer, subject: Subject, *, json: Jso
 def unblock(
     context: typer.Context, issuer: Issuer, subject: Subject, *, json: Json = False
 ) -> None:
-    """Let a blocked identity in again."""
+    """Let a blocked identity in again. To unblock a whole user: `taskctl users unblock`."""
     with administering(context) as opened:
         opened.run(opened.store.identities.unblock(issuer, subject))
     if json:

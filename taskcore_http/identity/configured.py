@@ -34,7 +34,7 @@ def bearer_of(settings: Settings) -> Bearer | None:
         return None
     if settings.trust_callers:
         raise ConfigurationError(
-            "TASKCORE_ISSUER and TASKCORE_TRUST_CALLERS (--trust-callers) exclude each other"
+            "set TASKCORE_ISSUER or TASKCORE_TRUST_CALLERS (--trust-callers), not both"
         )
     try:
         return _bearer(settings, settings.issuer)

@@ -16,14 +16,14 @@ from taskcore.version import __version__
 Fetch = Callable[[str], Awaitable[tuple[bytes, float | None]]]
 """Returns the content at a URL and, if the answer names one, its ``max-age`` in seconds.
 
-It must not follow redirects. Any exception means that the content cannot be had.
+It must not follow redirects. If it raises an exception, the fetch has failed.
 """
 
 MAX_CONTENT = 64 * 1024
-"""The most bytes of a document."""
+"""The most bytes of a document that is fetched."""
 
 TIMEOUT = 5.0
-"""The most seconds for one document."""
+"""The most seconds for fetching one document."""
 
 _HEADERS = {
     "Accept": "application/json",
@@ -36,7 +36,7 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?=$|[,\s])", re.IGNORECASE)
 
 
 class FetchFailed(Exception):
-    """The content cannot be had. The text says why, without anything that a server sent."""
+    """The content could not be fetched. The text says why; nothing in it is from a server."""
 
 
 async def fetch_url(url: str) -> tuple[bytes, float | None]:

@@ -16,13 +16,13 @@ from taskcore_http.identity.signatures import VerificationKey
 logger = logging.getLogger("taskcore.http.identity")
 
 COOLDOWN = 30.0
-"""The fewest seconds between two fetches: unknown key ids must not cause more."""
+"""The fewest seconds between two fetches, however many unknown key ids arrive."""
 
 REVALIDATE_AFTER = 600.0
 """Seconds until a key set is fetched again, unless the issuer names another time."""
 
 _SHORTEST, _LONGEST = 60.0, 12 * 3600.0
-"""The limits of the issuer's own time. The longest leaves 12 hours to survive an outage."""
+"""The limits of the time that the issuer names. The longest leaves 12 hours for an outage."""
 
 MAX_AGE = 24 * 3600.0
 """Seconds after which a key set that could not be fetched again is not used any more."""

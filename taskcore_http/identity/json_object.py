@@ -14,10 +14,10 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 def json_object(content: bytes) -> dict[str, object] | None:
     """Return the object, or None if the content is not one JSON object in UTF-8.
 
-    Refused too are a name that occurs twice in one object, numbers that are not finite, and
-    more than 32 levels: parsers disagree about them (RFC 8259, sections 4, 6 and 9).
+    A name that occurs twice in one object, a number that is not finite, and more than 32 levels
+    are refused: parsers disagree about them (RFC 8259, sections 4, 6 and 9).
     """
-    # The exceptions hold the content, so that none may be the context of another.
+    # None is returned because an exception would hold the content, which is secret.
     try:
         text = content.decode()
         if _is_deep(text):

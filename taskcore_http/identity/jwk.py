@@ -17,8 +17,8 @@ _MAX_EXPONENT = 2**64
 def algorithms_of(jwk: object, allowed: Collection[str]) -> frozenset[str]:
     """Return the algorithms that a key of a key set serves; none if it is to be ignored.
 
-    A key with ``alg`` serves this one. Another key serves the allowed algorithms of its type and
-    curve. Symmetric and private keys, keys for encryption, and weak keys are ignored.
+    A key with ``alg`` serves that algorithm. Another key serves the allowed algorithms of its
+    type and curve. Symmetric and private keys, keys for encryption, and weak keys are ignored.
     """
     if not isinstance(jwk, dict) or not _PRIVATE.isdisjoint(jwk) or not _is_for_signatures(jwk):
         return frozenset()

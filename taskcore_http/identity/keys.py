@@ -41,7 +41,7 @@ class SecretKeys:
         return self._key
 
     async def prefetch(self) -> None:
-        """Do nothing."""
+        """Return: a secret is not fetched."""
 
     async def close(self) -> None:
-        """Do nothing."""
+        """Return: there is nothing to close."""

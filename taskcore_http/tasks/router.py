@@ -104,14 +104,14 @@ def _add_me(router: APIRouter, identify: Identify, dependency: Dependency | None
         tags=["me"],
         response_model=Me,
         responses=responses,
-        dependencies=_list(dependency),
+        dependencies=_dependencies(dependency),
     )
     router.add_api_route(
         _ME,
         endpoints.get_me,
         methods=["HEAD"],
         include_in_schema=False,
-        dependencies=_list(dependency),
+        dependencies=_dependencies(dependency),
     )
     _add_tasks(router, _ME, identify, [401, 403], dependency)
 
@@ -147,7 +147,7 @@ def _add_tasks(
             methods=[method],
             operation_id=f"{verb}_{whose}{noun}",
             tags=["me" if whose else "tasks"],
-            dependencies=_list(dependency),
+            dependencies=_dependencies(dependency),
             **described,
         )
 
@@ -210,9 +210,9 @@ def _add_tasks(
             endpoint,
             methods=["HEAD"],
             include_in_schema=False,
-            dependencies=_list(dependency),
+            dependencies=_dependencies(dependency),
         )
 
 
-def _list(dependency: Dependency | None) -> list[Dependency]:
+def _dependencies(dependency: Dependency | None) -> list[Dependency]:
     return [] if dependency is None else [dependency]

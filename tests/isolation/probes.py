@@ -464,6 +464,8 @@ async def a_blocked_identity_is_refused_and_no_other(place: Place) -> None:
         await users()
         await place.row("identity_block_v1", ISSUER, "new", True, role=admin)
         await refused(ISSUER, "new")
+        deleted = await place.row("identity_block_v1", ISSUER, "new", False, role=admin)
+        assert deleted[:3] == (ISSUER, "new", None)
         assert await place.call("identity_block_v1", ISSUER, "new", False, role=admin) == []
         await users()
 

@@ -54,9 +54,11 @@ def test_an_identity_is_blocked_and_let_in_again(administer: Run, database: Data
 
     assert "not blocked" in administer("identities", "unblock", ISSUER, "ann").stdout
     asyncio.run(_create(database, "ann"))
-    assert json.loads(administer("identities", "unblock", ISSUER, "x", "--json").stdout) == {
-        "unblocked": {"issuer": ISSUER, "subject": "x"}
+    assert json.loads(administer("identities", "unblock", ISSUER, "ann", "--json").stdout) == {
+        "unblocked": {"issuer": ISSUER, "subject": "ann"}
     }
+    unknown = administer("identities", "unblock", ISSUER, "x")
+    assert (unknown.exit_code, unknown.stderr) == (3, "error: identity not found\n")
 
 
 def test_a_user_is_blocked_and_let_in_again(administer: Run, database: Database) -> None:

@@ -165,7 +165,7 @@ def test_other_machines_are_served_only_if_somebody_verifies_callers(
     [
         ({"AUDIENCE": "x"}, "TASKCORE_AUDIENCE needs TASKCORE_ISSUER"),
         ({"ISSUER": "https://i.example"}, "needs an audience"),
-        ({"ISSUER": "https://i.example", "TRUST_CALLERS": "true"}, "exclude each other"),
+        ({"ISSUER": "https://i.example", "TRUST_CALLERS": "true"}, "not both"),
     ],
 )
 def test_settings_that_let_anybody_in_are_refused_before_anything_starts(

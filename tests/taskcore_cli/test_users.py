@@ -76,7 +76,7 @@ def test_the_applications_role_may_not_work_with_users(taskctl: Run, administer:
     for command in (("list",), ("show", "1"), ("delete", "1", "--yes")):
         result = taskctl("users", *command)
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.startswith("error: this role may not work with users: ")
+        assert result.stderr.startswith("error: this role may not work with users and identities: ")
         assert result.stderr.count("\n") == 1
     assert administer("users", "show", "1").exit_code == 0
 

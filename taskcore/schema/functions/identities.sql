@@ -7,15 +7,16 @@ GRANT CREATE ON SCHEMA taskcore TO taskcore_authenticator, taskcore_directory;
 SET LOCAL ROLE taskcore_authenticator;
 
 -- Return the user of an identity. It is nested in the call of an operation, so that both
--- are one statement: SELECT … FROM task_get_v1(identity_user_v1($1, $2, $3, $4), $5).
+-- are one statement: SELECT … FROM task_get_v1(identity_user_v1($1, $2, $3, $4, $5), $6).
 -- p_user_id: the user that the request names, or null. If the identity is another user's,
 -- or nobody's: SQLSTATE TC404.
 -- p_unknown: what an unknown identity gets. 'create': a new user. 'empty': an id that no
 -- user can have, so that the operation finds nothing. 'refuse': TC403.
 -- SQLSTATE TC401: the identity or its user is blocked.
 -- p_creates: the operation creates tasks; 'create' implies it. Then the user's row is locked,
--- so that no deletion comes between this function and the operation. The id of a new user is random: a sequence would tell of sign-ups, and
--- ids made from a hash would collide without notice. It is above 2^52; hosts choose lower ones.
+-- so that no deletion comes between this function and the operation.
+-- The id of a new user is random: a sequence would tell of sign-ups, and ids made from a hash
+-- would collide without notice. It is at least 2^52; hosts choose lower ones.
 CREATE OR REPLACE FUNCTION taskcore.identity_user_v1(
     p_issuer text, p_subject text, p_user_id bigint, p_unknown text,
     p_creates boolean DEFAULT false
@@ -103,8 +104,9 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.identity_user_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.identity_user_v1 TO taskcore_app;
 
--- Block an identity, known or not, or let it in again. The row of somebody who is no user
--- is there as long as it is blocked. No row: unblocked, and nobody has this identity.
+-- Block an identity, or let it in again, and return its row. One that has no user yet has a
+-- row as long as it is blocked; the row that is deleted is returned as it was. No row: an
+-- identity without a user, which was not blocked.
 CREATE OR REPLACE FUNCTION taskcore.identity_block_v1(
     p_issuer text, p_subject text, p_blocked boolean
 ) RETURNS SETOF taskcore.identities
@@ -126,8 +128,10 @@ BEGIN
             VALUES (p_issuer, p_subject, pg_catalog.clock_timestamp())
             ON CONFLICT (issuer, subject) DO NOTHING;
     ELSE
-        DELETE FROM taskcore.identities AS i
-            WHERE i.issuer = p_issuer AND i.subject = p_subject AND i.user_id IS NULL;
+        RETURN QUERY
+            DELETE FROM taskcore.identities AS i
+            WHERE i.issuer = p_issuer AND i.subject = p_subject AND i.user_id IS NULL
+            RETURNING i.*;
     END IF;
     RETURN QUERY
         UPDATE taskcore.identities AS i

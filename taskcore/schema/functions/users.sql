@@ -67,6 +67,7 @@ REVOKE ALL ON FUNCTION taskcore.user_delete_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.user_delete_v1 TO taskcore_admin;
 
 -- Block a user, or let them in again. A blocked user's identities are refused; tasks stay.
+-- A user who is blocked, or not, already stays as they are.
 -- No row: there is no such user.
 CREATE OR REPLACE FUNCTION taskcore.user_block_v1(
     p_user_id bigint, p_blocked boolean
@@ -87,7 +88,8 @@ BEGIN
         UPDATE taskcore.users AS u
         SET blocked_at = CASE WHEN p_blocked
                               THEN COALESCE(u.blocked_at, pg_catalog.clock_timestamp()) END,
-            updated_at = pg_catalog.clock_timestamp()
+            updated_at = CASE WHEN p_blocked = (u.blocked_at IS NOT NULL)
+                              THEN u.updated_at ELSE pg_catalog.clock_timestamp() END
         WHERE u.id = p_user_id
         RETURNING u.*;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);

@@ -8,6 +8,7 @@ import pytest
 
 from taskcore import (
     Forbidden,
+    NotFound,
     PermissionDenied,
     TaskNotFound,
     TaskStore,
@@ -247,9 +248,12 @@ async def test_a_blocked_user_is_refused_and_their_tasks_stay(
     for call in (tasks.list(), tasks.get(task.id), tasks.create("x"), tasks.delete(task.id)):
         with pytest.raises(Unauthenticated, match=r"^the caller is blocked$"):
             await call
-    assert (await administration.users.block(task.user_id)).blocked_at == blocked.blocked_at
+    assert await administration.users.block(task.user_id) == blocked
     assert (await administration.users.get(task.user_id)).blocked_at == blocked.blocked_at
-    assert (await administration.users.unblock(task.user_id)).blocked_at is None
+    unblocked = await administration.users.unblock(task.user_id)
+    assert unblocked.blocked_at is None
+    assert unblocked.updated_at > blocked.updated_at
+    assert await administration.users.unblock(task.user_id) == unblocked
     assert list(await tasks.list()) == [task]
     for change in (administration.users.block, administration.users.unblock):
         with pytest.raises(UserNotFound):
@@ -272,7 +276,9 @@ async def test_an_identity_is_blocked_before_and_after_it_has_a_user(
         assert len(await tasks.list()) == (0 if user_id is None else 1)
         if user_id is None:
             await tasks.create("x")
-    await administration.identities.unblock(ISSUER, "nobody")
+    await administration.identities.unblock(ISSUER, "me")
+    with pytest.raises(NotFound, match=r"^identity not found$"):
+        await administration.identities.unblock(ISSUER, "nobody")
     assert [one.blocked_at async for one in administration.identities.iterate()] == [None]
 
 

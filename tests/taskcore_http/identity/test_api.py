@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from taskcore import ConfigurationError, Settings, TaskStore
+from taskcore.settings import load_settings
 from taskcore_http import Bearer, create_app, create_router
 from taskcore_http.identity.configured import bearer_of
 from taskcore_http.server.hosts import AllowedHosts
@@ -312,7 +313,7 @@ async def test_a_resource_publishes_its_metadata_where_the_challenge_says(
         ({}, "set TASKCORE_ISSUER and TASKCORE_AUDIENCE"),
         ({"audience": (AUDIENCE,)}, "TASKCORE_AUDIENCE needs TASKCORE_ISSUER"),
         ({"trust_callers": True, "resource": "https://x"}, "TASKCORE_RESOURCE needs"),
-        ({"issuer": ISSUER, "audience": (AUDIENCE,), "trust_callers": True}, "exclude each other"),
+        ({"issuer": ISSUER, "audience": (AUDIENCE,), "trust_callers": True}, "not both"),
         ({"issuer": ISSUER}, "TASKCORE_ISSUER and the settings that belong to it.*an audience"),
         ({"provision": "never"}, "TASKCORE_PROVISION needs TASKCORE_ISSUER"),
         (
@@ -391,3 +392,15 @@ async def test_a_request_for_another_host_is_misdirected(
     assert sent[0]["status"] == status
     if status == 421:
         assert b"MISDIRECTED_REQUEST" in sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    "host", ["tasks.example:8000", "https://tasks.example", "tasks.example/", "::1", "*", "a b"]
+)
+def test_what_is_not_a_host_is_refused(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """ID-707: a list that no request can match would close the server."""
+    monkeypatch.setenv("TASKCORE_ALLOWED_HOSTS", "tasks.example, 192.0.2.1,[2001:db8::1]")
+    assert load_settings().allowed_hosts == ("tasks.example", "192.0.2.1", "[2001:db8::1]")
+    monkeypatch.setenv("TASKCORE_ALLOWED_HOSTS", f"tasks.example,{host}")
+    with pytest.raises(ConfigurationError, match="TASKCORE_ALLOWED_HOSTS: must be hosts such as"):
+        load_settings()

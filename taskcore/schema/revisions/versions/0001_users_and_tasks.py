@@ -84,7 +84,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "char_length(subject) BETWEEN 1 AND 255", name="identities_subject_length"
         ),
-        # A row without a user keeps somebody out who has none.
+        # A row without a user blocks an identity that has no user yet.
         sa.CheckConstraint(
             "user_id IS NOT NULL OR blocked_at IS NOT NULL", name="identities_user_or_block"
         ),
