@@ -6,7 +6,7 @@ the median over the rounds.
 
     python -m tests.benchmarks library http --rounds 5 --seconds 2
 
-Needs ``wrk`` for the groups http and mounted, and matplotlib for the charts.
+Needs ``wrk`` for the groups http, mounted and identity, and matplotlib for the charts.
 """
 
 import argparse
@@ -20,7 +20,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import bulk, growth, http, library, machine, mounted, network, startup
+from tests.benchmarks import (
+    bulk,
+    growth,
+    http,
+    identity,
+    library,
+    machine,
+    mounted,
+    network,
+    startup,
+)
 from tests.benchmarks.contents import make_twins
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.report import show
@@ -31,6 +41,7 @@ _GROUPS = {
     "network": network.measure,
     "http": http.measure,
     "mounted": mounted.measure,
+    "identity": identity.measure,
     "growth": growth.measure,
     "bulk": bulk.measure,
     "startup": startup.measure,
@@ -73,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
         description=(__doc__ or "").partition("\n")[0],
-        epilog="Needs pip install -e '.[bench]', and wrk for the groups http and mounted.",
+        epilog="Needs pip install -e '.[bench]', and wrk where requests are measured.",
     )
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(_GROUPS))
     parser.add_argument("--rounds", type=int, help=f"turns of each peer ({_ROUNDS})")

@@ -1,13 +1,15 @@
 """The applications that are compared, each served by uvicorn in processes of its own."""
 
 import asyncio
+import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.identity_apps import Signer
 from tests.benchmarks.server import APPLICATION, OWNER, Server
 from tests.ports import free_port
 
@@ -55,6 +57,21 @@ def mounted_applications(server: Server) -> list[Application]:
         _ours(server, "host", "tests.benchmarks.mounted_apps:host"),
         _ours(server, "host, identity", "tests.benchmarks.mounted_apps:identified_host"),
         _BARE,
+    ]
+
+
+def identified_applications(server: Server, signers: Sequence[Signer]) -> list[Application]:
+    """Return ours with trusted callers, with a cached token, and with each kind not cached."""
+
+    def ours(name: str, signer: Signer, cache: int) -> Application:
+        found = _ours(server, name, "tests.benchmarks.identity_apps:identified")
+        key = {"BENCH_JWK": json.dumps(signer.jwk), "BENCH_VERIFIED_CACHE": str(cache)}
+        return Application(name, found.factory, found.environment | key)
+
+    return [
+        _ours(server, "trusted", "taskcore_http.app:app_from_environment"),
+        ours(f"{signers[0].name}, cached", signers[0], 10_000),
+        *(ours(f"{signer.name}, not cached", signer, 0) for signer in signers),
     ]
 
 

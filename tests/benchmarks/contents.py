@@ -80,7 +80,7 @@ async def refill(server: Server, *, dispensable: int = 0) -> None:
     """Begin again with `USERS` users of `TASKS_EACH` tasks, and so many tasks to be deleted."""
     for schema in SCHEMAS:
         await server.execute(
-            f"TRUNCATE {schema}.users, {schema}.tasks RESTART IDENTITY",
+            f"TRUNCATE {schema}.users, {schema}.tasks RESTART IDENTITY CASCADE",
             f"INSERT INTO {schema}.users (id) SELECT generate_series(1, {USERS})",
             _insert(schema, f"n, 1 + (n - 1) / {TASKS_EACH}", USERS * TASKS_EACH),
             _insert(schema, f"n + {_DISPENSABLE} - 1, 1 + n % {USERS}", dispensable),

@@ -30,7 +30,13 @@ class Load:
 
 
 async def load(
-    url: str, requests: str, *, connections: int, seconds: float, user: int | None = None
+    url: str,
+    requests: str,
+    *,
+    connections: int,
+    seconds: float,
+    user: int | None = None,
+    token: str | None = None,
 ) -> Load:
     """Ask as often as answers come.
 
@@ -40,10 +46,13 @@ async def load(
         connections: Each waits for its answer before it asks again.
         seconds: wrk knows whole ones only, and at least one.
         user: Whose tasks to ask for; None takes everybody's.
+        token: A bearer token to send.
     """
     process = await asyncio.create_subprocess_exec(
         *("wrk", f"-t{_THREADS}", f"-c{connections}", f"-d{max(1, round(seconds))}s"),
-        *("--latency", "-s", str(_SCRIPT), url),
+        *("--latency", "-s", str(_SCRIPT)),
+        *([] if token is None else ["-H", f"Authorization: Bearer {token}"]),
+        url,
         *("--", requests, str(USERS), str(TASKS_EACH), str(PAGE)),
         *([] if user is None else [str(user)]),
         stdout=asyncio.subprocess.PIPE,
