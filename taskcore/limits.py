@@ -18,6 +18,9 @@ MAX_ID = 2**53 - 1
 https://www.rfc-editor.org/rfc/rfc8259#section-6
 """
 
+FIRST_RANDOM_USER_ID = 2**52
+"""Smallest id of a user whom the database creates for an identity. Hosts choose lower ones."""
+
 MAX_IDENTITY = 255
 """Longest issuer and longest subject of an identity, in characters.
 

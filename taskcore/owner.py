@@ -79,15 +79,17 @@ class IdentityOwner:
         user_id: The user that the request names, if it names one. The database compares it
             with the identity's.
         provision: When an unknown identity gets a user.
+        subject_is_user_id: Whether the subject is the user's id.
     """
 
-    argument: ClassVar[str] = "taskcore.identity_user_v1($1, $2, $3, $4, $5)"
-    places: ClassVar[int] = 5
+    argument: ClassVar[str] = "taskcore.identity_user_v1($1, $2, $3, $4, $5, $6)"
+    places: ClassVar[int] = 6
 
     issuer: str
     subject: str = field(repr=False)
     user_id: int | None = None
     provision: Provision = "on_write"
+    subject_is_user_id: bool = False
 
     def of_user(self, user_id: int) -> Self:
         """Return this owner for a request that names a user; the database compares."""
@@ -105,7 +107,8 @@ class IdentityOwner:
         unknown = "create" if access.creates else "empty"
         if self.provision == "never":
             unknown = "refuse"
-        return self.issuer, self.subject, self.user_id, unknown, access.creates
+        named = self.issuer, self.subject, self.user_id
+        return *named, unknown, access.creates, self.subject_is_user_id
 
 
 def _not_found(user_id: int) -> UserNotFound:

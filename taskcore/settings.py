@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = None
     """The secret of an issuer that signs with HS256, at least 32 bytes, instead of keys."""
 
+    subject_is_user_id: bool = False
+    """The issuer's ``sub`` is the user's id, 1 to 2^52-1: for an application's own tokens."""
+
     resource: str | None = None
     """The URL of this API. With it the metadata of RFC 9728 are served."""
 

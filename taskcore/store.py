@@ -14,7 +14,7 @@ from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.user_tasks import UserTasks
 from taskcore.users.identities import Identities
 from taskcore.users.users import Users
-from taskcore.validation import validate_id, validate_name
+from taskcore.validation import validate_id, validate_name, validate_subject_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +150,7 @@ class TaskStore:
         *,
         user_id: int | None = None,
         provision: Provision = "on_write",
+        subject_is_user_id: bool = False,
     ) -> UserTasks:
         """Return the tasks of the user whom an issuer, such as an OpenID provider, names.
 
@@ -170,6 +171,9 @@ class TaskStore:
                 section 2).
             user_id: The user that the request names; None if it names nobody.
             provision: When an unknown identity gets a user: ``on_write`` or ``never``.
+            subject_is_user_id: The subject is the user's id, 1 to 2^52-1, as where an
+                application issues tokens for its own accounts. Such an issuer can name every
+                user below 2^52.
 
         Raises:
             ValidationError: An argument is not such a value.
@@ -185,7 +189,10 @@ class TaskStore:
             validate_name(subject, field="subject"),
             user_id,
             provision,
+            subject_is_user_id,
         )
+        if subject_is_user_id:
+            validate_subject_id(subject)
         return UserTasks(self._database, self._ids, owner)
 
     async def ready(self) -> None:

@@ -8,7 +8,7 @@ import pydantic
 from pydantic import BaseModel
 
 from taskcore.errors import ValidationError
-from taskcore.limits import MAX_ID, MAX_IDENTITY
+from taskcore.limits import FIRST_RANDOM_USER_ID, MAX_ID, MAX_IDENTITY
 
 _CONSTRAINTS = {
     "missing": ("required", "is required"),
@@ -32,6 +32,8 @@ _CONSTRAINTS = {
 
 _LIMITS = {"min": "min", "ge": "min", "max": "max", "le": "max"}
 
+# Not what `int` takes, such as " 42", "4_2" and the digits of other scripts.
+_USER_ID = re.compile("[1-9][0-9]{0,15}")
 _NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _Input = TypeVar("_Input", bound=BaseModel)
@@ -137,3 +139,18 @@ def validate_name(value: object, *, field: str) -> str:
             f"{field} must not contain control characters", field=field, constraint="no_control"
         )
     return value
+
+
+def validate_subject_id(subject: str) -> None:
+    """Check a subject that is a user's id.
+
+    Raises:
+        ValidationError: It is not a decimal number from 1 to 2^52-1, without signs and spaces.
+    """
+    if not _USER_ID.fullmatch(subject) or int(subject) >= FIRST_RANDOM_USER_ID:
+        raise ValidationError(
+            "subject must be a user id from 1 to 2^52-1",
+            field="subject",
+            constraint="type",
+            limits={"min": 1, "max": FIRST_RANDOM_USER_ID - 1},
+        )

@@ -9,6 +9,7 @@ except ModuleNotFoundError as exc:
 
 from taskcore_http.app import app_from_environment, create_app
 from taskcore_http.identity.authenticator import Authenticator
+from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import Identity
 from taskcore_http.identity.issuer import Issuer
@@ -27,6 +28,7 @@ __all__ = [
     "TokenRefused",
     "UserId",
     "app_from_environment",
+    "bearer_token",
     "create_app",
     "create_router",
 ]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from taskcore import sync
 from tests.databases import Database
 from tests.taskcore_http.client import client_of
+from tests.taskcore_http.identity.http_issuer import answer, http_issuer
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -91,6 +93,41 @@ async def test_the_fastapi_application(example: ModuleType) -> None:
         assert listed.json() == [created.json()]
         foreign = await client.get(f"/api/users/43/tasks/{created.json()['id']}", headers=other)
         assert foreign.status_code == 404
+
+
+@pytest.mark.parametrize("example", ["introspection"], indirect=True)
+async def test_the_application_for_opaque_tokens(example: ModuleType) -> None:
+    with http_issuer() as issuer:
+        app = example.create_app(
+            {
+                "INTROSPECTION_URL": f"{issuer.url}/introspect",
+                "AUDIENCE": "tasks",
+                "CLIENT_ID": "api",
+                "CLIENT_SECRET": "generated",
+            }
+        )
+
+        async def ask(said: bytes | dict[str, Any] | list[Any], status: str = "200 OK") -> int:
+            issuer.answers["/introspect"] = answer(said, status)
+            response: httpx2.Response = await client.get(
+                "/me/tasks", headers={"Authorization": "Bearer opaque&token=other"}
+            )
+            return response.status_code
+
+        active = {"active": True, "aud": ["tasks"], "sub": "ann", "iss": "https://issuer.example"}
+        async with app.router.lifespan_context(app), client_of(app) as client:
+            assert await ask(active) == 200
+            sent = issuer.requests[-1]
+            assert "Basic " in sent
+            assert sent.endswith("token=opaque%26token%3Dother")
+            refused: list[dict[str, Any] | list[Any]] = [{"active": False}, {}, []]
+            for said in [*refused, active | {"active": "true"}, active | {"active": 1}]:
+                assert await ask(said) == 401
+            assert await ask(active | {"aud": "another"}) == 401
+            assert await ask(active | {"sub": None}) == 401
+            assert await ask({}, "500 Internal Server Error") == 503
+            assert await ask(b"<html>") == 503
+            assert (await client.get("/me/tasks")).headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_the_script(store: sync.TaskStore, database: Database) -> None:

@@ -76,9 +76,16 @@ class TaskStore:
         *,
         user_id: int | None = None,
         provision: Provision = "on_write",
+        subject_is_user_id: bool = False,
     ) -> UserTasks:
         """Return the tasks of the user whom an issuer, such as an OpenID provider, names."""
-        tasks = self._store.for_identity(issuer, subject, user_id=user_id, provision=provision)
+        tasks = self._store.for_identity(
+            issuer,
+            subject,
+            user_id=user_id,
+            provision=provision,
+            subject_is_user_id=subject_is_user_id,
+        )
         return UserTasks(self._background, tasks)
 
     def ready(self) -> None:

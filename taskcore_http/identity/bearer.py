@@ -77,6 +77,10 @@ class Bearer:
         names = [rules.issuer for rules in issuers]
         if not names or len(set(names)) < len(names):
             raise ConfigurationError("give at least one issuer, and each of them once")
+        if sum(rules.subject_is_user_id for rules in issuers) > 1:
+            raise ConfigurationError(
+                "only one issuer can have subject_is_user_id: each could name the other's users"
+            )
         if not isinstance(leeway, int | float) or not 0 <= leeway <= _MAX_LEEWAY:
             raise ConfigurationError(f"leeway must be 0 to {_MAX_LEEWAY:g} seconds")
         if verified_cache < 0:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from taskcore.errors import ValidationError
-from taskcore.validation import validate_name
+from taskcore.validation import validate_name, validate_subject_id
 from taskcore_http.identity.principal import Principal
 from taskcore_http.identity.refusal import TokenRefused
 from taskcore_http.identity.rules import SCOPE, IssuerRules
@@ -39,20 +39,23 @@ def principal(claims: dict[str, object], rules: IssuerRules, *, expires_at: floa
     Raises:
         TokenRefused: The subject or the scopes are malformed, or a required scope is missing.
     """
-    subject = _subject(claims)
+    subject = _subject(claims, is_user_id=rules.subject_is_user_id)
     if subject is None:
         raise TokenRefused("sub")
     scopes = _scopes(claims)
     if not scopes.issuperset(rules.required_scopes):
         raise TokenRefused("scope", scope=" ".join(rules.required_scopes))
-    return Principal(rules.issuer, subject, scopes, expires_at)
+    return Principal(rules.issuer, subject, scopes, expires_at, rules.subject_is_user_id)
 
 
-def _subject(claims: dict[str, object]) -> str | None:
+def _subject(claims: dict[str, object], *, is_user_id: bool) -> str | None:
     """Return the claim ``sub``, or None if it cannot name a user."""
     # Not raised from here: the frames of an exception's context hold the token.
     with suppress(ValidationError):
-        return validate_name(claims.get("sub"), field="sub")
+        subject = validate_name(claims.get("sub"), field="sub")
+        if is_user_id:
+            validate_subject_id(subject)
+        return subject
     return None
 
 

@@ -10,6 +10,7 @@ _OF_ISSUER = (
     "client_ids",
     "jwks_url",
     "jwt_secret",
+    "subject_is_user_id",
     "resource",
     "provision",
 )
@@ -53,6 +54,7 @@ def _bearer(settings: Settings, issuer: str) -> Bearer:
             authorized_parties=settings.authorized_parties,
             client_ids=settings.client_ids,
             jwks_url=settings.jwks_url,
+            subject_is_user_id=settings.subject_is_user_id,
             secret=None if secret is None else secret.get_secret_value(),
         ),
         resource=settings.resource,

@@ -109,7 +109,10 @@ def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
             ) from None
         request.scope[AUTHENTICATED] = authenticator, principal.issuer
         return store.for_identity(
-            principal.issuer, principal.subject, provision=authenticator.provision
+            principal.issuer,
+            principal.subject,
+            provision=authenticator.provision,
+            subject_is_user_id=principal.subject_is_user_id,
         )
 
     return identify

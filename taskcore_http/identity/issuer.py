@@ -171,12 +171,19 @@ class Issuer(IssuerRules):
         return cls(url, audience=audience, required_scopes=required_scopes)
 
     @classmethod
-    def shared_secret(cls, issuer: str, *, audience: Strings, secret: str | bytes) -> Self:
+    def shared_secret(
+        cls,
+        issuer: str,
+        *,
+        audience: Strings,
+        secret: str | bytes,
+        subject_is_user_id: bool = False,
+    ) -> Self:
         """An issuer that signs with HS256 and a secret of at least 32 random bytes.
 
         Everybody who knows the secret can sign. Prefer keys if the issuer offers them.
         """
-        return cls(issuer, audience=audience, secret=secret)
+        return cls(issuer, audience=audience, secret=secret, subject_is_user_id=subject_is_user_id)
 
 
 def _name(value: str) -> str:

@@ -14,9 +14,11 @@ class Principal:
         subject: The claim ``sub``, unchanged: case and normalization form are significant.
         scopes: The scopes of the token (RFC 6749, section 3.3).
         expires_at: The claim ``exp``, in seconds since 1970.
+        subject_is_user_id: Whether the subject is the user's id in the store.
     """
 
     issuer: str
     subject: str = field(repr=False)
     scopes: frozenset[str] = field(repr=False)
     expires_at: float = field(repr=False)
+    subject_is_user_id: bool = False

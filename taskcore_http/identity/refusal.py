@@ -32,6 +32,7 @@ Reason = Literal[
     "cnf",
     "scopes",
     "scope",
+    "inactive",
     "blocked",
     "unknown",
 ]
@@ -68,6 +69,8 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
     "cnf": (401, "invalid_token", "the token is bound to a key and is not a bearer token"),
     "scopes": (401, "invalid_token", "the scopes of the token are malformed"),
     "scope": (403, "insufficient_scope", "the token lacks a scope"),
+    # For an authenticator that asks the issuer (RFC 7662, section 2.2).
+    "inactive": (401, "invalid_token", "the token is not active"),
     "blocked": (401, "invalid_token", "the caller is blocked"),
     "unknown": (403, None, "the caller has no account here"),
 }

@@ -37,6 +37,8 @@ class IssuerRules:
         rfc9068: Accept only tokens with the type ``at+jwt`` (RFC 9068, section 4).
         accept_id_tokens: Accept ID tokens too. Their audience is a client, not an API.
         max_age: The most seconds since ``iat``. None: only ``exp`` counts.
+        subject_is_user_id: The claim ``sub`` is the user's id in the store, 1 to 2^52-1, in
+            decimal. Only one issuer can have it, because it can name every such user.
         secret: The shared secret of HS256, HS384 or HS512; it is never shown.
 
     Raises:
@@ -56,6 +58,7 @@ class IssuerRules:
     rfc9068: bool
     accept_id_tokens: bool
     max_age: float | None
+    subject_is_user_id: bool
     secret: bytes | None = field(repr=False)
 
     def __init__(
@@ -73,6 +76,7 @@ class IssuerRules:
         rfc9068: bool = False,
         accept_id_tokens: bool = False,
         max_age: float | None = None,
+        subject_is_user_id: bool = False,
         secret: str | bytes | None = None,
     ) -> None:
         allowed = _strings("algorithms", algorithms) or (DEFAULT if secret is None else ("HS256",))
@@ -90,6 +94,7 @@ class IssuerRules:
             "rfc9068": rfc9068,
             "accept_id_tokens": accept_id_tokens,
             "max_age": max_age,
+            "subject_is_user_id": subject_is_user_id,
             "secret": None if secret is None else checked_secret(secret, allowed),
         }
         for name, value in values.items():
@@ -120,7 +125,7 @@ class IssuerRules:
             raise ConfigurationError("required_scopes must be scopes without spaces or quotes")
 
     def _check_types(self) -> None:
-        for name in ("single_client", "rfc9068", "accept_id_tokens"):
+        for name in ("single_client", "rfc9068", "accept_id_tokens", "subject_is_user_id"):
             # A text such as "false" would count as true.
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be True or False")

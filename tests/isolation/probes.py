@@ -402,6 +402,25 @@ async def an_unknown_identity_reaches_nobody(place: Place) -> None:
                 assert answer.startswith("TC403")
 
 
+async def a_subject_that_is_an_id_reaches_that_user_only(place: Place) -> None:
+    async def call(subject: int, named: int | None, unknown: str, *, creates: bool) -> object:
+        arguments = (OTHER_ISSUER, str(subject), named, unknown, creates, True)
+        return await place.call("identity_user_v1", *arguments)
+
+    async with nothing_of_the_others_changes(place):
+        for user in (LOW, ME, HIGH):
+            for unknown, creates in (("empty", False), ("create", True), ("refuse", True)):
+                for named in (None, user):
+                    assert await call(user, named, unknown, creates=creates) == [(user,)]
+                for other in {LOW, ME, HIGH, NOBODY} - {user}:
+                    refused = await call(user, other, unknown, creates=creates)
+                    assert isinstance(refused, str)
+                    assert refused.startswith("TC404")
+        refused = await call(NOBODY, None, "refuse", creates=False)
+        assert isinstance(refused, str)
+        assert refused.startswith("TC403")
+
+
 async def a_first_write_makes_a_user_of_the_identitys_own(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
         made = []
@@ -849,6 +868,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     an_administrator_blocks_the_user_named_only,
     an_identity_is_that_of_its_user_only,
     an_unknown_identity_reaches_nobody,
+    a_subject_that_is_an_id_reaches_that_user_only,
     a_first_write_makes_a_user_of_the_identitys_own,
     two_first_writes_of_an_identity_make_one_user,
     a_blocked_identity_is_refused_and_no_other,

@@ -7,7 +7,7 @@ GRANT CREATE ON SCHEMA taskcore TO taskcore_authenticator, taskcore_directory;
 SET LOCAL ROLE taskcore_authenticator;
 
 -- Return the user of an identity. It is nested in the call of an operation, so that both
--- are one statement: SELECT … FROM task_get_v1(identity_user_v1($1, $2, $3, $4, $5), $6).
+-- are one statement: SELECT … FROM task_get_v1(identity_user_v1($1, …, $6), $7).
 -- p_user_id: the user that the request names, or null. If the identity is another user's,
 -- or nobody's: SQLSTATE TC404.
 -- p_unknown: what an unknown identity gets. 'create': a new user. 'empty': an id that no
@@ -15,11 +15,13 @@ SET LOCAL ROLE taskcore_authenticator;
 -- SQLSTATE TC401: the identity or its user is blocked.
 -- p_creates: the operation creates tasks; 'create' implies it. Then the user's row is locked,
 -- so that no deletion comes between this function and the operation.
+-- p_subject_is_user_id: the subject of an identity without a row is the user's id, below 2^52,
+-- where the ids of other issuers' users begin.
 -- The id of a new user is random: a sequence would tell of sign-ups, and ids made from a hash
 -- would collide without notice. It is at least 2^52; hosts choose lower ones.
 CREATE OR REPLACE FUNCTION taskcore.identity_user_v1(
     p_issuer text, p_subject text, p_user_id bigint, p_unknown text,
-    p_creates boolean DEFAULT false
+    p_creates boolean DEFAULT false, p_subject_is_user_id boolean DEFAULT false
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -31,12 +33,20 @@ DECLARE
     v_user_id bigint;
     v_blocked boolean;
     v_found boolean := false;
+    v_is_id boolean;
     v_random text;
 BEGIN
     IF p_issuer IS NULL OR p_issuer = '' OR p_subject IS NULL OR p_subject = ''
         OR p_unknown IS NULL OR p_unknown NOT IN ('create', 'empty', 'refuse')
     THEN
         RAISE EXCEPTION 'issuer, subject and p_unknown must be given' USING ERRCODE = '22023';
+    END IF;
+    -- Sixteen digits fit into a bigint. Only the branch that CASE takes is evaluated.
+    IF p_subject_is_user_id
+        AND (CASE WHEN p_subject ~ '^[1-9][0-9]{0,15}$'
+                  THEN p_subject::bigint >= 4503599627370496 ELSE true END)
+    THEN
+        RAISE EXCEPTION 'the subject is not a user id' USING ERRCODE = '22023';
     END IF;
     v_bound := pg_catalog.set_config('taskcore.issuer', p_issuer, true);
     v_bound := pg_catalog.set_config('taskcore.subject', p_subject, true);
@@ -47,7 +57,12 @@ BEGIN
             WHERE i.issuer = p_issuer AND i.subject = p_subject;
         IF v_blocked THEN
             RAISE EXCEPTION 'the identity is blocked' USING ERRCODE = 'TC401';
-        ELSIF v_user_id IS NOT NULL THEN
+        END IF;
+        v_is_id := p_subject_is_user_id AND v_user_id IS NULL;
+        IF v_is_id THEN
+            v_user_id := p_subject::bigint;
+        END IF;
+        IF v_user_id IS NOT NULL THEN
             v_bound := pg_catalog.set_config('taskcore.user_id', v_user_id::text, true);
             IF p_creates OR p_unknown = 'create' THEN
                 SELECT u.blocked_at IS NOT NULL INTO v_blocked
@@ -59,11 +74,13 @@ BEGIN
                     FROM taskcore.users AS u
                     WHERE u.id = v_user_id;
             END IF;
-            v_found := FOUND;
+            v_found := FOUND OR (v_is_id AND p_unknown <> 'refuse');
             IF v_blocked THEN
                 RAISE EXCEPTION 'the user is blocked' USING ERRCODE = 'TC401';
             ELSIF v_found AND p_user_id <> v_user_id THEN
                 RAISE EXCEPTION 'user not found' USING ERRCODE = 'TC404';
+            ELSIF NOT v_found AND v_is_id THEN
+                RAISE EXCEPTION 'the identity is unknown' USING ERRCODE = 'TC403';
             END IF;
         ELSIF p_unknown = 'refuse' THEN
             RAISE EXCEPTION 'the identity is unknown' USING ERRCODE = 'TC403';

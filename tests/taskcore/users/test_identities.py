@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from taskcore import (
+    DatabaseError,
     Forbidden,
     NotFound,
     PermissionDenied,
@@ -171,6 +172,68 @@ async def test_provision_never_lets_only_known_identities_in(
                 await call
     assert list(await store.for_identity(ISSUER, "known", provision="never").list()) == [known]
     assert len(await rows(owner)) == 1
+
+
+async def test_a_subject_can_be_the_users_id(
+    store: TaskStore, administration: TaskStore, owner: asyncpg.Connection
+) -> None:
+    """ID-613: one user, whether an issuer or the caller names them; no identity is stored."""
+    tasks = store.for_identity(ISSUER, "42", subject_is_user_id=True)
+    assert (list(await tasks.list()), await tasks.find_user_id()) == ([], 42)
+    assert await rows(owner) == []
+    mine = await tasks.create("mine")
+    also_mine = await store.for_user(42).create("also mine")
+
+    assert mine.user_id == 42
+    assert list(await tasks.list()) == [also_mine, mine]
+    assert [one async for one in administration.identities.iterate()] == []
+    strict: dict[str, Any] = {"provision": "never", "subject_is_user_id": True}
+    assert await store.for_identity(ISSUER, "42", user_id=42, **strict).get(mine.id) == mine
+    for other, error in (
+        (store.for_identity(ISSUER, "42", user_id=43, subject_is_user_id=True), UserNotFound),
+        (store.for_identity(ISSUER, "43", **strict), Forbidden),
+    ):
+        for call in (other.list(), other.create("x"), other.find_user_id()):
+            with pytest.raises(error):
+                await call
+    assert list(await store.for_identity(ISSUER, "42").list()) == []
+
+
+@pytest.mark.parametrize("what", ["user", "identity"])
+async def test_a_subject_that_is_the_users_id_is_blocked_as_others_are(
+    store: TaskStore, administration: TaskStore, what: str
+) -> None:
+    """ID-613, ID-608."""
+    tasks = store.for_identity(ISSUER, "42", subject_is_user_id=True)
+    task = await tasks.create("mine")
+    if what == "user":
+        await administration.users.block(42)
+    else:
+        await administration.identities.block(ISSUER, "42")
+
+    for call in (tasks.list(), tasks.create("x"), tasks.delete(task.id)):
+        with pytest.raises(Unauthenticated):
+            await call
+
+    if what == "user":
+        await administration.users.unblock(42)
+    else:
+        await administration.identities.unblock(ISSUER, "42")
+    assert list(await tasks.list()) == [task]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["0", "-1", "+42", " 42", "42\n", "4_2", "042", "٤٢", "4.2", "me", str(2**52), "9" * 16],
+)
+async def test_what_is_not_a_user_id_names_nobody(store: TaskStore, subject: str) -> None:
+    """ID-613: `int` takes most of these. Above are the users of other issuers."""
+    with pytest.raises(ValidationError) as caught:
+        store.for_identity(ISSUER, subject, subject_is_user_id=True)
+    assert caught.value.field == "subject"
+    call = "SELECT taskcore.identity_user_v1($1, $2, NULL, 'empty', false, true)"
+    with pytest.raises(DatabaseError, match="22023"):
+        await store._database.fetch(call, ISSUER, subject)
 
 
 async def test_a_deleted_user_begins_anew(administration: TaskStore, store: TaskStore) -> None:

@@ -1,6 +1,7 @@
 """An issuer that speaks HTTP on a port of this machine, and misbehaves as it is told."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,11 +13,19 @@ Answer = bytes | None
 
 
 def answer(
-    content: bytes | dict[str, Any], status: str = "200 OK", fields: tuple[str, ...] = ()
+    content: bytes | dict[str, Any] | list[Any],
+    status: str = "200 OK",
+    fields: tuple[str, ...] = (),
 ) -> bytes:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def _is_whole(request: bytes) -> bool:
+    head, end, content = request.partition(b"\r\n\r\n")
+    length = re.search(rb"\ncontent-length: *([0-9]+)", head, re.IGNORECASE)
+    return bool(end) and len(content) >= (int(length[1]) if length else 0)
 
 
 class HttpIssuer:
@@ -53,7 +62,7 @@ class HttpIssuer:
 
     def _exchange(self, connection: socket.socket) -> None:
         received = b""
-        while b"\r\n\r\n" not in received:
+        while not _is_whole(received):
             chunk = connection.recv(65_536)
             if not chunk:
                 return

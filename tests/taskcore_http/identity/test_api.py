@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from taskcore import ConfigurationError, Settings, TaskStore
 from taskcore.settings import load_settings
-from taskcore_http import Bearer, create_app, create_router
+from taskcore_http import Bearer, Issuer, create_app, create_router
 from taskcore_http.identity.configured import bearer_of
 from taskcore_http.server.hosts import AllowedHosts
 from tests.databases import Database
@@ -39,9 +39,10 @@ MINE = [("GET", "/me"), *((method, path.replace("users/42", "me")) for method, p
 BARE = 'Bearer realm="taskcore"'
 
 
-def bearer(**arguments: Any) -> Bearer:
+def bearer(*, subject_is_user_id: bool = False, **arguments: Any) -> Bearer:
     publisher = Publisher(rsa_key().jwk(kid="k", alg="RS256"))
-    return Bearer(rules(), **{"fetch": publisher.fetch} | arguments)
+    issuer = rules(subject_is_user_id=subject_is_user_id)
+    return Bearer(issuer, **{"fetch": publisher.fetch} | arguments)
 
 
 def signed(subject: str, **changes: Any) -> str:
@@ -215,6 +216,29 @@ async def test_unknown_callers_are_forbidden_if_nobody_is_to_be_made(
             assert caplog.messages == [f"refused: unknown (issuer: {ISSUER})"]
     with pytest.raises(ConfigurationError, match="provision must be on_write or never"):
         bearer(provision="always")
+
+
+async def test_an_issuer_whose_subjects_are_user_ids(store: TaskStore) -> None:
+    """ID-613: an application with accounts of its own issues the tokens."""
+    own = await store.for_user(42).create("x")
+    app = create_app(store=store, identity=bearer(subject_is_user_id=True))
+    async with signed_in(app, "42") as client:
+        assert tasks_of(await client.get("/me/tasks"))[0]["id"] == own.id
+        assert (await client.get("/me")).json() == {"user_id": 42}
+        assert len(tasks_of(await client.get("/users/42/tasks"))) == 1
+        error_of(await client.get("/users/43/tasks"), 404)
+    for subject in ("0", "042", " 42", "٤٢", str(2**52), "ann"):
+        async with signed_in(app, subject) as client:
+            error_of(await client.get("/me/tasks"), 401, "UNAUTHENTICATED")
+
+
+def test_only_one_issuer_can_name_users_by_their_ids() -> None:
+    """ID-613."""
+    with pytest.raises(ConfigurationError, match="only one issuer can have subject_is_user_id"):
+        Bearer(
+            Issuer("https://a.example", audience="x", subject_is_user_id=True),
+            Issuer("https://b.example", audience="x", subject_is_user_id=True),
+        )
 
 
 async def test_a_victims_email_in_a_token_reaches_nothing(store: TaskStore) -> None:

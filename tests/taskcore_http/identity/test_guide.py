@@ -33,7 +33,7 @@ async def test_the_guides_application_serves_a_caller_who_has_a_token(
     """ID-701."""
     monkeypatch.setenv("TASKCORE_DATABASE_URL", database.url)
     monkeypatch.setattr(bearer, "fetch_url", fetched)
-    (code,) = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    code = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)[0]
     names: dict[str, FastAPI] = {}
     exec(code, names)  # noqa: S102
     app = names["app"]

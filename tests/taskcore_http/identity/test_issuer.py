@@ -442,6 +442,7 @@ def test_a_public_key_is_not_a_secret(secret: bytes) -> None:
         "x" * 32,
         "ab" * 20,
         "0" * 64,
+        "acme-tasks-api." * 3,
         "your-256-bit-secret-your-256-bit-secret",
         "super-secret-jwt-token-with-at-least-32-characters-long",
         "CHANGEME-CHANGEME-CHANGEME-CHANGEME",
