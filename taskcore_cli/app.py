@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from taskcore_cli.commands import (
+    auth,
     doctor,
     embedded,
     help,  # noqa: A004
@@ -38,6 +39,7 @@ app.command()(help.version)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="users")
 app.add_typer(identities.app, name="identities")
+app.add_typer(auth.app, name="auth")
 app.add_typer(embedded.app, name="embedded")
 
 

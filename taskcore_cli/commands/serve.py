@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from taskcore_cli.exit_codes import FAILED, say
+from taskcore_cli.http import identity_of, require_http
 from taskcore_cli.input.interruption import run
 from taskcore_cli.output.log import log_config
 from taskcore_cli.output.visible import visible
@@ -67,14 +67,15 @@ def serve(
     With TASKCORE_ISSUER and TASKCORE_AUDIENCE callers need a token of that OpenID Connect issuer.
     Without them only this machine is served, and everybody on it can name any user.
     """
-    _require_http()
+    require_http("serve")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         settings = session_of(context).settings()
         if trust_callers:
             settings = settings.model_copy(update={"trust_callers": True})
         settings, callers = _callers(settings, _addresses(host, port), host)
-        _check_identity(settings)
+        # An error comes before anything starts.
+        identity_of(settings)
         with _data(settings) as place:
             say(f"Data: {visible(place)}")
             say(f"Open: http://{_reachable(host)}:{port}/docs")
@@ -93,13 +94,6 @@ def serve(
     except KeyboardInterrupt:
         # Ctrl-C is the normal way to stop a server.
         return
-
-
-def _require_http() -> None:
-    from taskcore.errors import ConfigurationError
-
-    if find_spec("uvicorn") is None or find_spec("fastapi") is None:
-        raise ConfigurationError("serve needs the extra http: pip install 'taskcore[http]'")
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:
@@ -150,18 +144,6 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
     changes = {"trust_callers": True, "allowed_hosts": hosts}
     line = "Everybody on this machine can name any user. To verify callers set TASKCORE_ISSUER."
     return settings.model_copy(update=changes), line
-
-
-def _check_identity(settings: "Settings") -> None:
-    """Make the identity of the settings once, so that an error comes before anything starts.
-
-    Raises:
-        ConfigurationError: The settings contradict each other, or would let anybody in.
-    """
-    from uvicorn.importer import import_from_string
-
-    # By name, as the application: this package does not depend on the other.
-    import_from_string("taskcore_http.identity.configured:bearer_of")(settings)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.challenge import challenge
 from taskcore_http.identity.claims import check_claims, principal
 from taskcore_http.identity.discovery import discovery_url
+from taskcore_http.identity.explanation import Finding, explain
 from taskcore_http.identity.fetch import Fetch, fetch_url
 from taskcore_http.identity.fetched_keys import FetchedKeys
 from taskcore_http.identity.keys import Keys, SecretKeys
@@ -128,6 +129,17 @@ class Bearer:
             raise refused.with_traceback(None) from None
         except KeysUnavailable as unavailable:
             raise unavailable.with_traceback(None) from None
+
+    async def explain(self, token: bytes, *, offline: bool = False) -> list[Finding]:
+        """Return what each rule says of a token, for whoever holds it; see `explain`.
+
+        Args:
+            token: The token, without ``Bearer``. It is sent to nobody.
+            offline: Do not fetch keys, and skip the signature.
+        """
+        return await explain(
+            token, self._issuers, leeway=self._leeway, now=self._clock(), offline=offline
+        )
 
     def challenge(self, refused: TokenRefused) -> str:
         """Return the value of ``WWW-Authenticate`` for a refusal."""

@@ -1,6 +1,8 @@
 """The claims of a token whose signature is verified, against the rules of its issuer."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from taskcore.errors import ValidationError
 from taskcore.validation import validate_name, validate_subject_id
@@ -20,17 +22,8 @@ def check_claims(claims: dict[str, object], rules: IssuerRules) -> None:
     Raises:
         TokenRefused: Names the first rule that is broken.
     """
-    _check_kind(claims, rules)
-    _check_audience(claims, rules)
-    _check_party(claims, "azp", rules.authorized_parties)
-    _check_party(claims, "client_id", rules.client_ids)
-    for name, value in rules.required_claims:
-        if claims.get(name) != value:
-            raise TokenRefused("claim")
-    if "cnf" in claims:
-        # The sender would have to prove possession of a key (RFC 9449, section 7.1; RFC 8705,
-        # section 3), which is not checked here.
-        raise TokenRefused("cnf")
+    for check in CHECKS:
+        check.run(claims, rules)
 
 
 def principal(claims: dict[str, object], rules: IssuerRules, *, expires_at: float) -> Principal:
@@ -84,9 +77,30 @@ def _check_audience(claims: dict[str, object], rules: IssuerRules) -> None:
         raise TokenRefused("aud")
 
 
-def _check_party(claims: dict[str, object], name: str, accepted: tuple[str, ...]) -> None:
-    if accepted and claims.get(name) not in accepted:
+def _check_authorized_party(claims: dict[str, object], rules: IssuerRules) -> None:
+    if rules.authorized_parties and claims.get("azp") not in rules.authorized_parties:
         raise TokenRefused("azp")
+
+
+def _check_client(claims: dict[str, object], rules: IssuerRules) -> None:
+    if rules.client_ids and claims.get("client_id") not in rules.client_ids:
+        raise TokenRefused("azp")
+
+
+def _check_required(claims: dict[str, object], rules: IssuerRules) -> None:
+    for name, value in rules.required_claims:
+        if claims.get(name) != value:
+            raise TokenRefused("claim")
+
+
+def _check_possession(claims: dict[str, object], rules: IssuerRules) -> None:
+    """Refuse a token whose sender has to prove possession of a key, which is not checked here.
+
+    RFC 9449, section 7.1; RFC 8705, section 3.
+    """
+    del rules
+    if "cnf" in claims:
+        raise TokenRefused("cnf")
 
 
 def _scopes(claims: dict[str, object]) -> frozenset[str]:
@@ -103,3 +117,31 @@ def _scopes(claims: dict[str, object]) -> frozenset[str]:
     if not all(isinstance(one, str) and SCOPE.fullmatch(one) for one in value):
         raise TokenRefused("scopes")
     return frozenset(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCheck:
+    """A rule for claims.
+
+    Attributes:
+        name: A short name.
+        run: Raises `TokenRefused` if the rule is broken.
+        claims: The claims that it is about, besides those that its setting names.
+        setting: The attribute of `IssuerRules` with the accepted values, if it has any.
+    """
+
+    name: str
+    run: Callable[[dict[str, object], IssuerRules], None]
+    claims: tuple[str, ...]
+    setting: str | None = None
+
+
+CHECKS = (
+    ClaimCheck("kind", _check_kind, ("token_use", "events", *sorted(_OF_ID_TOKENS))),
+    ClaimCheck("audience", _check_audience, ("aud",), "audience"),
+    ClaimCheck("authorized party", _check_authorized_party, ("azp",), "authorized_parties"),
+    ClaimCheck("client", _check_client, ("client_id",), "client_ids"),
+    ClaimCheck("required claims", _check_required, (), "required_claims"),
+    ClaimCheck("possession", _check_possession, ("cnf",)),
+)
+"""The rules that `check_claims` checks, in this order."""

@@ -260,6 +260,8 @@ def _compare(max_examples: int, phases: tuple[Phase, ...] = tuple(Phase)) -> Cou
         reason = loop.run_until_complete(tested.reason(token))
         # White space around the token belongs to the header field.
         token = token.lstrip(b" ").rstrip(b" \t")
+        explained = loop.run_until_complete(tested.bearer.explain(token))
+        assert any(one.outcome == "failed" for one in explained) == (reason is not None)
         keys = _keys_of(token)
         others = {name: any(peer(token, jwk) for jwk in keys) for name, peer in _PEERS.items()}
         seen[reason] += 1
@@ -277,7 +279,7 @@ def _compare(max_examples: int, phases: tuple[Phase, ...] = tuple(Phase)) -> Cou
 
 
 def test_other_libraries_accept_what_is_accepted_here() -> None:
-    """ID-504."""
+    """ID-504, ID-709."""
     seen = _compare(300)
 
     assert seen[None] > 10

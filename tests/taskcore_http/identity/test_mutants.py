@@ -231,7 +231,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-306: token_use": ("claims", 'claims.get("token_use", "access") != "access"', "False"),
     "ID-306: events": ("claims", '"events" in claims', "False"),
     "ID-306: required claims": ("claims", "claims.get(name) != value", "False"),
-    "ID-308: no audience": ("claims", "    _check_audience(claims, rules)\n", ""),
+    "ID-308: no audience": ("claims", "_check_audience, (", "lambda _claims, _rules: None, ("),
     "ID-308: aud may be missing": (
         "claims",
         'if "aud" not in claims and not rules.audience:',
@@ -247,16 +247,16 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "not all(isinstance(name, str) for name in names) or not set(names) & set(rules.audience)",
         "not [name for name in names if name in rules.audience]",
     ),
-    "ID-308: azp": ("claims", '    _check_party(claims, "azp", rules.authorized_parties)\n', ""),
+    "ID-308: azp": ("claims", "_check_authorized_party, (", "lambda _claims, _rules: None, ("),
     "ID-308: client_id": (
         "claims",
-        '    _check_party(claims, "client_id", rules.client_ids)\n',
-        "",
+        "_check_client, (",
+        "lambda _claims, _rules: None, (",
     ),
     "ID-308: a missing azp": (
         "claims",
-        "accepted and claims.get(name) not in accepted",
-        "accepted and name in claims and claims[name] not in accepted",
+        "if rules.authorized_parties and",
+        'if rules.authorized_parties and "azp" in claims and',
     ),
     "ID-309: exp may be missing": (
         "validity",
