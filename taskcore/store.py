@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self, get_args
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
 from taskcore.errors import ConfigurationError, ValidationError, printable
+from taskcore.owner import IdentityOwner, Provision, UserOwner
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.ids import IdGenerator
-from taskcore.tasks.owner import IdentityOwner, Provision, UserOwner
 from taskcore.tasks.user_tasks import UserTasks
 from taskcore.users.identities import Identities
 from taskcore.users.users import Users

@@ -6,12 +6,12 @@ from typing import Self
 
 from taskcore import store
 from taskcore.errors import StoreNotOpen
+from taskcore.owner import Provision
 from taskcore.settings import Settings
 from taskcore.sync.background import Background
 from taskcore.sync.identities import Identities
 from taskcore.sync.user_tasks import UserTasks
 from taskcore.sync.users import Users
-from taskcore.tasks.owner import Provision
 
 
 class TaskStore:

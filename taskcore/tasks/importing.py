@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from taskcore.access import CREATE, WRITE
 from taskcore.errors import DatabaseError, OutcomeUnknown, ValidationError
+from taskcore.operation import Operation
 from taskcore.tasks.ids import ID_ATTEMPTS, new_write_id
-from taskcore.tasks.owner import Operation
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_import import TaskImport
 from taskcore.validation import validate
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
 
     from taskcore.database.database import Database
+    from taskcore.owner import Owner
     from taskcore.tasks.ids import IdGenerator
-    from taskcore.tasks.owner import Owner
 
 Importable = TaskImport | Task | Mapping[str, Any]
 Tasks = Iterable[Importable] | AsyncIterable[Importable]
 """The tasks of an import."""
 
-_IMPORT = Operation("task_import_v1", 2, "id", creates=True)
+_IMPORT = Operation("task_import_v1", 2, "id", CREATE)
 
-_LIST = Operation("task_list_v1", 3, "id")
+_LIST = Operation("task_list_v1", 3, "id", WRITE)
 
 # The most tasks, and about the most characters of text, in a batch.
 _TASKS = 2_000
@@ -90,7 +91,7 @@ class Import:
         """
         rows = await self._database.fetch(
             _LIST.statement(type(self._owner)),
-            *self._owner.parameters(creates=False),
+            *self._owner.parameters(_LIST.access),
             *(None, 1, None),
         )
         if rows:
@@ -112,7 +113,7 @@ class Import:
             document = _BATCH.dump_json(list(tasks.values())).decode()
             rows, repeated = await self._database.write(
                 _IMPORT.statement(type(self._owner)),
-                *self._owner.parameters(creates=True),
+                *self._owner.parameters(_IMPORT.access),
                 *(write_id, document),
             )
             taken = {row["id"] for row in rows}

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
 from typing import Any, Self, TypeVar, Unpack
 
+from taskcore.access import CREATE, READ, WRITE
 from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
 from taskcore.database.failures import IdsMissing, IdsTaken, NotNewest
@@ -13,29 +14,29 @@ from taskcore.errors import (
     DatabaseError,
     OutcomeUnknown,
     TaskNotFound,
-    UserNotFound,
     ValidationError,
     VersionConflict,
 )
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE
+from taskcore.operation import Operation
+from taskcore.owner import NO_USER, Owner, UserOwner
 from taskcore.tasks.condition import Versions, version_condition
 from taskcore.tasks.fields import TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
-from taskcore.tasks.owner import NO_USER, IdentityOwner, Operation, Owner, UserOwner
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
 from taskcore.tasks.task_page import ORDER, TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.validation import validate, validate_id, validate_integer
 
-_CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, creates=True)
-_CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, creates=True)
-_GET = Operation("task_get_v1", 1, TASK_COLUMNS)
-_LIST = Operation("task_list_v1", 3, TASK_COLUMNS)
-_UPDATE = Operation("task_update_v1", 5, f"{TASK_COLUMNS}, write_id")
-_UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS)
-_DELETE = Operation("task_delete_v1", 3, "version")
-_DELETE_MANY = Operation("task_delete_many_v1", 1, "id")
+_CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, CREATE)
+_CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, CREATE)
+_GET = Operation("task_get_v1", 1, TASK_COLUMNS, READ)
+_LIST = Operation("task_list_v1", 3, TASK_COLUMNS, READ)
+_UPDATE = Operation("task_update_v1", 5, f"{TASK_COLUMNS}, write_id", WRITE)
+_UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS, WRITE)
+_DELETE = Operation("task_delete_v1", 3, "version", WRITE)
+_DELETE_MANY = Operation("task_delete_many_v1", 1, "id", WRITE)
 
 # The most missing ids that an error names.
 _NAMED = 10
@@ -75,12 +76,8 @@ class UserTasks:
             UserNotFound: The tasks are another user's. If the user is not known yet, every
                 operation raises it.
         """
-        if self._owner.user_id == user_id:
-            return self
-        if self._owner.user_id is None and isinstance(self._owner, IdentityOwner):
-            # The database compares: the identity may have another user than it had before.
-            return type(self)(self._database, self._ids, self._owner.of_user(user_id))
-        raise UserNotFound(f"user {user_id} not found")
+        # The owner decides, not `user_id`: an identity may have another user than it had before.
+        return type(self)(self._database, self._ids, self._owner.of_user(user_id))
 
     async def find_user_id(self) -> int | None:
         """Return the user's id; None if the identity has no user yet.
@@ -89,7 +86,7 @@ class UserTasks:
         """
         if isinstance(self._owner, UserOwner):
             return self._owner.user_id
-        parameters = self._owner.parameters(creates=False)
+        parameters = self._owner.parameters(READ)
         rows = await self._database.fetch(f"SELECT {self._owner.argument}", *parameters)
         found: int = rows[0][0]
         if found == NO_USER:
@@ -405,13 +402,13 @@ class UserTasks:
     async def _fetch(self, operation: Operation, *args: object) -> builtins.list[Any]:
         owner = self._owner
         return await self._database.fetch(
-            operation.statement(type(owner)), *owner.parameters(creates=operation.creates), *args
+            operation.statement(type(owner)), *owner.parameters(operation.access), *args
         )
 
     async def _write(self, operation: Operation, *args: object) -> tuple[builtins.list[Any], bool]:
         owner = self._owner
         return await self._database.write(
-            operation.statement(type(owner)), *owner.parameters(creates=operation.creates), *args
+            operation.statement(type(owner)), *owner.parameters(operation.access), *args
         )
 
     def _tasks(self, rows: builtins.list[Any]) -> tuple[Task, ...]:

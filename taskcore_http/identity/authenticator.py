@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
-from taskcore.tasks.owner import Provision
+from taskcore.owner import Provision
 from taskcore_http.identity.principal import Principal
 from taskcore_http.identity.refusal import TokenRefused
 

@@ -19,7 +19,7 @@ from hashlib import sha256
 from typing import get_args
 
 from taskcore.errors import ConfigurationError
-from taskcore.tasks.owner import Provision
+from taskcore.owner import Provision
 from taskcore_http.identity import signatures
 from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.challenge import challenge

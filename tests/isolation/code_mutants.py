@@ -14,14 +14,16 @@ import taskcore_cli.session
 import taskcore_http.tasks.route
 import taskcore_http.tasks.router
 from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks
+from taskcore.access import Access
 from taskcore.database.database import Database
 from taskcore.database.driver import Driver
 from taskcore.database.failures import DRIVER_ERRORS, while_executing
 from taskcore.database.pool import Connection
+from taskcore.operation import Operation
+from taskcore.owner import IdentityOwner, Owner, UserOwner
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
-from taskcore.tasks.owner import IdentityOwner, Operation, Owner, UserOwner
 from taskcore.tasks.task import tasks_from_rows
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import Identify
@@ -372,7 +374,7 @@ def _of_the_next_user(name: str, module: Any = user_tasks) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         operation: Operation = getattr(module, name)
         changed = _OfTheNextUser(
-            operation.function, operation.arguments, operation.columns, operation.creates
+            operation.function, operation.arguments, operation.columns, operation.access
         )
         monkeypatch.setattr(module, name, changed)
 
@@ -386,8 +388,8 @@ def _path_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
 def _named_user_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = IdentityOwner.parameters
 
-    def forgetful(owner: IdentityOwner, *, creates: bool) -> tuple[object, ...]:
-        issuer, subject, _user, *rest = parameters(owner, creates=creates)
+    def forgetful(owner: IdentityOwner, access: Access) -> tuple[object, ...]:
+        issuer, subject, _user, *rest = parameters(owner, access)
         return issuer, subject, None, *rest
 
     monkeypatch.setattr(IdentityOwner, "parameters", forgetful)

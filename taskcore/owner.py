@@ -1,9 +1,11 @@
-"""The owner of the tasks that an operation is about: the first argument of its SQL function."""
+"""The owner of what an operation is about: the first argument of its SQL function."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
-from functools import cache
-from typing import ClassVar, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Protocol, Self
+
+from taskcore.access import Access
+from taskcore.errors import UserNotFound
 
 Provision = Literal["on_write", "never"]
 """When an unknown identity gets a user: with its first task, or never."""
@@ -31,12 +33,15 @@ class Owner(Protocol):
     def key(self) -> Hashable:
         """A name for this owner within one process."""
 
-    def parameters(self, *, creates: bool) -> tuple[object, ...]:
-        """Return the parameters of `argument`.
+    def of_user(self, user_id: int) -> Self:
+        """Return this owner for a request that names a user.
 
-        Args:
-            creates: Whether the operation creates tasks, and so their user if need be.
+        Raises:
+            UserNotFound: The owner is known to be another user.
         """
+
+    def parameters(self, access: Access) -> tuple[object, ...]:
+        """Return the parameters of `argument` for an operation that needs this access."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,13 @@ class UserOwner:
         """The user's id."""
         return self.user_id
 
-    def parameters(self, *, creates: bool) -> tuple[object, ...]:  # noqa: ARG002
+    def of_user(self, user_id: int) -> Self:
+        """Return this owner if it is the user."""
+        if user_id != self.user_id:
+            raise _not_found(user_id)
+        return self
+
+    def parameters(self, access: Access) -> tuple[object, ...]:  # noqa: ARG002
         """Return the user's id."""
         return (self.user_id,)
 
@@ -78,46 +89,24 @@ class IdentityOwner:
     user_id: int | None = None
     provision: Provision = "on_write"
 
-    def of_user(self, user_id: int) -> "IdentityOwner":
-        """Return this owner for a request that names a user."""
-        return IdentityOwner(self.issuer, self.subject, user_id, self.provision)
+    def of_user(self, user_id: int) -> Self:
+        """Return this owner for a request that names a user; the database compares."""
+        if self.user_id not in (None, user_id):
+            raise _not_found(user_id)
+        return replace(self, user_id=user_id)
 
     @property
     def key(self) -> Hashable:
         """Issuer and subject."""
         return self.issuer, self.subject
 
-    def parameters(self, *, creates: bool) -> tuple[object, ...]:
+    def parameters(self, access: Access) -> tuple[object, ...]:
         """Return what the function takes: see ``taskcore/schema/functions/identities.sql``."""
-        unknown = "create" if creates else "empty"
+        unknown = "create" if access.creates else "empty"
         if self.provision == "never":
             unknown = "refuse"
-        return self.issuer, self.subject, self.user_id, unknown, creates
+        return self.issuer, self.subject, self.user_id, unknown, access.creates
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Operation:
-    """A SQL function on the tasks of one owner.
-
-    Attributes:
-        function: Its name.
-        arguments: The number of its arguments after the user.
-        columns: The columns of its rows to read.
-        creates: Whether it creates tasks.
-    """
-
-    function: str
-    arguments: int
-    columns: str
-    creates: bool = False
-
-    def statement(self, owner: type[Owner]) -> str:
-        """Return the statement. Its parameters are the owner's, then the function's."""
-        return _statement(self, owner)
-
-
-@cache
-def _statement(operation: Operation, owner: type[Owner]) -> str:
-    places = range(owner.places + 1, owner.places + 1 + operation.arguments)
-    arguments = ", ".join((owner.argument, *(f"${place}" for place in places)))
-    return f"SELECT {operation.columns} FROM taskcore.{operation.function}({arguments})"  # noqa: S608
+def _not_found(user_id: int) -> UserNotFound:
+    return UserNotFound(f"user {user_id} not found")
