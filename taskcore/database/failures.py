@@ -17,12 +17,14 @@ from taskcore.errors import (
     ConfigurationError,
     DatabaseError,
     Forbidden,
+    InsufficientScope,
     PermissionDenied,
     SchemaOutdated,
     TaskcoreError,
     Unauthenticated,
     Unavailable,
     UserNotFound,
+    ValidationError,
 )
 
 DRIVER_ERRORS = (
@@ -102,7 +104,15 @@ class IdsMissing(DatabaseError):
         self.repeated = False
 
 
-ANSWERS = (IdsTaken, NotNewest, IdsMissing, Unauthenticated, Forbidden, UserNotFound)
+ANSWERS = (
+    IdsTaken,
+    NotNewest,
+    IdsMissing,
+    Unauthenticated,
+    Forbidden,
+    UserNotFound,
+    ValidationError,
+)
 """Errors that the functions raise on purpose: the database is well."""
 
 
@@ -126,11 +136,12 @@ _CONNECTION_REFUSED = _LOGIN_REFUSED | {
     "22023",  # or a value that it cannot have
 }
 _SCHEMA_MISSING = frozenset({"3F000", "42883", "42P01"})
-# The texts say nothing of the caller: they are the same for every identity.
+# The texts say nothing of the caller: they are the same for every identity and every token.
 _REFUSED_CALLERS: dict[str, tuple[type[TaskcoreError], str]] = {
     "TC401": (Unauthenticated, "the caller is blocked"),
     "TC403": (Forbidden, "the caller has no account here"),
     "TC404": (UserNotFound, "user not found"),
+    "TC411": (Unauthenticated, "the API token is not accepted"),
 }
 _CAME_BETWEEN = "other writes came between: the database rolled the statement back"
 _ROLLED_BACK = {
@@ -217,7 +228,13 @@ def while_executing(exc: BaseException) -> Failure:
         if not isinstance(failure.error, DatabaseError):
             return failure
     code: str = getattr(exc, "sqlstate", None) or ""
-    return _of_ids(exc, code) or _reported(exc, code) or _lost(exc, code) or _refused(code)
+    return (
+        _of_ids(exc, code)
+        or _of_tokens(exc, code)
+        or _reported(exc, code)
+        or _lost(exc, code)
+        or _refused(code)
+    )
 
 
 def _ids_in(exc: BaseException) -> frozenset[int]:
@@ -235,6 +252,29 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
         error = NotNewest(int(newest), int(server_ms))
     elif code == "TC003":
         error = IdsMissing(_ids_in(exc))
+    else:
+        return None
+    return Failure(Outcome.REFUSED, error)
+
+
+def _of_tokens(exc: BaseException, code: str) -> Failure | None:
+    """Translate an error that the functions raise about API tokens, with a value in DETAIL."""
+    detail: str = getattr(exc, "detail", None) or ""
+    error: TaskcoreError
+    if code == "TC413":
+        error = InsufficientScope(
+            f"the API token lacks the scope {detail}"
+            if detail
+            else "this cannot be done with an API token",
+            scope=detail or None,
+        )
+    elif code == "TC004":
+        error = ValidationError(
+            f"a user has at most {detail} API tokens: revoke one first",
+            field="tokens",
+            constraint="max",
+            limits={"max": int(detail)},
+        )
     else:
         return None
     return Failure(Outcome.REFUSED, error)

@@ -4,6 +4,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
+
 from taskcore import store
 from taskcore.errors import StoreNotOpen
 from taskcore.owner import Provision
@@ -80,6 +82,10 @@ class TaskStore:
         """Return the tasks of the user whom an issuer, such as an OpenID provider, names."""
         tasks = self._store.for_identity(issuer, subject, user_id=user_id, provision=provision)
         return UserTasks(self._background, tasks)
+
+    def for_token(self, token: str | SecretStr) -> UserTasks:
+        """Return the tasks of the user whose API token this is."""
+        return UserTasks(self._background, self._store.for_token(token))
 
     def ready(self) -> None:
         """Return if the store can serve, and raise if not."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from taskcore.schema import catalog
 from tests.isolation.functions import DIRECTORY, IDENTITY_CALLS, NESTED, UNBOUND, USER_CALLS
-from tests.isolation.walls import QUERIES, Wall, body_edited, predicates, replacing
+from tests.isolation.walls import QUERIES, Kind, Wall, body_edited, predicates, replacing
 
 Edit = Callable[[str], str]
 
@@ -64,13 +64,25 @@ _CONDITIONS = {
     "widened downwards": "{column} <= {user}",
     "widened to all": "{column} <> -1",
 }
-_IDENTITY_CONDITIONS = {
-    "dropped": "true",
-    "of the issuer alone": "{column}.issuer = p_issuer",
-    "of the subject alone": "{column}.subject = p_subject",
-    "negated": "NOT ({column}.issuer = p_issuer AND {column}.subject = p_subject)",
-    "without regard to case": "{column}.issuer = p_issuer"
-    " AND pg_catalog.lower({column}.subject) = pg_catalog.lower(p_subject)",
+_CONDITIONS_OF: dict[Kind, dict[str, str]] = {
+    "user": _CONDITIONS,
+    "identity": {
+        "dropped": "true",
+        "of the issuer alone": "{column}.issuer = p_issuer",
+        "of the subject alone": "{column}.subject = p_subject",
+        "negated": "NOT ({column}.issuer = p_issuer AND {column}.subject = p_subject)",
+        "without regard to case": "{column}.issuer = p_issuer"
+        " AND pg_catalog.lower({column}.subject) = pg_catalog.lower(p_subject)",
+    },
+    "token": {
+        "dropped": "true",
+        "negated": "{column} <> p_hash",
+        "widened upwards": "{column} >= p_hash",
+        "widened downwards": "{column} <= p_hash",
+        "of the first half": "pg_catalog.substr({column}, 1, 16)"
+        " = pg_catalog.substr(p_hash, 1, 16)",
+        "of the second half": "pg_catalog.substr({column}, 17) = pg_catalog.substr(p_hash, 17)",
+    },
 }
 
 
@@ -95,7 +107,7 @@ def _predicates() -> list[DatabaseMutant]:
             visible=(predicate.function, predicate.number, how) not in _SAME_ROW,
         )
         for predicate in predicates()
-        for how, condition in (_CONDITIONS if predicate.user else _IDENTITY_CONDITIONS).items()
+        for how, condition in _CONDITIONS_OF[predicate.kind].items()
     ]
 
 

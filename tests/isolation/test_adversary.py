@@ -283,4 +283,4 @@ async def test_the_counters_are_of_all_users_together(adversary: asyncpg.Connect
         "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'taskcore' ORDER BY 1"
     )
     names = [row["relname"] for row in tables]
-    assert names == ["alembic_version", "identities", "tasks", "users"]
+    assert names == ["alembic_version", "identities", "tasks", "tokens", "users"]
