@@ -5,7 +5,8 @@ class                   code                    meaning
 ======================  ======================  ========================================
 TaskcoreError           INTERNAL_ERROR          base of all
  ValidationError        VALIDATION_ERROR        the input is wrong; nothing was sent
- Unauthenticated        UNAUTHENTICATED         the caller is blocked, or the token not accepted
+ Unauthenticated        UNAUTHENTICATED         the identity or its user is blocked
+  InvalidToken                                  the API token is not accepted
  Forbidden              FORBIDDEN               the identity has no user, and may not get one
   InsufficientScope                             the API token does not allow the operation
  NotFound               NOT_FOUND               the user has no such task
@@ -75,13 +76,19 @@ class ValidationError(TaskcoreError, ValueError):
 
 
 class Unauthenticated(TaskcoreError):
-    """The caller is not let in; nothing was read or changed.
-
-    The identity or its user is blocked. Or the API token is unknown, has expired or was
-    revoked, or its user is blocked: these have one text.
-    """
+    """The identity, or its user, is blocked; nothing was read or changed."""
 
     code = "UNAUTHENTICATED"
+
+
+class InvalidToken(Unauthenticated):
+    """The API token is not accepted; nothing was read or changed.
+
+    It is unknown, has expired or was revoked, or its user is blocked: all have one text.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the API token is not accepted")
 
 
 class Forbidden(TaskcoreError):

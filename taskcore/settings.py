@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     issuer: str | None = None
     """The OpenID Connect issuer whose tokens the REST API accepts: the exact ``iss``.
 
-    This setting and the next nine are used by ``taskctl serve`` and ``app_from_environment``.
+    This setting and the next ten are used by ``taskctl serve`` and ``app_from_environment``.
     """
 
     audience: Annotated[tuple[str, ...], NoDecode] = ()
@@ -130,6 +130,9 @@ class Settings(BaseSettings):
 
     provision: Literal["on_write", "never"] = "on_write"
     """When an unknown caller gets a user: with the first task, or never."""
+
+    api_tokens: bool = False
+    """Accept API tokens, beside the tokens of an issuer or alone; ``taskctl tokens`` makes them."""
 
     trust_callers: bool = False
     """Believe every caller who they are, because something in front of the server knows it."""

@@ -197,7 +197,7 @@ class TaskStore:
             token: The secret of a token, ``taskcore_pat_…``.
 
         Raises:
-            Unauthenticated: It has not the form of a secret, or its checksum is wrong. Every
+            InvalidToken: It has not the form of a secret, or its checksum is wrong. Every
                 operation raises it if the token is unknown, has expired or was revoked, or if
                 the user is blocked, and `InsufficientScope` if the token does not allow it.
         """

@@ -18,6 +18,7 @@ from taskcore.errors import (
     DatabaseError,
     Forbidden,
     InsufficientScope,
+    InvalidToken,
     PermissionDenied,
     SchemaOutdated,
     TaskcoreError,
@@ -136,12 +137,11 @@ _CONNECTION_REFUSED = _LOGIN_REFUSED | {
     "22023",  # or a value that it cannot have
 }
 _SCHEMA_MISSING = frozenset({"3F000", "42883", "42P01"})
-# The texts say nothing of the caller: they are the same for every identity and every token.
+# The texts say nothing of the caller: they are the same for every identity.
 _REFUSED_CALLERS: dict[str, tuple[type[TaskcoreError], str]] = {
     "TC401": (Unauthenticated, "the caller is blocked"),
     "TC403": (Forbidden, "the caller has no account here"),
     "TC404": (UserNotFound, "user not found"),
-    "TC411": (Unauthenticated, "the API token is not accepted"),
 }
 _CAME_BETWEEN = "other writes came between: the database rolled the statement back"
 _ROLLED_BACK = {
@@ -258,10 +258,12 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
 
 
 def _of_tokens(exc: BaseException, code: str) -> Failure | None:
-    """Translate an error that the functions raise about API tokens, with a value in DETAIL."""
+    """Translate an error that the functions raise about API tokens; DETAIL may have a value."""
     detail: str = getattr(exc, "detail", None) or ""
     error: TaskcoreError
-    if code == "TC413":
+    if code == "TC411":
+        error = InvalidToken()
+    elif code == "TC413":
         error = InsufficientScope(
             f"the API token lacks the scope {detail}"
             if detail

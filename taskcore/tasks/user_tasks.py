@@ -55,7 +55,7 @@ class UserTasks:
 
     With an identity every method may also raise `Unauthenticated`, `Forbidden` and
     `UserNotFound`: see ``TaskStore.for_identity``. With an API token every method may raise
-    `Unauthenticated` and `InsufficientScope`: see ``TaskStore.for_token``.
+    `InvalidToken` and `InsufficientScope`: see ``TaskStore.for_token``.
 
     Attributes:
         user_id: The user. None: the user of the identity or token is not known before the first

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from pydantic import SecretStr
 
-from taskcore.errors import Unauthenticated, ValidationError
+from taskcore.errors import InvalidToken, ValidationError
 
 PREFIX = "taskcore_pat_"
 
@@ -46,7 +46,7 @@ class TokenSecret(SecretStr):
 
         Raises:
             ValidationError: It is not a string.
-            Unauthenticated: It has not the form of a secret, or its checksum is wrong.
+            InvalidToken: It has not the form of a secret, or its checksum is wrong.
         """
         if isinstance(text, SecretStr):
             text = text.get_secret_value()
@@ -54,7 +54,7 @@ class TokenSecret(SecretStr):
             raise ValidationError("token must be a string", field="token", constraint="type")
         body, check = text[:-_CHECK_DIGITS], text[-_CHECK_DIGITS:]
         if not _FORM.fullmatch(text) or _checksum(body) != check:
-            raise Unauthenticated(NOT_ACCEPTED)
+            raise InvalidToken
         return cls(text)
 
     @property
@@ -64,10 +64,6 @@ class TokenSecret(SecretStr):
 
     def _display(self) -> str:
         return f"{PREFIX}…{self.get_secret_value()[-4:]}"
-
-
-NOT_ACCEPTED = "the API token is not accepted"
-"""One text for a token that is unknown, has expired or was revoked, or whose user is blocked."""
 
 
 def _checksum(body: str) -> str:

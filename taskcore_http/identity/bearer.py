@@ -1,4 +1,4 @@
-"""Authentication of requests by bearer tokens of configured issuers (RFC 6750).
+"""Authentication of requests by bearer tokens: of configured issuers, and API tokens (RFC 6750).
 
 ::
 
@@ -18,8 +18,9 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import get_args
 
-from taskcore.errors import ConfigurationError
+from taskcore.errors import ConfigurationError, InvalidToken
 from taskcore.owner import Provision
+from taskcore.tokens.secret import PREFIX, TokenSecret
 from taskcore_http.identity import signatures
 from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.challenge import challenge
@@ -29,7 +30,7 @@ from taskcore_http.identity.fetch import Fetch, fetch_url
 from taskcore_http.identity.fetched_keys import FetchedKeys
 from taskcore_http.identity.keys import Keys, SecretKeys
 from taskcore_http.identity.principal import Principal
-from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused, log_refusal
+from taskcore_http.identity.refusal import API_TOKENS, KeysUnavailable, TokenRefused, log_refusal
 from taskcore_http.identity.rules import IssuerRules
 from taskcore_http.identity.token import Token, check_header, parse_token
 from taskcore_http.identity.url import UnsafeUrl, safe_url
@@ -37,15 +38,18 @@ from taskcore_http.identity.validity import validity
 from taskcore_http.identity.verified import Verified, VerifiedTokens
 
 _MAX_LEEWAY = 300.0
+_API_TOKEN = PREFIX.encode()
 
 
 class Bearer:
-    """Authenticates requests by tokens of one or more issuers.
+    """Authenticates requests by tokens of issuers, by API tokens, or by both.
 
     Nothing is fetched before the first token arrives. One object serves one event loop.
 
     Args:
         issuers: The issuers whose tokens are accepted.
+        api_tokens: Accept API tokens too, and serve ``/me/tokens``. Without issuers they are the
+            only way in.
         leeway: Seconds by which the clocks of the issuer and this machine may differ.
         verified_cache: The most tokens to remember as verified; 0: verify every time.
         resource: The URL of this API, if its metadata are published (RFC 9728). It is put into
@@ -61,13 +65,15 @@ class Bearer:
     def __init__(
         self,
         *issuers: IssuerRules,
+        api_tokens: bool = False,
         leeway: float = 30,
         verified_cache: int = 10_000,
         resource: str | None = None,
         fetch: Fetch | None = None,
         provision: Provision = "on_write",
     ) -> None:
-        signatures.check_installed()
+        if issuers:
+            signatures.check_installed()
         for issuer in issuers:
             if not isinstance(issuer, IssuerRules):
                 raise ConfigurationError(
@@ -75,8 +81,10 @@ class Bearer:
                     f"{type(issuer).__name__}"
                 )
         names = [rules.issuer for rules in issuers]
-        if not names or len(set(names)) < len(names):
-            raise ConfigurationError("give at least one issuer, and each of them once")
+        if len(set(names)) < len(names) or not (names or api_tokens):
+            raise ConfigurationError(
+                "give at least one issuer, and each of them once, or api_tokens=True"
+            )
         if not isinstance(leeway, int | float) or not 0 <= leeway <= _MAX_LEEWAY:
             raise ConfigurationError(f"leeway must be 0 to {_MAX_LEEWAY:g} seconds")
         if verified_cache < 0:
@@ -84,6 +92,7 @@ class Bearer:
         _check_resource(resource)
         if provision not in get_args(Provision):
             raise ConfigurationError("provision must be on_write or never")
+        self.api_tokens = api_tokens
         self.resource = resource
         self.provision = provision
         self._leeway = float(leeway)
@@ -106,8 +115,10 @@ class Bearer:
             return None
         return discovery_url(found[0].issuer)
 
-    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
-        """Return the caller that the request's token names.
+    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal | TokenSecret:
+        """Return the caller that the request's token names, or the API token.
+
+        Of an API token only the form is checked; the database verifies it.
 
         Args:
             headers: The header list of the ASGI scope.
@@ -117,7 +128,10 @@ class Bearer:
             KeysUnavailable: The keys of the token's issuer cannot be fetched.
         """
         try:
-            return await self._authenticate_jwt(bearer_token(headers))
+            token = bearer_token(headers)
+            if self.api_tokens and (token.startswith(_API_TOKEN) or not self._issuers):
+                return _api_token(token)
+            return await self._authenticate_jwt(token)
         except TokenRefused as refused:
             log_refusal(refused.reason, refused.hint or refused.issuer)
             # The frames of the traceback hold the token.
@@ -173,6 +187,15 @@ class Bearer:
             refused.issuer = rules.issuer
             raise
         return Verified(caller, limits, keys, generation)
+
+
+def _api_token(token: bytes) -> TokenSecret:
+    try:
+        return TokenSecret.parse(token.decode("latin-1"))
+    except InvalidToken:
+        refused = TokenRefused("api_token")
+        refused.issuer = API_TOKENS
+        raise refused from None
 
 
 async def _check_signature(token: Token, keys: Keys) -> None:

@@ -27,7 +27,6 @@ from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.task import tasks_from_rows
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import Identify
-from taskcore_http.identity.principal import Principal
 from taskcore_http.parameters import USER_ID
 from taskcore_http.tasks.route import Endpoint
 
@@ -395,13 +394,13 @@ def _named_user_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IdentityOwner, "parameters", forgetful)
 
 
-def _caller(change: Callable[[list[Principal]], Principal]) -> Patch:
+def _caller(change: Callable[[list[Any]], Any]) -> Patch:
     """Take another caller for that of the token, given all callers so far."""
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        authenticate, callers = Bearer.authenticate, list[Principal]()
+        authenticate, callers = Bearer.authenticate, list[Any]()
 
-        async def authenticated(bearer: Bearer, headers: Any) -> Principal:
+        async def authenticated(bearer: Bearer, headers: Any) -> Any:
             callers.append(await authenticate(bearer, headers))
             return change(callers)
 

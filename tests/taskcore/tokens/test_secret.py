@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskcore import TaskStore, TokenSecret, Unauthenticated, ValidationError
+from taskcore import InvalidToken, TaskStore, TokenSecret, ValidationError
 from taskcore.tokens.secret import PATTERN
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -53,7 +53,7 @@ def test_a_typo_is_found_without_the_database(place: int, other: str) -> None:
     typo = text[:place] + other + text[place + 1 :]
     if typo == text:
         return
-    with pytest.raises(Unauthenticated, match=r"^the API token is not accepted$"):
+    with pytest.raises(InvalidToken, match=r"^the API token is not accepted$"):
         TaskStore("postgresql://localhost/x").for_token(typo)
 
 
@@ -74,7 +74,7 @@ def test_a_typo_is_found_without_the_database(place: int, other: str) -> None:
 def test_another_form_is_not_accepted(change: object) -> None:
     """ID-802."""
     assert callable(change)
-    with pytest.raises(Unauthenticated) as caught:
+    with pytest.raises(InvalidToken) as caught:
         TokenSecret.parse(change(TokenSecret.random().get_secret_value()))
     assert caught.value.__context__ is None
 

@@ -10,6 +10,7 @@ import pytest
 
 from taskcore import (
     InsufficientScope,
+    InvalidToken,
     Settings,
     TaskNotFound,
     TaskStore,
@@ -150,7 +151,7 @@ async def test_a_token_that_is_not_accepted_has_one_answer(
             tasks.tokens.list(),
             tasks.tokens.create("x"),
         ):
-            with pytest.raises(Unauthenticated, match=NOT_ACCEPTED):
+            with pytest.raises(InvalidToken, match=NOT_ACCEPTED):
                 await call
 
 
@@ -384,7 +385,7 @@ async def test_a_task_is_not_stored_for_a_user_who_is_being_deleted(
         await until_blocked(owner, 3)
 
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {Unauthenticated}
+    assert {type(outcome) for outcome in outcomes} == {InvalidToken}
     assert await owner.fetchval("SELECT count(*) FROM taskcore.users") == 0
 
 
@@ -409,7 +410,7 @@ async def test_tokens_of_an_identity_follow_its_rules(
 async def test_readiness_outlives_a_refused_token(wire: Wire) -> None:
     async with TaskStore(wire.url) as through:
         await through.for_user(1).create("x")
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(InvalidToken):
             await through.for_token(TokenSecret.random()).list()
         before = wire.round_trips
         await through.ready()
