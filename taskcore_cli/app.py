@@ -13,6 +13,7 @@ from taskcore_cli.commands import (
     migrate,
     serve,
     tasks,
+    tokens,
     transfer,
     users,
 )
@@ -36,6 +37,7 @@ tasks.app.command()(transfer.export)
 app.command(name="help")(help.help_)
 app.command()(help.version)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(users.app, name="users")
 app.add_typer(identities.app, name="identities")
 app.add_typer(embedded.app, name="embedded")
@@ -101,5 +103,7 @@ def options(
     if (user := session.user_of_files()) is not None:
         # After the option and the environment.
         group: Any = context.command
-        commands = group.commands["tasks"].commands
-        context.default_map = {"tasks": {name: {"user": user} for name in commands}}
+        context.default_map = {
+            name: {command: {"user": user} for command in group.commands[name].commands}
+            for name in ("tasks", "tokens")
+        }
