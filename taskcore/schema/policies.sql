@@ -54,8 +54,8 @@ CREATE POLICY tokens_own ON taskcore.tokens TO taskcore_definer
 
 -- Bound to the token that was presented. An empty setting matches nothing: no hash is empty.
 CREATE POLICY tokens_presented ON taskcore.tokens TO taskcore_authenticator
-    USING (hash = decode(current_setting('taskcore.token'), 'hex'))
-    WITH CHECK (hash = decode(current_setting('taskcore.token'), 'hex'));
+    USING (hash = current_setting('taskcore.token')::bytea)
+    WITH CHECK (hash = current_setting('taskcore.token')::bytea);
 
 -- Bound to the credential that was presented. An empty setting, which an earlier binding
 -- leaves behind, matches nothing: no issuer is empty.

@@ -20,7 +20,7 @@ from taskcore.database.driver import Driver
 from taskcore.database.failures import DRIVER_ERRORS, while_executing
 from taskcore.database.pool import Connection
 from taskcore.operation import Operation
-from taskcore.owner import IdentityOwner, Owner, UserOwner
+from taskcore.owner import IdentityOwner, Owner, TokenOwner, UserOwner
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
@@ -394,6 +394,26 @@ def _named_user_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IdentityOwner, "parameters", forgetful)
 
 
+def _named_user_not_sent_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = TokenOwner.parameters
+
+    def forgetful(owner: TokenOwner, access: Access) -> tuple[object, ...]:
+        digest, scope, _user, creates = parameters(owner, access)
+        return digest, scope, None, creates
+
+    monkeypatch.setattr(TokenOwner, "parameters", forgetful)
+
+
+def _first_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    first: list[bytes] = []
+
+    def parameters(owner: TokenOwner, access: Access) -> tuple[object, ...]:
+        first.append(owner.digest)
+        return first[0], access.scope, owner.user_id, access.creates
+
+    monkeypatch.setattr(TokenOwner, "parameters", parameters)
+
+
 def _caller(change: Callable[[list[Any]], Any]) -> Patch:
     """Take another caller for that of the token, given all callers so far."""
 
@@ -461,6 +481,8 @@ CODE_MUTANTS: tuple[CodeMutant, ...] = (
     ),
     CodeMutant("REST: the path is not compared with the token", _path_not_compared),
     CodeMutant("UserTasks: the user that is named is not sent", _named_user_not_sent),
+    CodeMutant("TokenOwner: the user that is named is not sent", _named_user_not_sent_with_a_token),
+    CodeMutant("TokenOwner: keeps the first token", _first_token),
     CodeMutant("Bearer: keeps the first caller", _caller(lambda callers: callers[0])),
     CodeMutant(
         "Bearer: the caller of the request before", _caller(lambda callers: callers[-2:][0])

@@ -194,7 +194,7 @@ def _identities() -> list[DatabaseMutant]:
 
 def _tokens() -> list[DatabaseMutant]:
     look_up = "token_user_v1"
-    bind = "set_config('taskcore.token', pg_catalog.encode(p_hash, 'hex'), true)"
+    bind = "set_config('taskcore.token', p_hash::text, true)"
     expired = """
           AND (c.expires_at IS NULL OR c.expires_at > pg_catalog.clock_timestamp())"""
     changes = {
@@ -549,7 +549,7 @@ def _identity_policies() -> list[DatabaseMutant]:
 
 def _token_policies() -> list[DatabaseMutant]:
     own = "POLICY tokens_presented ON taskcore.tokens"
-    bound = "decode(current_setting('taskcore.token'), 'hex')"
+    bound = "current_setting('taskcore.token')::bytea"
     return [
         *(
             DatabaseMutant(
@@ -564,8 +564,7 @@ def _token_policies() -> list[DatabaseMutant]:
                 "widened downwards": f"hash <= {bound}",
                 "of the first half": f"substr(hash, 1, 16) = substr({bound}, 1, 16)",
                 "of the second half": f"substr(hash, 17) = substr({bound}, 17)",
-                "silent when unbound": "hash ="
-                " decode(current_setting('taskcore.token', true), 'hex')",
+                "silent when unbound": "hash = current_setting('taskcore.token', true)::bytea",
             }.items()
         ),
         DatabaseMutant(

@@ -1037,10 +1037,14 @@ async def row_security_shows_no_identity_when_none_is_presented(place: Place) ->
         await connection.close()
 
 
+async def _present(place: Place, token: bytes) -> None:
+    await place.owner.execute("SELECT set_config('taskcore.token', $1::bytea::text, true)", token)
+
+
 async def row_security_shows_the_presented_token_only(place: Place) -> None:
     for user, token in TOKENS.items():
         async with rolled_back(place.owner):
-            await place.owner.execute(f"SET LOCAL taskcore.token = '{token.hex()}'")
+            await _present(place, token)
             await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
             found = await place.owner.fetch("SELECT user_id FROM taskcore.tokens")
             assert [tuple(row) for row in found] == [(user,)]
@@ -1048,7 +1052,7 @@ async def row_security_shows_the_presented_token_only(place: Place) -> None:
             assert await place.owner.execute(used) == "UPDATE 1"
     for token in UNKNOWN_TOKENS:
         async with rolled_back(place.owner):
-            await place.owner.execute(f"SET LOCAL taskcore.token = '{token.hex()}'")
+            await _present(place, token)
             await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
             assert await place.owner.fetch("SELECT FROM taskcore.tokens") == []
 
@@ -1068,7 +1072,7 @@ async def row_security_shows_no_token_when_none_is_presented(place: Place) -> No
 async def the_authenticator_writes_nothing_of_a_token_but_its_use(place: Place) -> None:
     async with rolled_back(place.owner):
         await place.owner.execute(f"SET LOCAL taskcore.user_id = '{ME}'")
-        await place.owner.execute(f"SET LOCAL taskcore.token = '{TOKENS[ME].hex()}'")
+        await _present(place, TOKENS[ME])
         await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
         for statement in (
             "DELETE FROM taskcore.tokens",

@@ -37,7 +37,7 @@ BEGIN
     IF p_hash IS NULL OR pg_catalog.octet_length(p_hash) <> 32 THEN
         RAISE EXCEPTION 'the hash must have 32 bytes' USING ERRCODE = '22023';
     END IF;
-    v_bound := pg_catalog.set_config('taskcore.token', pg_catalog.encode(p_hash, 'hex'), true);
+    v_bound := pg_catalog.set_config('taskcore.token', p_hash::text, true);
     SELECT c.user_id, c.scopes, c.last_used_on INTO v_user_id, v_scopes, v_used
         FROM taskcore.tokens AS c
         WHERE c.hash = p_hash
