@@ -15,6 +15,7 @@
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from typing import get_args
 
@@ -128,10 +129,7 @@ class Bearer:
             KeysUnavailable: The keys of the token's issuer cannot be fetched.
         """
         try:
-            token = bearer_token(headers)
-            if self.api_tokens and (token.startswith(_API_TOKEN) or not self._issuers):
-                return _api_token(token)
-            return await self._authenticate_jwt(token)
+            return await self._authenticate(bearer_token(headers))
         except TokenRefused as refused:
             log_refusal(refused.reason, refused.hint or refused.issuer)
             # The frames of the traceback hold the token.
@@ -150,6 +148,11 @@ class Bearer:
     async def close(self) -> None:
         """Stop fetches that are running."""
         await asyncio.gather(*(keys.close() for _rules, keys in self._issuers.values()))
+
+    async def _authenticate(self, token: bytes) -> Principal | TokenSecret:
+        if self.api_tokens and (token.startswith(_API_TOKEN) or not self._issuers):
+            return _api_token(token)
+        return await self._authenticate_jwt(token)
 
     async def _authenticate_jwt(self, token: bytes) -> Principal:
         digest = sha256(token).digest()
@@ -190,12 +193,12 @@ class Bearer:
 
 
 def _api_token(token: bytes) -> TokenSecret:
-    try:
+    # Not raised in the handler: the context of the exception would hold the token.
+    with suppress(InvalidToken):
         return TokenSecret.parse(token.decode("latin-1"))
-    except InvalidToken:
-        refused = TokenRefused("api_token")
-        refused.issuer = API_TOKENS
-        raise refused from None
+    refused = TokenRefused("api_token")
+    refused.issuer = API_TOKENS
+    raise refused
 
 
 async def _check_signature(token: Token, keys: Keys) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import traceback
 from typing import Any
 
 import asyncpg
@@ -10,7 +11,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from taskcore import ConfigurationError, Settings, TaskStore, TokenSecret
-from taskcore_http import Bearer, create_app, create_router
+from taskcore_http import Bearer, TokenRefused, create_app, create_router
 from taskcore_http.identity.configured import bearer_of
 from tests.taskcore_http.answers import error_of, task_of, tasks_of
 from tests.taskcore_http.client import client_of
@@ -228,6 +229,22 @@ async def test_a_refused_token_has_one_answer(
     assert set(refusals) == {"refused: api_token (issuer: API tokens)"}
     for secret in secrets[:4]:
         assert not [part for part in (secret, secret[13:], secret[-12:]) if part in caplog.text]
+
+
+@pytest.mark.parametrize("identity", [ALONE, beside()], ids=["alone", "beside an issuer"])
+async def test_a_refused_form_shows_nothing_of_the_token(identity: Bearer) -> None:
+    """ID-813: also in the traceback, which error trackers keep with all variables."""
+    secret = TokenSecret.random().get_secret_value()
+    with pytest.raises(TokenRefused) as caught:
+        await identity.authenticate([(b"authorization", f"Bearer {secret}0".encode())])
+
+    exc = caught.value
+    assert (exc.reason, exc.__cause__, exc.__context__) == ("api_token", None, None)
+    frames = [frame.f_code.co_name for frame, _line in traceback.walk_tb(exc.__traceback__)]
+    assert frames[1:] == ["authenticate"]
+    assert secret[13:] not in repr(exc) + "".join(traceback.format_exception(exc))
+    accepted = await identity.authenticate([(b"authorization", f"Bearer {secret}".encode())])
+    assert secret not in f"{accepted} {accepted!r}"
 
 
 async def test_a_bearer_without_api_tokens_takes_none(store: TaskStore) -> None:
