@@ -4,6 +4,8 @@ from taskcore.errors import (
     ConfigurationError,
     DatabaseError,
     Forbidden,
+    InsufficientScope,
+    InvalidToken,
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
@@ -12,6 +14,7 @@ from taskcore.errors import (
     StoreNotOpen,
     TaskcoreError,
     TaskNotFound,
+    TokenNotFound,
     Unauthenticated,
     Unavailable,
     UserNotFound,
@@ -27,6 +30,9 @@ from taskcore.tasks.task_import import TaskImport
 from taskcore.tasks.task_page import TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.tasks.user_tasks import UserTasks
+from taskcore.tokens.secret import TokenSecret
+from taskcore.tokens.token import NewToken, Token, TokenCreate
+from taskcore.tokens.tokens import Tokens
 from taskcore.users.identities import Identities
 from taskcore.users.identity import Identity
 from taskcore.users.user import User, UserDetail
@@ -41,6 +47,9 @@ __all__ = [
     "Identities",
     "Identity",
     "ImportResult",
+    "InsufficientScope",
+    "InvalidToken",
+    "NewToken",
     "NotFound",
     "OutcomeUnknown",
     "PermissionDenied",
@@ -57,6 +66,11 @@ __all__ = [
     "TaskStore",
     "TaskUpdate",
     "TaskcoreError",
+    "Token",
+    "TokenCreate",
+    "TokenNotFound",
+    "TokenSecret",
+    "Tokens",
     "Unauthenticated",
     "Unavailable",
     "User",

@@ -1,10 +1,12 @@
 """The access that an operation needs: what an API token must allow, and whose rows it may begin."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Scope = Literal["tasks:read", "tasks:write"]
 """What an API token allows. ``tasks:write`` does not include ``tasks:read``."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True, slots=True)

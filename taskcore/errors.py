@@ -6,9 +6,12 @@ class                   code                    meaning
 TaskcoreError           INTERNAL_ERROR          base of all
  ValidationError        VALIDATION_ERROR        the input is wrong; nothing was sent
  Unauthenticated        UNAUTHENTICATED         the identity or its user is blocked
+  InvalidToken                                  the API token is not accepted
  Forbidden              FORBIDDEN               the identity has no user, and may not get one
+  InsufficientScope                             the API token does not allow the operation
  NotFound               NOT_FOUND               the user has no such task
   TaskNotFound
+  TokenNotFound
   UserNotFound
  VersionConflict        VERSION_CONFLICT        another version is stored; nothing changed
  Unavailable            UNAVAILABLE             the database cannot be used now; nothing changed
@@ -51,8 +54,8 @@ class ValidationError(TaskcoreError, ValueError):
         constraint: The rule it breaks: ``required``, ``type``, ``non_empty``,
             ``max_length``, ``min``, ``max``, ``no_nul``, ``no_control``, ``unicode``,
             ``not_null``, ``unknown_field``, ``empty_update``, ``given_twice``,
-            ``not_completed``, ``cursor``, ``json``; for files also ``separator``, ``columns``
-            and ``named_twice``.
+            ``not_completed``, ``cursor``, ``json``, ``scope``; for files also
+            ``separator``, ``columns`` and ``named_twice``.
         limits: The limit, where there is one: ``{"max": 500}``.
     """
 
@@ -78,10 +81,33 @@ class Unauthenticated(TaskcoreError):
     code = "UNAUTHENTICATED"
 
 
+class InvalidToken(Unauthenticated):
+    """The API token is not accepted; nothing was read or changed.
+
+    It is unknown, has expired or was revoked, or its user is blocked: all have one text.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the API token is not accepted")
+
+
 class Forbidden(TaskcoreError):
     """The identity has no user, and ``provision="never"`` gives it none; nothing was changed."""
 
     code = "FORBIDDEN"
+
+
+class InsufficientScope(Forbidden):
+    """The API token does not allow the operation; nothing was read or changed.
+
+    Attributes:
+        scope: The scope that the operation needs, such as ``tasks:write``. None: no API token
+            will do.
+    """
+
+    def __init__(self, message: str, *, scope: str | None) -> None:
+        super().__init__(message)
+        self.scope = scope
 
 
 class NotFound(TaskcoreError, LookupError):
@@ -92,6 +118,10 @@ class NotFound(TaskcoreError, LookupError):
 
 class TaskNotFound(NotFound):
     """This user has no task with this id."""
+
+
+class TokenNotFound(NotFound):
+    """This user has no API token with this id."""
 
 
 class UserNotFound(NotFound):

@@ -28,6 +28,18 @@ OpenID Connect Core 1.0, section 2, has this limit for subjects. An entry of the
 both must be shorter than 2,704 bytes.
 """
 
+MAX_TOKENS = 100
+"""The most API tokens of one user, those that have expired not counted."""
+
+MAX_TOKEN_NAME = 100
+"""Longest name of an API token, in characters."""
+
+MAX_TOKEN_DAYS = 366
+"""The most days that an API token lasts, unless it is to last for ever."""
+
+DEFAULT_TOKEN_DAYS = 90
+"""How many days an API token lasts by default."""
+
 DEFAULT_PAGE = 100
 """Tasks or users in a page by default."""
 

@@ -111,5 +111,37 @@ class IdentityOwner:
         return *named, unknown, access.creates, self.subject_is_user_id
 
 
+@dataclass(frozen=True, slots=True)
+class TokenOwner:
+    """A user named by an API token.
+
+    Attributes:
+        digest: The SHA-256 of the token's secret.
+        user_id: The user that the request names, if it names one. The database compares it
+            with the token's.
+    """
+
+    argument: ClassVar[str] = "taskcore.token_user_v1($1, $2, $3, $4)"
+    places: ClassVar[int] = 4
+
+    digest: bytes = field(repr=False)
+    user_id: int | None = None
+
+    @property
+    def key(self) -> Hashable:
+        """The SHA-256 of the secret."""
+        return self.digest
+
+    def of_user(self, user_id: int) -> Self:
+        """Return this owner for a request that names a user; the database compares."""
+        if self.user_id not in (None, user_id):
+            raise _not_found(user_id)
+        return replace(self, user_id=user_id)
+
+    def parameters(self, access: Access) -> tuple[object, ...]:
+        """Return what the function takes: see ``taskcore/schema/functions/tokens.sql``."""
+        return self.digest, access.scope, self.user_id, access.creates
+
+
 def _not_found(user_id: int) -> UserNotFound:
     return UserNotFound(f"user {user_id} not found")

@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     provision: Literal["on_write", "never"] = "on_write"
     """When an unknown caller gets a user: with the first task, or never."""
 
+    api_tokens: bool = False
+    """Accept API tokens, beside the tokens of an issuer or alone; ``taskctl tokens`` makes them."""
+
     trust_callers: bool = False
     """Believe every caller who they are, because something in front of the server knows it."""
 

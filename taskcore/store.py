@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Self, get_args
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
 from taskcore.errors import ConfigurationError, ValidationError, printable
-from taskcore.owner import IdentityOwner, Provision, UserOwner
+from taskcore.owner import IdentityOwner, Provision, TokenOwner, UserOwner
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.user_tasks import UserTasks
+from taskcore.tokens.secret import TokenSecret
 from taskcore.users.identities import Identities
 from taskcore.users.users import Users
 from taskcore.validation import validate_id, validate_name, validate_subject_id
@@ -19,6 +20,8 @@ from taskcore.validation import validate_id, validate_name, validate_subject_id
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+
+    from pydantic import SecretStr
 
     from taskcore.embedded import EmbeddedServer
 
@@ -193,6 +196,23 @@ class TaskStore:
         )
         if subject_is_user_id:
             validate_subject_id(subject)
+        return UserTasks(self._database, self._ids, owner)
+
+    def for_token(self, token: str | SecretStr) -> UserTasks:
+        """Return the tasks of the user whose API token this is.
+
+        The database finds the user, and checks what the token allows, in the statement of each
+        operation. `UserTasks.tokens` makes tokens.
+
+        Args:
+            token: The secret of a token, ``taskcore_pat_…``.
+
+        Raises:
+            InvalidToken: It has not the form of a secret, or its checksum is wrong. Every
+                operation raises it if the token is unknown, has expired or was revoked, or if
+                the user is blocked, and `InsufficientScope` if the token does not allow it.
+        """
+        owner = TokenOwner(TokenSecret.parse(token).digest)
         return UserTasks(self._database, self._ids, owner)
 
     async def ready(self) -> None:

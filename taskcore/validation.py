@@ -21,6 +21,7 @@ _CONSTRAINTS = {
     "int_parsing_size": ("type", "must be an integer"),
     "greater_than_equal": ("min", "must be at least {ge}"),
     "less_than_equal": ("max", "must be at most {le}"),
+    "tuple_type": ("type", "must be an array"),
     "date_time": (
         "type",
         "must be a date-time of RFC 3339 with an offset, such as 2026-01-31T12:00:00Z",
@@ -113,8 +114,8 @@ def validate_id(value: object, *, field: str) -> int:
     return validate_integer(value, field=field, low=1, high=MAX_ID)
 
 
-def validate_name(value: object, *, field: str) -> str:
-    """Check an issuer or a subject: 1 to 255 characters, none of them a control character.
+def validate_name(value: object, *, field: str, longest: int = MAX_IDENTITY) -> str:
+    """Check an issuer, a subject or another name: no control characters, at most `longest` ones.
 
     Raises:
         ValidationError: ``type``, ``non_empty``, ``max_length``, ``unicode`` or ``no_control``.
@@ -123,12 +124,12 @@ def validate_name(value: object, *, field: str) -> str:
         raise ValidationError(f"{field} must be a string", field=field, constraint="type")
     if not value:
         raise ValidationError(f"{field} must not be empty", field=field, constraint="non_empty")
-    if len(value) > MAX_IDENTITY:
+    if len(value) > longest:
         raise ValidationError(
-            f"{field} must have at most {MAX_IDENTITY} characters",
+            f"{field} must have at most {longest} characters",
             field=field,
             constraint="max_length",
-            limits={"max": MAX_IDENTITY},
+            limits={"max": longest},
         )
     if found := _NOT_IN_NAMES.search(value):
         if found[0] >= "\ud800":

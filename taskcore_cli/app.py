@@ -14,6 +14,7 @@ from taskcore_cli.commands import (
     migrate,
     serve,
     tasks,
+    tokens,
     transfer,
     users,
 )
@@ -37,6 +38,7 @@ tasks.app.command()(transfer.export)
 app.command(name="help")(help.help_)
 app.command()(help.version)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(users.app, name="users")
 app.add_typer(identities.app, name="identities")
 app.add_typer(auth.app, name="auth")
@@ -103,5 +105,7 @@ def options(
     if (user := session.user_of_files()) is not None:
         # After the option and the environment.
         group: Any = context.command
-        commands = group.commands["tasks"].commands
-        context.default_map = {"tasks": {name: {"user": user} for name in commands}}
+        context.default_map = {
+            name: {command: {"user": user} for command in group.commands[name].commands}
+            for name in ("tasks", "tokens")
+        }

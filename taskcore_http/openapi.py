@@ -28,11 +28,18 @@ class Task(taskcore.Task):
         The routes read their bodies themselves, so FastAPI does not know them. Without a
         name, generated clients invent one.
         """
-        schema = handler(core_schema)
-        target = handler.resolve_ref_schema(schema)
-        bodies = union_schema([_named(body) for body in (TaskCreate, TaskUpdate)])
-        target["x-request-bodies"] = handler(bodies)["anyOf"]
-        return schema
+        return with_bodies(core_schema, handler, TaskCreate, TaskUpdate)
+
+
+def with_bodies(
+    core_schema: CoreSchema, handler: GetJsonSchemaHandler, *models: type[BaseModel]
+) -> JsonSchemaValue:
+    """Return the schema of a model, which refers to those of its request bodies."""
+    schema = handler(core_schema)
+    target = handler.resolve_ref_schema(schema)
+    bodies = handler(union_schema([_named(body) for body in models]))
+    target["x-request-bodies"] = bodies.get("anyOf", [bodies])
+    return schema
 
 
 def _named(model: type[BaseModel]) -> CoreSchema:
@@ -228,15 +235,20 @@ def listed() -> Responses:
 
 def described_user() -> Responses:
     """Describe the answer with the caller."""
+    return answered(200, "The caller.", {"user_id": 42})
+
+
+def answered(status: int, description: str, example: object) -> Responses:
+    """Describe an answer by an example; its schema is that of the route's model."""
     return {
-        200: {
-            "description": "The caller.",
-            "content": {"application/json": {"example": {"user_id": 42}}},
+        status: {
+            "description": description,
+            "content": {"application/json": {"example": example}},
         }
     }
 
 
-def deleted() -> Responses:
+def deleted(what: str = "task", message: str = "task deleted") -> Responses:
     """Describe the answer to a deletion."""
     schema = {
         "type": "object",
@@ -245,9 +257,7 @@ def deleted() -> Responses:
     }
     return {
         200: {
-            "description": "The task is gone.",
-            "content": {
-                "application/json": {"schema": schema, "example": {"message": "task deleted"}}
-            },
+            "description": f"The {what} is gone.",
+            "content": {"application/json": {"schema": schema, "example": {"message": message}}},
         }
     }

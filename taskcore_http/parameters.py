@@ -120,6 +120,7 @@ class QueryParameter(Generic[_Value]):
 
 USER_ID = PathParameter("user_id", "Whose tasks.", 42)
 TASK_ID = PathParameter("task_id", "Which task.", 244559826733118)
+TOKEN_ID = PathParameter("token_id", "Which API token.", 5263301792043113)
 LIMIT = QueryParameter(
     "limit",
     "Tasks in a page; absent: every task.",

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     "README.md",
     "docs/tutorial.md",
+    "docs/howto/api-tokens.md",
     "docs/howto/backup.md",
     "docs/howto/identity.md",
     "docs/howto/sign-in.md",

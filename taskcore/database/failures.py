@@ -17,12 +17,15 @@ from taskcore.errors import (
     ConfigurationError,
     DatabaseError,
     Forbidden,
+    InsufficientScope,
+    InvalidToken,
     PermissionDenied,
     SchemaOutdated,
     TaskcoreError,
     Unauthenticated,
     Unavailable,
     UserNotFound,
+    ValidationError,
 )
 
 DRIVER_ERRORS = (
@@ -102,7 +105,15 @@ class IdsMissing(DatabaseError):
         self.repeated = False
 
 
-ANSWERS = (IdsTaken, NotNewest, IdsMissing, Unauthenticated, Forbidden, UserNotFound)
+ANSWERS = (
+    IdsTaken,
+    NotNewest,
+    IdsMissing,
+    Unauthenticated,
+    Forbidden,
+    UserNotFound,
+    ValidationError,
+)
 """Errors that the functions raise on purpose: the database is well."""
 
 
@@ -217,7 +228,13 @@ def while_executing(exc: BaseException) -> Failure:
         if not isinstance(failure.error, DatabaseError):
             return failure
     code: str = getattr(exc, "sqlstate", None) or ""
-    return _of_ids(exc, code) or _reported(exc, code) or _lost(exc, code) or _refused(code)
+    return (
+        _of_ids(exc, code)
+        or _of_tokens(exc, code)
+        or _reported(exc, code)
+        or _lost(exc, code)
+        or _refused(code)
+    )
 
 
 def _ids_in(exc: BaseException) -> frozenset[int]:
@@ -235,6 +252,31 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
         error = NotNewest(int(newest), int(server_ms))
     elif code == "TC003":
         error = IdsMissing(_ids_in(exc))
+    else:
+        return None
+    return Failure(Outcome.REFUSED, error)
+
+
+def _of_tokens(exc: BaseException, code: str) -> Failure | None:
+    """Translate an error that the functions raise about API tokens; DETAIL may have a value."""
+    detail: str = getattr(exc, "detail", None) or ""
+    error: TaskcoreError
+    if code == "TC411":
+        error = InvalidToken()
+    elif code == "TC413":
+        error = InsufficientScope(
+            f"the API token lacks the scope {detail}"
+            if detail
+            else "this cannot be done with an API token",
+            scope=detail or None,
+        )
+    elif code == "TC004":
+        error = ValidationError(
+            f"a user has at most {detail} API tokens: revoke one first",
+            field="tokens",
+            constraint="max",
+            limits={"max": int(detail)},
+        )
     else:
         return None
     return Failure(Outcome.REFUSED, error)

@@ -34,18 +34,28 @@ _DIRECT = (
     "SELECT 1 FROM taskcore.tasks LIMIT 1",
     "SELECT 1 FROM taskcore.users LIMIT 1",
     "SELECT 1 FROM taskcore.identities LIMIT 1",
+    "SELECT 1 FROM taskcore.tokens LIMIT 1",
     "UPDATE taskcore.tasks SET completed = true WHERE false",
     "UPDATE taskcore.users SET updated_at = updated_at WHERE false",
     "DELETE FROM taskcore.tasks WHERE false",
     "DELETE FROM taskcore.users WHERE false",
     "DELETE FROM taskcore.identities WHERE false",
+    "DELETE FROM taskcore.tokens WHERE false",
 )
 _IDENTITY = "SELECT taskcore.identity_user_v1($1, $2, $3, $4)"
+_PRESENTED = "SELECT taskcore.token_user_v1($1, $2, $3)"
+_TOKEN_FUNCTIONS = {
+    "create": "token_create_v1($1, $2, $3, 'canary', ARRAY['tasks:read'], 1)",
+    "list": "token_list_v1($1)",
+    "delete": "token_delete_v1($1, $2)",
+}
 _ISSUER = "https://canary.invalid"
 _REFUSED = "42501"
 _INVALID = "22023"
 _MISSING = "TC003"
 _NOT_FOUND = "TC404"
+_NOT_ACCEPTED = "TC411"
+_NO_SCOPE = "TC413"
 _ATTEMPTS = 10
 
 
@@ -64,6 +74,7 @@ async def broken_promises(connection: asyncpg.Connection) -> list[str]:
         ours, theirs = await _unused(connection), await _unused(connection)
         await canary.keeps_tasks_apart(ours, theirs)
         await canary.keeps_identities_apart()
+        await canary.keeps_tokens_apart(ours, theirs)
         await canary.needs_a_user()
         await canary.reaches_no_table(theirs)
     async with rolled_back(connection):
@@ -159,6 +170,38 @@ class _Canary:
             await self._connection.fetchval(_BINDING) is None, "an identity leaves its user bound"
         )
         return user
+
+    async def keeps_tokens_apart(self, ours: int, theirs: int) -> None:
+        """Let one user try to reach the other's token, and the other's path with a token."""
+        unknown, our_token, their_token = (secrets.token_bytes(32) for _ in range(3))
+        own, foreign = 1, 2
+        for user, token, token_id in ((ours, our_token, own), (theirs, their_token, foreign)):
+            made = await self._tokens("create", user, token, token_id)
+            self.expect(made == [token_id], "token_create did not return the user's token")
+            found = await self._connection.fetchval(_PRESENTED, token, "tasks:read", None)
+            self.expect(found == user, "a token is not that of its user")
+        for user_id, token, scope, code, otherwise in (
+            (None, unknown, "tasks:read", _NOT_ACCEPTED, "an unknown token is accepted"),
+            (theirs, our_token, "tasks:read", _NOT_FOUND, "a token may name another user"),
+            (None, our_token, "tasks:write", _NO_SCOPE, "a token allows more than its scopes"),
+        ):
+            call = partial(self._connection.fetchval, _PRESENTED, token, scope, user_id)
+            self.expect(await self._sqlstate(call) == code, otherwise)
+        listed = await self._tokens("list", ours)
+        self.expect(listed == [own], "token_list did not return the user's own token")
+        ended = await self._tokens("delete", ours, foreign)
+        self.expect(not ended, "token_delete found another user's token")
+
+    async def _tokens(self, function: str, *args: object) -> list[int]:
+        rows = await self._connection.fetch(
+            f"SELECT id FROM taskcore.{_TOKEN_FUNCTIONS[function]}",  # noqa: S608  (from the table)
+            *args,
+        )
+        self.expect(
+            await self._connection.fetchval(_BINDING) is None,
+            f"token_{function} leaves its user bound",
+        )
+        return [row["id"] for row in rows]
 
     async def needs_a_user(self) -> None:
         """Call functions without a user."""

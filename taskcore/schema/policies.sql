@@ -5,9 +5,11 @@ GRANT USAGE ON SCHEMA taskcore
     TO taskcore_definer, taskcore_authenticator, taskcore_directory, taskcore_app, taskcore_admin;
 
 -- Only the roles that own functions reach the tables; they cannot log in.
-GRANT SELECT, INSERT, UPDATE, DELETE ON taskcore.users, taskcore.tasks TO taskcore_definer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON taskcore.users, taskcore.tasks, taskcore.tokens
+    TO taskcore_definer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON taskcore.users, taskcore.identities
     TO taskcore_authenticator;
+GRANT SELECT, UPDATE (last_used_on) ON taskcore.tokens TO taskcore_authenticator;
 GRANT SELECT ON taskcore.users, taskcore.identities TO taskcore_directory;
 
 -- FORCE applies the policies to the tables' owner too.
@@ -15,6 +17,8 @@ ALTER TABLE taskcore.users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.users FORCE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.identities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.identities FORCE ROW LEVEL SECURITY;
+ALTER TABLE taskcore.tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE taskcore.tokens FORCE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.tasks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE taskcore.tasks FORCE ROW LEVEL SECURITY;
 
@@ -42,6 +46,16 @@ CREATE POLICY users_own ON taskcore.users TO taskcore_definer, taskcore_authenti
 CREATE POLICY tasks_own ON taskcore.tasks TO taskcore_definer
     USING (user_id = current_setting('taskcore.user_id')::bigint)
     WITH CHECK (user_id = current_setting('taskcore.user_id')::bigint);
+
+-- A user's own tokens, to list and revoke them.
+CREATE POLICY tokens_own ON taskcore.tokens TO taskcore_definer
+    USING (user_id = current_setting('taskcore.user_id')::bigint)
+    WITH CHECK (user_id = current_setting('taskcore.user_id')::bigint);
+
+-- Bound to the token that was presented. An empty setting matches nothing: no hash is empty.
+CREATE POLICY tokens_presented ON taskcore.tokens TO taskcore_authenticator
+    USING (hash = current_setting('taskcore.token')::bytea)
+    WITH CHECK (hash = current_setting('taskcore.token')::bytea);
 
 -- Bound to the credential that was presented. An empty setting, which an earlier binding
 -- leaves behind, matches nothing: no issuer is empty.

@@ -5,24 +5,28 @@ The library never queries through them: every operation is a SQL function
 not apply to superusers and roles with BYPASSRLS.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlmodel import Field, SQLModel
 
-from taskcore.limits import MAX_ID, MAX_IDENTITY
+from taskcore.limits import MAX_ID, MAX_IDENTITY, MAX_TOKEN_DAYS, MAX_TOKEN_NAME
 
 SCHEMA = "taskcore"
 """The schema of all objects. In ``public`` Neon grants new tables to other roles."""
@@ -85,6 +89,46 @@ class IdentityRow(SQLModel, table=True):
     blocked_at: datetime | None = Field(
         default=None, sa_column=Column("blocked_at", DateTime(timezone=True))
     )
+
+
+class TokenRow(SQLModel, table=True):
+    """An API token, by the SHA-256 of its secret: the credential that a look-up is bound to."""
+
+    metadata = metadata
+    __tablename__ = "tokens"
+    __table_args__ = (
+        UniqueConstraint("user_id", "id", name="tokens_user_id_id_key"),
+        CheckConstraint("octet_length(hash) = 32", name="tokens_hash_length"),
+        CheckConstraint(f"id BETWEEN 1 AND {MAX_ID}", name="tokens_id_range"),
+        CheckConstraint(
+            f"char_length(name) BETWEEN 1 AND {MAX_TOKEN_NAME}", name="tokens_name_length"
+        ),
+        CheckConstraint(
+            "cardinality(scopes) > 0 AND scopes <@ ARRAY['tasks:read', 'tasks:write']",
+            name="tokens_scopes_known",
+        ),
+        CheckConstraint(f"days BETWEEN 1 AND {MAX_TOKEN_DAYS}", name="tokens_days_range"),
+        CheckConstraint("days IS NULL OR expires_at IS NOT NULL", name="tokens_expiry"),
+    )
+
+    hash: bytes = Field(sa_column=Column("hash", LargeBinary, primary_key=True))
+    user_id: int = Field(
+        sa_column=Column(
+            "user_id",
+            BigInteger,
+            ForeignKey("taskcore.users.id", name="tokens_user_id_fkey", ondelete="CASCADE"),
+            nullable=False,
+        )
+    )
+    id: int = Field(sa_column=Column("id", BigInteger, nullable=False))
+    name: str = Field(sa_column=Column("name", Text, nullable=False))
+    scopes: list[str] = Field(sa_column=Column("scopes", ARRAY(Text), nullable=False))
+    days: int | None = Field(default=None, sa_column=Column("days", Integer))
+    created_at: datetime = Field(sa_column=_timestamp("created_at"))
+    expires_at: datetime | None = Field(
+        default=None, sa_column=Column("expires_at", DateTime(timezone=True))
+    )
+    last_used_on: date | None = Field(default=None, sa_column=Column("last_used_on", Date))
 
 
 class TaskRow(SQLModel, table=True):

@@ -14,7 +14,8 @@ call blocks its thread.
 """
 
 from taskcore.sync.store import TaskStore
+from taskcore.sync.tokens import Tokens
 from taskcore.sync.user_tasks import UserTasks
 from taskcore.sync.users import Users
 
-__all__ = ["TaskStore", "UserTasks", "Users"]
+__all__ = ["TaskStore", "Tokens", "UserTasks", "Users"]

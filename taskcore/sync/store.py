@@ -4,6 +4,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
+
 from taskcore import store
 from taskcore.errors import StoreNotOpen
 from taskcore.owner import Provision
@@ -87,6 +89,10 @@ class TaskStore:
             subject_is_user_id=subject_is_user_id,
         )
         return UserTasks(self._background, tasks)
+
+    def for_token(self, token: str | SecretStr) -> UserTasks:
+        """Return the tasks of the user whose API token this is."""
+        return UserTasks(self._background, self._store.for_token(token))
 
     def ready(self) -> None:
         """Return if the store can serve, and raise if not."""

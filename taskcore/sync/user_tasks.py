@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH
 from taskcore.sync.background import Background
+from taskcore.sync.tokens import Tokens
 from taskcore.tasks import user_tasks
 from taskcore.tasks.condition import Versions
 from taskcore.tasks.fields import TaskCreate
@@ -23,6 +24,7 @@ class UserTasks:
     def __init__(self, background: Background, tasks: user_tasks.UserTasks) -> None:
         self._background = background
         self._tasks = tasks
+        self.tokens = Tokens(background, tasks.tokens)
 
     def __repr__(self) -> str:
         return repr(self._tasks)

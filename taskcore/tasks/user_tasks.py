@@ -27,6 +27,7 @@ from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
 from taskcore.tasks.task_page import ORDER, TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
+from taskcore.tokens.tokens import Tokens
 from taskcore.validation import validate, validate_id, validate_integer
 
 _CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, CREATE)
@@ -45,7 +46,7 @@ _Item = TypeVar("_Item")
 
 
 class UserTasks:
-    """The tasks of one user, from ``TaskStore.for_user`` or ``TaskStore.for_identity``.
+    """The tasks of one user, from ``for_user``, ``for_identity`` or ``for_token`` of a store.
 
     Every method but `iterate` and `import_tasks` is one call of one SQL function, and one
     network round trip unless it is sent again. Every method may raise `Unavailable` and
@@ -53,11 +54,13 @@ class UserTasks:
     cancelled call takes effect wholly or not at all; of an import some batches may be stored.
 
     With an identity every method may also raise `Unauthenticated`, `Forbidden` and
-    `UserNotFound`: see ``TaskStore.for_identity``.
+    `UserNotFound`: see ``TaskStore.for_identity``. With an API token every method may raise
+    `InvalidToken` and `InsufficientScope`: see ``TaskStore.for_token``.
 
     Attributes:
         user_id: The user, as the request names it or as the first answer with a task tells it;
             None before.
+        tokens: The user's API tokens.
     """
 
     def __init__(self, database: Database, ids: IdGenerator, owner: Owner) -> None:
@@ -65,6 +68,7 @@ class UserTasks:
         self._ids = ids
         self._owner = owner
         self.user_id = owner.user_id
+        self.tokens = Tokens(database, owner)
 
     def __repr__(self) -> str:
         return f"UserTasks(user_id={self.user_id})"

@@ -77,7 +77,7 @@ class Users:
             cursor = page.next
 
     async def delete(self, user_id: int) -> None:
-        """Erase a user with all of their tasks and identities, for good.
+        """Erase a user with all of their tasks, identities and API tokens, for good.
 
         An identity that signs in again begins as a new user: block it to keep somebody out.
 
@@ -91,7 +91,7 @@ class Users:
             raise UserNotFound(f"user {user_id} not found")
 
     async def block(self, user_id: int) -> User:
-        """Block a user: calls with their identities raise `Unauthenticated` from now on.
+        """Block a user: calls with their identities and tokens raise `Unauthenticated`.
 
         Tasks stay. ``TaskStore.for_user`` still reaches them: its caller has decided who it is.
 

@@ -64,8 +64,9 @@ def serve(
 ) -> None:
     """Serve the REST API until Ctrl-C or SIGTERM.
 
-    With TASKCORE_ISSUER and TASKCORE_AUDIENCE callers need a token of that OpenID Connect issuer.
-    Without them only this machine is served, and everybody on it can name any user.
+    With TASKCORE_ISSUER and TASKCORE_AUDIENCE callers need a token of that OpenID Connect issuer,
+    with TASKCORE_API_TOKENS=true an API token. Without them only this machine is served, and
+    everybody on it can name any user.
     """
     require_http("serve")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -131,14 +132,17 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
     from taskcore.errors import ConfigurationError
 
     if settings.issuer is not None:
-        return settings, f"Callers need a token of {visible(settings.issuer)}."
+        also = ", or an API token" if settings.api_tokens else ""
+        return settings, f"Callers need a token of {visible(settings.issuer)}{also}."
+    if settings.api_tokens:
+        return settings, "Callers need an API token: `taskctl tokens create` makes one."
     if settings.trust_callers:
         return settings, "Every caller can name any user: callers are trusted."
     if not all(ip_address(address.partition("%")[0]).is_loopback for address in addresses):
         raise ConfigurationError(
             f"listening on {host} lets other machines call: set TASKCORE_ISSUER and "
-            "TASKCORE_AUDIENCE to verify who they are, or add --trust-callers if something in "
-            "front does"
+            "TASKCORE_AUDIENCE, or TASKCORE_API_TOKENS, to verify who they are, or add "
+            "--trust-callers if something in front does"
         )
     hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]", _reachable(host))
     changes = {"trust_callers": True, "allowed_hosts": hosts}

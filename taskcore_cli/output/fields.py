@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from taskcore_cli.exit_codes import WrongUsage
 
 if TYPE_CHECKING:
-    from taskcore import Identity, Task, User
+    from taskcore import Identity, Task, Token, User
 
 
 def chosen(fields: str | None) -> tuple[str, ...] | None:
@@ -25,7 +25,9 @@ def chosen(fields: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def document(item: "Task | User | Identity", names: tuple[str, ...] | None) -> dict[str, Any]:
+def document(
+    item: "Task | User | Identity | Token", names: tuple[str, ...] | None
+) -> dict[str, Any]:
     """Return what JSON says of an item: the named fields, in the order of the names."""
     values = item.model_dump(mode="json")
     return values if names is None else {name: values[name] for name in names}

@@ -12,9 +12,9 @@ from taskcore_cli.output.render import console, json_text
 from taskcore_cli.output.visible import visible
 
 if TYPE_CHECKING:
-    from taskcore import Identity, Task, User
+    from taskcore import Identity, Task, Token, User
 
-_Item = TypeVar("_Item", bound="Task | User | Identity")
+_Item = TypeVar("_Item", bound="Task | User | Identity | Token")
 
 # Ids have at most 16 digits, times have 16 characters, and text comes last. So rows line
 # up without knowing the others, and a list is printed as it arrives.
@@ -50,7 +50,7 @@ class Listing(Generic[_Item]):
     """A list that is being printed, in constant memory.
 
     Args:
-        layout: `TASKS`, `USERS` or `IDENTITIES`.
+        layout: `TASKS`, `USERS`, `IDENTITIES` or `TOKENS`.
         form: A table, a JSON array, or the lines of an export. After an error the array
             is not closed, so that a part never looks complete.
         names: The fields of JSON; None for all.
@@ -125,8 +125,8 @@ class Listing(Generic[_Item]):
         self._console.print(text, no_wrap=True, overflow="ellipsis")
 
 
-def _id_of(item: "Task | User | Identity") -> int:
-    """Return the id of a task or user; identities have none."""
+def _id_of(item: "Task | User | Identity | Token") -> int:
+    """Return the id of an item; identities have none."""
     return getattr(item, "id", 0)
 
 
@@ -160,6 +160,20 @@ def _identity_row(identity: "Identity") -> tuple[str, ...]:
     )
 
 
+def _token_row(token: "Token") -> tuple[str, ...]:
+    return (
+        _id(token.id),
+        _when(token.expires_at) if token.expires_at else f"{'never':<16}",
+        f"{token.last_used_on or 'never':<10}",
+        f"{', '.join(token.scopes):<23}",
+        visible(token.name),
+    )
+
+
+def _has_ended(token: "Token") -> bool:
+    return token.expires_at is not None and token.expires_at <= datetime.now(UTC)
+
+
 TASKS: "Layout[Task]" = Layout(
     (f"{'ID':>{_ID_WIDTH}}", "STATE", f"{'CREATED (UTC)':<16}", "TITLE"),
     _task_row,
@@ -175,4 +189,9 @@ IDENTITIES: "Layout[Identity]" = Layout(
     (f"{'USER':>{_ID_WIDTH}}", "STATE  ", f"{'CREATED (UTC)':<16}", "ISSUER  SUBJECT"),
     _identity_row,
     lambda identity: "dim" if identity.blocked_at else "",
+)
+TOKENS: "Layout[Token]" = Layout(
+    (f"{'ID':>{_ID_WIDTH}}", f"{'EXPIRES (UTC)':<16}", "LAST USED ", f"{'SCOPES':<23}", "NAME"),
+    _token_row,
+    lambda token: "dim" if _has_ended(token) else "",
 )

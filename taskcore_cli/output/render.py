@@ -1,6 +1,7 @@
 """Output of commands: fields for people, JSON for programs."""
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,12 @@ def print_item(
     if as_json:
         print_json(document(item, names))
         return
-    print_fields({name: _shown(value) for name, value in item})
+    print_values(dict(item))
+
+
+def print_values(values: Mapping[str, object]) -> None:
+    """Print named values of any kind, one a line."""
+    print_fields({name: _shown(value) for name, value in values.items()})
 
 
 def print_fields(fields: dict[str, str]) -> None:
@@ -76,4 +82,6 @@ def _shown(value: object) -> str:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return visible(", ".join(value))
     return "-" if value is None else visible(str(value), lines=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
+from taskcore import TokenSecret
 from taskcore.owner import Provision
 from taskcore_http.identity.principal import Principal
 from taskcore_http.identity.refusal import TokenRefused
@@ -18,8 +19,11 @@ class Authenticator(Protocol):
 
     provision: Provision
 
-    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
+    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal | TokenSecret:
         """Return the caller that the credentials of a request name.
+
+        An API token is returned as it is: the database verifies it in the statement of the
+        operation.
 
         Args:
             headers: The header list of the ASGI scope.

@@ -1,4 +1,4 @@
-"""Authentication of requests by bearer tokens of configured issuers (RFC 6750).
+"""Authentication of requests by bearer tokens: of configured issuers, and API tokens (RFC 6750).
 
 ::
 
@@ -15,11 +15,13 @@
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from typing import get_args
 
-from taskcore.errors import ConfigurationError
+from taskcore.errors import ConfigurationError, InvalidToken
 from taskcore.owner import Provision
+from taskcore.tokens.secret import PREFIX, TokenSecret
 from taskcore_http.identity import signatures
 from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.challenge import challenge
@@ -30,7 +32,7 @@ from taskcore_http.identity.fetch import Fetch, fetch_url
 from taskcore_http.identity.fetched_keys import FetchedKeys
 from taskcore_http.identity.keys import Keys, SecretKeys
 from taskcore_http.identity.principal import Principal
-from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused, log_refusal
+from taskcore_http.identity.refusal import API_TOKENS, KeysUnavailable, TokenRefused, log_refusal
 from taskcore_http.identity.rules import IssuerRules
 from taskcore_http.identity.token import Token, check_header, parse_token
 from taskcore_http.identity.url import UnsafeUrl, safe_url
@@ -38,15 +40,18 @@ from taskcore_http.identity.validity import validity
 from taskcore_http.identity.verified import Verified, VerifiedTokens
 
 _MAX_LEEWAY = 300.0
+_API_TOKEN = PREFIX.encode()
 
 
 class Bearer:
-    """Authenticates requests by tokens of one or more issuers.
+    """Authenticates requests by tokens of issuers, by API tokens, or by both.
 
     Nothing is fetched before the first token arrives. One object serves one event loop.
 
     Args:
         issuers: The issuers whose tokens are accepted.
+        api_tokens: Accept API tokens too, and serve ``/me/tokens``. Without issuers they are the
+            only way in.
         leeway: Seconds by which the clocks of the issuer and this machine may differ.
         verified_cache: The most tokens to remember as verified; 0: verify every time.
         resource: The URL of this API, if its metadata are published (RFC 9728). It is put into
@@ -62,13 +67,15 @@ class Bearer:
     def __init__(
         self,
         *issuers: IssuerRules,
+        api_tokens: bool = False,
         leeway: float = 30,
         verified_cache: int = 10_000,
         resource: str | None = None,
         fetch: Fetch | None = None,
         provision: Provision = "on_write",
     ) -> None:
-        signatures.check_installed()
+        if issuers:
+            signatures.check_installed()
         for issuer in issuers:
             if not isinstance(issuer, IssuerRules):
                 raise ConfigurationError(
@@ -76,8 +83,10 @@ class Bearer:
                     f"{type(issuer).__name__}"
                 )
         names = [rules.issuer for rules in issuers]
-        if not names or len(set(names)) < len(names):
-            raise ConfigurationError("give at least one issuer, and each of them once")
+        if len(set(names)) < len(names) or not (names or api_tokens):
+            raise ConfigurationError(
+                "give at least one issuer, and each of them once, or api_tokens=True"
+            )
         if sum(rules.subject_is_user_id for rules in issuers) > 1:
             raise ConfigurationError(
                 "only one issuer can have subject_is_user_id: each could name the other's users"
@@ -89,6 +98,7 @@ class Bearer:
         _check_resource(resource)
         if provision not in get_args(Provision):
             raise ConfigurationError("provision must be on_write or never")
+        self.api_tokens = api_tokens
         self.resource = resource
         self.provision = provision
         self._leeway = float(leeway)
@@ -111,8 +121,10 @@ class Bearer:
             return None
         return discovery_url(found[0].issuer)
 
-    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
-        """Return the caller that the request's token names.
+    async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal | TokenSecret:
+        """Return the caller that the request's token names, or the API token.
+
+        Of an API token only the form is checked; the database verifies it.
 
         Args:
             headers: The header list of the ASGI scope.
@@ -122,7 +134,7 @@ class Bearer:
             KeysUnavailable: The keys of the token's issuer cannot be fetched.
         """
         try:
-            return await self._authenticate_jwt(bearer_token(headers))
+            return await self._authenticate(bearer_token(headers))
         except TokenRefused as refused:
             log_refusal(refused.reason, refused.hint or refused.issuer)
             # The frames of the traceback hold the token.
@@ -137,9 +149,20 @@ class Bearer:
             token: The token, without ``Bearer``. It is sent to nobody.
             offline: Do not fetch keys, and skip the signature.
         """
+        if token.startswith(_API_TOKEN):
+            return [self._explain_api_token(token)]
         return await explain(
             token, self._issuers, leeway=self._leeway, now=self._clock(), offline=offline
         )
+
+    def _explain_api_token(self, token: bytes) -> Finding:
+        if not self.api_tokens:
+            return Finding("API token", "failed", "API tokens are not accepted: set api_tokens")
+        try:
+            _api_token(token)
+        except TokenRefused as refused:
+            return Finding("API token", "failed", refused.description)
+        return Finding("API token", "passed", "the form is right; the database knows the rest")
 
     def challenge(self, refused: TokenRefused) -> str:
         """Return the value of ``WWW-Authenticate`` for a refusal."""
@@ -152,6 +175,11 @@ class Bearer:
     async def close(self) -> None:
         """Stop fetches that are running."""
         await asyncio.gather(*(keys.close() for _rules, keys in self._issuers.values()))
+
+    async def _authenticate(self, token: bytes) -> Principal | TokenSecret:
+        if self.api_tokens and (token.startswith(_API_TOKEN) or not self._issuers):
+            return _api_token(token)
+        return await self._authenticate_jwt(token)
 
     async def _authenticate_jwt(self, token: bytes) -> Principal:
         digest = sha256(token).digest()
@@ -189,6 +217,15 @@ class Bearer:
             refused.issuer = rules.issuer
             raise
         return Verified(caller, limits, keys, generation)
+
+
+def _api_token(token: bytes) -> TokenSecret:
+    # Not raised in the handler: the context of the exception would hold the token.
+    with suppress(InvalidToken):
+        return TokenSecret.parse(token.decode("latin-1"))
+    refused = TokenRefused("api_token")
+    refused.issuer = API_TOKENS
+    raise refused
 
 
 async def _check_signature(token: Token, keys: Keys) -> None:

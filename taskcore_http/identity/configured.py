@@ -20,23 +20,28 @@ def bearer_of(settings: Settings) -> Bearer | None:
     """Return the `Bearer` of the settings; None if they say that callers are trusted.
 
     Raises:
-        ConfigurationError: The settings name neither an issuer nor ``trust_callers``, or they
-            contradict each other.
+        ConfigurationError: The settings name neither an issuer, nor ``api_tokens``, nor
+            ``trust_callers``, or they contradict each other.
     """
     given = [name for name in _OF_ISSUER if name in settings.model_fields_set]
     if settings.issuer is None:
         if given:
             raise ConfigurationError(f"TASKCORE_{given[0].upper()} needs TASKCORE_ISSUER")
-        if not settings.trust_callers:
+        if not (settings.api_tokens or settings.trust_callers):
             raise ConfigurationError(
-                "set TASKCORE_ISSUER and TASKCORE_AUDIENCE to verify who calls, or "
+                "set TASKCORE_ISSUER and TASKCORE_AUDIENCE to verify who calls, "
+                "TASKCORE_API_TOKENS=true to let API tokens in, or "
                 "TASKCORE_TRUST_CALLERS=true if something in front of this server does"
             )
-        return None
+        if not settings.api_tokens:
+            return None
     if settings.trust_callers:
+        name = "TASKCORE_API_TOKENS" if settings.issuer is None else "TASKCORE_ISSUER"
         raise ConfigurationError(
-            "set TASKCORE_ISSUER or TASKCORE_TRUST_CALLERS (--trust-callers), not both"
+            f"set {name} or TASKCORE_TRUST_CALLERS (--trust-callers), not both"
         )
+    if settings.issuer is None:
+        return Bearer(api_tokens=True)
     try:
         return _bearer(settings, settings.issuer)
     except ConfigurationError as exc:
@@ -57,6 +62,7 @@ def _bearer(settings: Settings, issuer: str) -> Bearer:
             subject_is_user_id=settings.subject_is_user_id,
             secret=None if secret is None else secret.get_secret_value(),
         ),
+        api_tokens=settings.api_tokens,
         resource=settings.resource,
         provision=settings.provision,
     )

@@ -5,6 +5,9 @@ A `Bearer` verifies the request's token::
     bearer = Bearer(Issuer("https://issuer.example", audience="https://tasks.example"))
     app.include_router(create_router(store, identity=bearer))
 
+With ``Bearer(…, api_tokens=True)`` it also takes API tokens, which callers make at
+``/me/tokens``.
+
 An application with its own accounts passes a function::
 
     async def identify(request: Request) -> UserTasks:
@@ -29,10 +32,10 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
-from taskcore import TaskStore, UserTasks
+from taskcore import TaskStore, TokenSecret, UserTasks
 from taskcore_http.errors import RequestRefused
 from taskcore_http.identity.authenticator import Authenticator
-from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
+from taskcore_http.identity.refusal import API_TOKENS, KeysUnavailable, TokenRefused
 from taskcore_http.parameters import USER_ID, UserId
 
 Identity = Callable[..., UserTasks | Awaitable[UserTasks]] | Authenticator
@@ -90,7 +93,7 @@ def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
 def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
     async def identify(request: Request) -> UserTasks:
         try:
-            principal = await authenticator.authenticate(request.scope["headers"])
+            caller = await authenticator.authenticate(request.scope["headers"])
         except TokenRefused as refused:
             details = None
             if refused.status == 400:
@@ -107,12 +110,15 @@ def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
                 "the token cannot be verified now; nothing was changed",
                 {"Retry-After": str(unavailable.retry_after)},
             ) from None
-        request.scope[AUTHENTICATED] = authenticator, principal.issuer
+        if isinstance(caller, TokenSecret):
+            request.scope[AUTHENTICATED] = authenticator, API_TOKENS
+            return store.for_token(caller)
+        request.scope[AUTHENTICATED] = authenticator, caller.issuer
         return store.for_identity(
-            principal.issuer,
-            principal.subject,
+            caller.issuer,
+            caller.subject,
             provision=authenticator.provision,
-            subject_is_user_id=principal.subject_is_user_id,
+            subject_is_user_id=caller.subject_is_user_id,
         )
 
     return identify

@@ -17,11 +17,10 @@ def metadata_routes(bearer: Bearer) -> list[BaseRoute]:
     """
     if bearer.resource is None:
         return []
-    document = {
-        "resource": bearer.resource,
-        "authorization_servers": list(bearer.issuers),
-        "bearer_methods_supported": ["header"],
-    }
+    document: dict[str, object] = {"resource": bearer.resource}
+    if bearer.issuers:
+        document["authorization_servers"] = list(bearer.issuers)
+    document["bearer_methods_supported"] = ["header"]
 
     async def show(_request: Request) -> Response:
         return JSONResponse(document)

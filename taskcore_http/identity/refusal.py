@@ -35,6 +35,8 @@ Reason = Literal[
     "inactive",
     "blocked",
     "unknown",
+    "api_token",
+    "no_api_token",
 ]
 """A short code for logs and tests; most are the name of the claim or parameter at fault."""
 
@@ -73,7 +75,14 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
     "inactive": (401, "invalid_token", "the token is not active"),
     "blocked": (401, "invalid_token", "the caller is blocked"),
     "unknown": (403, None, "the caller has no account here"),
+    # One answer: unknown, expired, revoked, of a blocked user.
+    "api_token": (401, "invalid_token", "the API token is not accepted"),
+    "no_api_token": (403, "insufficient_scope", "this cannot be done with an API token"),
 }
+
+
+API_TOKENS = "API tokens"
+"""What the log says instead of the issuer of an API token."""
 
 
 def log_refusal(reason: Reason, issuer: str | None) -> None:

@@ -4,14 +4,39 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from taskcore.tokens.secret import PREFIX
 from taskcore_http.identity.bearer import Bearer
 
 _TAGS = {"tasks", "me"}
+_TAGS_OF_TOKENS = {"tokens"}
 
 
 def document_security(app: FastAPI, bearer: Bearer) -> None:
     """Add the security schemes of an identity to an application's document."""
     make = app.openapi
+    signed_in = _of_issuers(bearer)
+    api_tokens = _of_api_tokens() if bearer.api_tokens else {}
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = make()
+            document["components"]["securitySchemes"] = signed_in | api_tokens
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    tags = set(operation.get("tags", ()))
+                    if tags & _TAGS:
+                        operation["security"] = [{name: []} for name in signed_in | api_tokens]
+                    elif tags & _TAGS_OF_TOKENS:
+                        operation["security"] = [{name: []} for name in signed_in]
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _of_issuers(bearer: Bearer) -> dict[str, dict[str, Any]]:
+    if not bearer.issuers:
+        return {}
     schemes: dict[str, dict[str, Any]] = {
         "bearerAuth": {
             "type": "http",
@@ -22,16 +47,16 @@ def document_security(app: FastAPI, bearer: Bearer) -> None:
     }
     if (discovery := bearer.discovery_url) is not None:
         schemes["openIdConnect"] = {"type": "openIdConnect", "openIdConnectUrl": discovery}
+    return schemes
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = make()
-            document["components"]["securitySchemes"] = schemes
-            for operations in document["paths"].values():
-                for operation in operations.values():
-                    if _TAGS.intersection(operation.get("tags", ())):
-                        operation["security"] = [{name: []} for name in schemes]
-        assert app.openapi_schema is not None
-        return app.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign]
+def _of_api_tokens() -> dict[str, dict[str, Any]]:
+    return {
+        "apiToken": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": f"{PREFIX}…",
+            "description": "An API token, with the scope `tasks:read` to read and `tasks:write` to "
+            "write.",
+        }
+    }

@@ -18,7 +18,13 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from taskcore import Forbidden, TaskcoreError, Unauthenticated
+from taskcore import (
+    Forbidden,
+    InsufficientScope,
+    InvalidToken,
+    TaskcoreError,
+    Unauthenticated,
+)
 from taskcore_http.errors import RequestRefused, closed_if_unread, error_response, response_for
 from taskcore_http.identity.challenge import challenge
 from taskcore_http.identity.identify import AUTHENTICATED
@@ -29,6 +35,9 @@ METHODS = {
     "/me": "GET, HEAD",
     "/me/tasks": "GET, HEAD, POST",
     "/me/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
+    "/me/tokens": "GET, HEAD, POST",
+    "/me/tokens/{token_id}": "DELETE",
+    "/me/tokens/{token_id}/rotate": "POST",
     "/users/{user_id}/tasks": "GET, HEAD, POST",
     "/users/{user_id}/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
 }
@@ -147,16 +156,28 @@ def _of_refusal(request: Request, exc: Unauthenticated | Forbidden) -> Response:
     """Return the answer to a caller whom the database refuses, and log the refusal."""
     response = response_for(exc)
     authenticator, issuer = request.scope.get(AUTHENTICATED, (None, None))
-    if isinstance(exc, Forbidden):
-        log_refusal("unknown", issuer)
-        return response
-    log_refusal("blocked", issuer)
-    refused = TokenRefused("blocked")
-    # RFC 9110, section 15.5.2: a 401 has a challenge.
-    response.headers["WWW-Authenticate"] = (
-        challenge(refused) if authenticator is None else authenticator.challenge(refused)
-    )
+    refused = _refusal(exc)
+    log_refusal(refused.reason, issuer)
+    if refused.error:
+        # RFC 6750, section 3.1: a 401 has a challenge, and so has a 403 for a missing scope.
+        response.headers["WWW-Authenticate"] = (
+            challenge(refused) if authenticator is None else authenticator.challenge(refused)
+        )
     return response
+
+
+def _refusal(exc: Unauthenticated | Forbidden) -> TokenRefused:
+    match exc:
+        case InvalidToken():
+            return TokenRefused("api_token")
+        case Unauthenticated():
+            return TokenRefused("blocked")
+        case InsufficientScope(scope=None):
+            return TokenRefused("no_api_token")
+        case InsufficientScope(scope=scope):
+            return TokenRefused("scope", scope=scope)
+        case _:
+            return TokenRefused("unknown")
 
 
 def _host_handles(exc: Exception, request: Request) -> bool:

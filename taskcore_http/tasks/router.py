@@ -8,6 +8,7 @@ from fastapi.params import Depends as Dependency
 
 from taskcore import ConfigurationError, TaskCreate, TaskStore, TaskUpdate
 from taskcore_http.identity.authenticator import Authenticator
+from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import (
     Identify,
     Identity,
@@ -36,6 +37,7 @@ from taskcore_http.server.log import TRUSTED
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, body_schema
 from taskcore_http.tasks.endpoints import TaskEndpoints
 from taskcore_http.tasks.route import Endpoint, TaskRoute
+from taskcore_http.tokens import add_tokens
 
 logger = logging.getLogger("taskcore.http")
 
@@ -84,6 +86,8 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
     if solved is None:
         _add_tasks(router, _OF_USER, require_path_user(identify), [401, 403, 404])
         _add_me(router, identify)
+        if isinstance(identity, Bearer) and identity.api_tokens:
+            add_tokens(router, identify)
     else:
         of_path = fastapi_dependency(solved, of_path=True)
         _add_tasks(router, _OF_USER, require_path_user(identify), [401, 403, 404], of_path)

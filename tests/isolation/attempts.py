@@ -1,7 +1,8 @@
 """Attempts against the functions, with the application's credentials.
 
 The statements run one after the other in one transaction, as ``taskcore_app``. User 456
-has the task 10, 'theirs'; the adversary is user 123. The rules of PostgreSQL itself are
+has the task 10, 'theirs', and an API token 10, whose secret is 'theirs'; the adversary is user
+123 and does not know the secret. The rules of PostgreSQL itself are
 not tried one by one: ``test_the_role_has_nothing_but_the_functions`` covers them.
 """
 
@@ -59,6 +60,45 @@ REFUSED: dict[str, tuple[str, str]] = {
         """SELECT taskcore.task_import_v1(123, 1, '[{"title": "x"}]')""",
     ),
     "a blank title": ("23514", """SELECT taskcore.task_create_v1(123, 10, 1, '{"title": " "}')"""),
+    "a token that nobody has": ("TC411", "SELECT taskcore.token_user_v1(sha256('x'), 'x', 456)"),
+    "no token": ("22023", "SELECT taskcore.token_user_v1(NULL, 'tasks:read', 456)"),
+    "a token that is bound from outside": (
+        "TC411",
+        (
+            "SELECT set_config('taskcore.token', sha256('theirs')::text, true);\n"
+            "SELECT taskcore.token_user_v1(sha256('x'), 'tasks:read', NULL)"
+        ),
+    ),
+    "the tokens themselves, bound to another user": (
+        "42501",
+        "SELECT set_config('taskcore.user_id', '456', true);\nSELECT hash FROM taskcore.tokens",
+    ),
+    "an operator for bytea that is always true": (
+        "TC411",
+        (
+            "CREATE FUNCTION pg_temp.yes(bytea, bytea) RETURNS boolean LANGUAGE sql"
+            " AS 'SELECT true';\n"
+            "CREATE OPERATOR pg_temp.= (FUNCTION = pg_temp.yes, LEFTARG = bytea,"
+            " RIGHTARG = bytea);\n"
+            f"{_SHADOW};\nSELECT taskcore.token_user_v1(sha256('x'), 'tasks:read', NULL)"
+        ),
+    ),
+    "a token with every scope": (
+        "23514",
+        "SELECT taskcore.token_create_v1(123, sha256('x'), 11, 'x', ARRAY['*'], 1)",
+    ),
+    "a token without a scope": (
+        "23514",
+        "SELECT taskcore.token_create_v1(123, sha256('x'), 11, 'x', '{}', 1)",
+    ),
+    "a token for ten years": (
+        "23514",
+        "SELECT taskcore.token_create_v1(123, sha256('x'), 11, 'x', ARRAY['tasks:read'], 3650)",
+    ),
+    "a token without a hash": (
+        "23514",
+        "SELECT taskcore.token_create_v1(123, '', 11, 'x', ARRAY['tasks:read'], 1)",
+    ),
     "a statement in a parameter": ("22P02", "SELECT taskcore.task_get_v1(123, '10 OR true')"),
 }
 """By name: the SQLSTATE that the last statement is refused with, and the statements."""
@@ -176,6 +216,26 @@ HARMLESS: dict[str, tuple[str, list[tuple[object, ...]]]] = {
     "an import of another's ids, to learn which are taken": (
         """SELECT * FROM taskcore.task_import_v1(123, 2, '[{"id": 10, "title": "x"}]')""",
         [],
+    ),
+    "the tokens of another user": ("SELECT id FROM taskcore.token_list_v1(123)", []),
+    "the end of another's token": ("SELECT id FROM taskcore.token_delete_v1(123, 10)", []),
+    "a token like another's": (
+        "SELECT id FROM taskcore.token_rotate_v1(123, 10, sha256('x'), 11)",
+        [],
+    ),
+    "another's hash for a token of one's own": (
+        (
+            "SELECT id FROM taskcore.token_create_v1(123, sha256('theirs'), 10, 'x',"
+            " ARRAY['tasks:write'], 1)"
+        ),
+        [],
+    ),
+    "the id of another's token": (
+        (
+            "SELECT id, name FROM taskcore.token_create_v1(123, sha256('x'), 10, 'mine',"
+            " ARRAY['tasks:write'], 1)"
+        ),
+        [(10, "mine")],
     ),
     "a page without an end": (
         "SELECT title FROM taskcore.task_list_v1(456, NULL, NULL, NULL)",

@@ -20,14 +20,13 @@ from taskcore.database.driver import Driver
 from taskcore.database.failures import DRIVER_ERRORS, while_executing
 from taskcore.database.pool import Connection
 from taskcore.operation import Operation
-from taskcore.owner import IdentityOwner, Owner, UserOwner
+from taskcore.owner import IdentityOwner, Owner, TokenOwner, UserOwner
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.task import tasks_from_rows
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import Identify
-from taskcore_http.identity.principal import Principal
 from taskcore_http.parameters import USER_ID
 from taskcore_http.tasks.route import Endpoint
 
@@ -395,13 +394,33 @@ def _named_user_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IdentityOwner, "parameters", forgetful)
 
 
-def _caller(change: Callable[[list[Principal]], Principal]) -> Patch:
+def _named_user_not_sent_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = TokenOwner.parameters
+
+    def forgetful(owner: TokenOwner, access: Access) -> tuple[object, ...]:
+        digest, scope, _user, creates = parameters(owner, access)
+        return digest, scope, None, creates
+
+    monkeypatch.setattr(TokenOwner, "parameters", forgetful)
+
+
+def _first_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    first: list[bytes] = []
+
+    def parameters(owner: TokenOwner, access: Access) -> tuple[object, ...]:
+        first.append(owner.digest)
+        return first[0], access.scope, owner.user_id, access.creates
+
+    monkeypatch.setattr(TokenOwner, "parameters", parameters)
+
+
+def _caller(change: Callable[[list[Any]], Any]) -> Patch:
     """Take another caller for that of the token, given all callers so far."""
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        authenticate, callers = Bearer.authenticate, list[Principal]()
+        authenticate, callers = Bearer.authenticate, list[Any]()
 
-        async def authenticated(bearer: Bearer, headers: Any) -> Principal:
+        async def authenticated(bearer: Bearer, headers: Any) -> Any:
             callers.append(await authenticate(bearer, headers))
             return change(callers)
 
@@ -462,6 +481,8 @@ CODE_MUTANTS: tuple[CodeMutant, ...] = (
     ),
     CodeMutant("REST: the path is not compared with the token", _path_not_compared),
     CodeMutant("UserTasks: the user that is named is not sent", _named_user_not_sent),
+    CodeMutant("TokenOwner: the user that is named is not sent", _named_user_not_sent_with_a_token),
+    CodeMutant("TokenOwner: keeps the first token", _first_token),
     CodeMutant("Bearer: keeps the first caller", _caller(lambda callers: callers[0])),
     CodeMutant(
         "Bearer: the caller of the request before", _caller(lambda callers: callers[-2:][0])

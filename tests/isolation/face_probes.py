@@ -15,7 +15,7 @@ from unittest.mock import patch
 import httpx2
 import typer.testing
 
-from taskcore import Settings, TaskNotFound, TaskStore, VersionConflict
+from taskcore import Settings, TaskNotFound, TaskStore, TokenSecret, VersionConflict
 from taskcore.tasks import ids
 from taskcore_cli.app import app as taskctl
 from taskcore_http import Bearer, Issuer, create_app
@@ -243,6 +243,34 @@ async def a_token_reaches_its_own_users_tasks_only(place: Place) -> None:
                     assert (answer.status_code, answer.content) == (404, nobodys.content)
 
 
+async def an_api_token_reaches_its_own_users_tasks_only(place: Place) -> None:
+    secrets = {user: TokenSecret.random() for user in (LOW, ME, HIGH)}
+    bearer = Bearer(api_tokens=True)
+    async with _face(place) as store, client_of(create_app(store=store, identity=bearer)) as client:
+        for user, secret in secrets.items():
+            await place.owner.execute(
+                "INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes)"
+                " VALUES ($1, $2, 99, 'x', ARRAY['tasks:read'])",
+                secret.digest,
+                user,
+            )
+        for user, secret in [*secrets.items()] * 2:
+            client.headers["Authorization"] = f"Bearer {secret.get_secret_value()}"
+            assert (await client.get("/me")).json() == {"user_id": user}
+            for path in ("/me/tasks", f"/users/{user}/tasks"):
+                tasks = (await client.get(path)).json()
+                assert [task["title"] for task in tasks] == [
+                    f"{user}/{task['id']}" for task in tasks
+                ]
+                assert len(tasks) == 3
+            nobodys = await client.get("/users/999/tasks")
+            assert nobodys.status_code == 404
+            for other in {LOW, ME, HIGH} - {user}:
+                for path in (f"/users/{other}/tasks", f"/users/{other}/tasks/{SHARED}"):
+                    answer = await client.get(path)
+                    assert (answer.status_code, answer.content) == (404, nobodys.content)
+
+
 async def rest_streams_each_users_own(place: Place) -> None:
     async with _face(place) as store, client_of(create_app(store=store)) as client:
         await place.owner.execute(
@@ -313,6 +341,7 @@ FACES: tuple[Probe, ...] = (
     rest_tells_foreign_from_missing_nowhere,
     rest_answers_for_the_user_in_the_path,
     a_token_reaches_its_own_users_tasks_only,
+    an_api_token_reaches_its_own_users_tasks_only,
     rest_streams_each_users_own,
     taskctl_tells_foreign_from_missing_nowhere,
     taskctl_works_for_the_user_named,

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Self
 import typer.testing
 from fastapi import FastAPI, Header
 
-from taskcore import TaskStore, UserTasks
+from taskcore import NewToken, TaskcoreError, TaskStore, UserTasks
+from taskcore.access import SCOPES
 from taskcore.testing import (
     Create,
     Delete,
@@ -83,6 +84,44 @@ class IdentityFace(LibraryFace):
             assert refused.outcome == "Unauthenticated"
         finally:
             await identities.unblock("https://issuer.example", f"user {user_id}")
+
+
+class TokenFace(LibraryFace):
+    """The library, where users act by API tokens.
+
+    Before some of their operations a token is replaced, and the old one is revoked and refused, so
+    that the others act in the middle of it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._store = TaskStore(url)
+        super().__init__(self._store)
+        self._tokens: dict[int, NewToken] = {}
+        self._acted: Counter[int] = Counter()
+
+    def tasks_of(self, user_id: int) -> UserTasks:
+        return self._store.for_token(self._tokens[user_id].secret)
+
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        tokens = self._store.for_user(user_id).tokens
+        self._acted[user_id] += 1
+        if user_id not in self._tokens:
+            self._tokens[user_id] = await tokens.create("x", scopes=SCOPES)
+        elif self._acted[user_id] % 3 == 0:
+            old = self._tokens[user_id]
+            self._tokens[user_id] = await tokens.rotate(old.id)
+            await tokens.revoke(old.id)
+            refused = await _outcome(self._store.for_token(old.secret))
+            assert refused == "InvalidToken"
+        return await super().perform(user_id, operation, target)
+
+
+async def _outcome(tasks: UserTasks) -> str:
+    try:
+        await tasks.list()
+    except TaskcoreError as exc:
+        return type(exc).__name__
+    return "returned"
 
 
 def _renamed(value: Any, old: int | None, new: int) -> Any:

@@ -3,6 +3,7 @@
 A new function needs an entry here; ``test_probes`` compares the table with the database.
 """
 
+import hashlib
 import json
 
 Arguments = tuple[object, ...]
@@ -26,8 +27,21 @@ IDENTITY_CALLS: dict[str, Arguments] = {
 }
 """Functions that take an identity, and the arguments after its issuer and subject."""
 
+TOKEN = hashlib.sha256(b"a token of the tests").digest()
+
+TOKEN_CALLS: dict[str, Arguments] = {"token_user_v1": ("tasks:read", None)}
+"""Functions that take the hash of a token, and the arguments after it."""
+
+TOKENS_OF_USER: dict[str, Arguments] = {
+    "token_create_v1": (TOKEN, 7, "x", ["tasks:read"], 1),
+    "token_rotate_v1": (7, TOKEN, 8),
+    "token_list_v1": (),
+    "token_delete_v1": (7,),
+}
+"""Functions on the tokens of a user, and the arguments after the user."""
+
 UNBOUND = (*DIRECTORY, "schema_version_v1")
-"""Functions that take neither a user nor an identity."""
+"""Functions that take neither a user nor a credential."""
 
 NESTED = ("task_update_many_v1", "task_delete_many_v1")
 """Functions that call others, with the caller's rights, and reach no table."""

@@ -9,8 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskcore.schema import catalog
-from tests.isolation.functions import DIRECTORY, IDENTITY_CALLS, NESTED, UNBOUND, USER_CALLS
-from tests.isolation.walls import QUERIES, Wall, body_edited, predicates, replacing
+from tests.isolation.functions import (
+    DIRECTORY,
+    IDENTITY_CALLS,
+    NESTED,
+    TOKEN_CALLS,
+    UNBOUND,
+    USER_CALLS,
+)
+from tests.isolation.walls import QUERIES, Kind, Wall, body_edited, predicates, replacing
 
 Edit = Callable[[str], str]
 
@@ -64,13 +71,25 @@ _CONDITIONS = {
     "widened downwards": "{column} <= {user}",
     "widened to all": "{column} <> -1",
 }
-_IDENTITY_CONDITIONS = {
-    "dropped": "true",
-    "of the issuer alone": "{column}.issuer = p_issuer",
-    "of the subject alone": "{column}.subject = p_subject",
-    "negated": "NOT ({column}.issuer = p_issuer AND {column}.subject = p_subject)",
-    "without regard to case": "{column}.issuer = p_issuer"
-    " AND pg_catalog.lower({column}.subject) = pg_catalog.lower(p_subject)",
+_CONDITIONS_OF: dict[Kind, dict[str, str]] = {
+    "user": _CONDITIONS,
+    "identity": {
+        "dropped": "true",
+        "of the issuer alone": "{column}.issuer = p_issuer",
+        "of the subject alone": "{column}.subject = p_subject",
+        "negated": "NOT ({column}.issuer = p_issuer AND {column}.subject = p_subject)",
+        "without regard to case": "{column}.issuer = p_issuer"
+        " AND pg_catalog.lower({column}.subject) = pg_catalog.lower(p_subject)",
+    },
+    "token": {
+        "dropped": "true",
+        "negated": "{column} <> p_hash",
+        "widened upwards": "{column} >= p_hash",
+        "widened downwards": "{column} <= p_hash",
+        "of the first half": "pg_catalog.substr({column}, 1, 16)"
+        " = pg_catalog.substr(p_hash, 1, 16)",
+        "of the second half": "pg_catalog.substr({column}, 17) = pg_catalog.substr(p_hash, 17)",
+    },
 }
 
 
@@ -83,7 +102,11 @@ def _edited(
 
 
 # The look-up reads one row: that of the user, who is there, is also the first of those above.
-_SAME_ROW = {("identity_user_v1", number, "widened upwards") for number in (2, 3)}
+_SAME_ROW = {
+    (function, number, "widened upwards")
+    for function in ("identity_user_v1", "token_user_v1")
+    for number in (2, 3)
+}
 
 
 def _predicates() -> list[DatabaseMutant]:
@@ -95,7 +118,7 @@ def _predicates() -> list[DatabaseMutant]:
             visible=(predicate.function, predicate.number, how) not in _SAME_ROW,
         )
         for predicate in predicates()
-        for how, condition in (_CONDITIONS if predicate.user else _IDENTITY_CONDITIONS).items()
+        for how, condition in _CONDITIONS_OF[predicate.kind].items()
     ]
 
 
@@ -112,7 +135,7 @@ def _bindings() -> list[DatabaseMutant]:
     return [
         _edited(name, function, *change)
         for function in QUERIES
-        if function not in IDENTITY_CALLS
+        if function not in IDENTITY_CALLS and function not in TOKEN_CALLS
         for name, change in changes.items()
     ]
 
@@ -167,6 +190,98 @@ def _identities() -> list[DatabaseMutant]:
         ),
     }
     return mutants + [_edited(name, look_up, *change) for name, change in changes.items()]
+
+
+def _tokens() -> list[DatabaseMutant]:
+    look_up = "token_user_v1"
+    bind = "set_config('taskcore.token', p_hash::text, true)"
+    expired = """
+          AND (c.expires_at IS NULL OR c.expires_at > pg_catalog.clock_timestamp())"""
+    changes = {
+        "guard dropped": (
+            "IF p_hash IS NULL OR pg_catalog.octet_length(p_hash) <> 32 THEN",
+            "IF false THEN",
+        ),
+        "token not bound": (bind, "current_setting('taskcore.token', true)"),
+        "token bound for the session": (bind, bind.replace("true)", "false)")),
+        "token left behind": (
+            "v_bound := pg_catalog.set_config('taskcore.token', '', true);",
+            "",
+        ),
+        "user not bound": (f"v_bound := {_bound('v_user_id')};", ""),
+        "user left behind": (_UNBIND, ""),
+        "an expired token is let in": (expired, ""),
+        "a token is let in as it ends": (
+            "c.expires_at > pg_catalog.clock_timestamp()",
+            "c.expires_at >= pg_catalog.now()",
+        ),
+        "a blocked user is let in": (
+            "IF v_blocked IS DISTINCT FROM false",
+            "IF v_blocked IS NULL",
+        ),
+        "an unknown token is let in": ("IF v_blocked IS DISTINCT FROM false", "IF v_blocked"),
+        "no scope is needed": ("p_scope IS NULL OR p_scope <> ALL (v_scopes)", "false"),
+        "any scope will do": ("OR p_scope <> ALL (v_scopes)", ""),
+        "what is for no token is for all": ("p_scope IS NULL OR p_scope", "p_scope"),
+        "another's path is answered": ("ELSIF p_user_id <> v_user_id", "ELSIF false"),
+        "the day is never written": ("IF COALESCE(v_used < v_today, true)", "IF false"),
+        "a use waits for another": (" SKIP LOCKED", ""),
+        "a database without writes is written to": (
+            "pg_catalog.current_setting('transaction_read_only') = 'off'",
+            "true",
+        ),
+    }
+    mutants = [_edited(name, look_up, *change) for name, change in changes.items()]
+    for function in ("token_create_v1", "token_rotate_v1"):
+        mutants += [
+            _edited("no limit", function, ">= 100", ">= 1000"),
+            _edited("calls at once exceed the limit", function, " FOR NO KEY UPDATE", ""),
+            _edited("tasks wait", function, " FOR NO KEY UPDATE", " FOR UPDATE"),
+            _edited(
+                "expired tokens count",
+                function,
+                "k.expires_at <= pg_catalog.clock_timestamp()",
+                "false",
+            ),
+        ]
+    return [
+        *mutants,
+        _edited(
+            "token of another user",
+            "token_create_v1",
+            "VALUES (p_hash, p_user_id,",
+            "VALUES (p_hash, p_user_id + 1,",
+            "rls",
+        ),
+        _edited(
+            "token of another user",
+            "token_rotate_v1",
+            "VALUES (p_hash, p_user_id,",
+            "VALUES (p_hash, p_user_id + 1,",
+            "rls",
+        ),
+        _edited(
+            "the old token goes on",
+            "token_rotate_v1",
+            "SET expires_at = LEAST(k.expires_at,",
+            "SET expires_at = GREATEST(k.expires_at,",
+        ),
+        # Either condition is enough: the second is for uses at the same time.
+        DatabaseMutant(
+            f"{look_up}: the day is written each time",
+            edit=lambda script: body_edited(look_up, "COALESCE(v_used < v_today, true)", "true")(
+                body_edited(look_up, " AND COALESCE(c.last_used_on < v_today, true)", "")(script)
+            ),
+        ),
+        # Without a policy the update has no row to check, so it changes another's token.
+        _edited(
+            "a taken hash is taken over",
+            "token_create_v1",
+            "ON CONFLICT DO NOTHING;\n    END IF;",
+            "ON CONFLICT (hash) DO UPDATE SET user_id = p_user_id;\n    END IF;",
+            "rls",
+        ),
+    ]
 
 
 def _nested() -> list[DatabaseMutant]:
@@ -333,7 +448,8 @@ def _attributes() -> list[DatabaseMutant]:
                     "GRANT USAGE ON SCHEMA taskcore TO loose",
                     (
                         "GRANT SELECT, INSERT, UPDATE, DELETE"
-                        " ON taskcore.users, taskcore.tasks, taskcore.identities TO loose"
+                        " ON taskcore.users, taskcore.tasks, taskcore.identities,"
+                        " taskcore.tokens TO loose"
                     ),
                     f"ALTER {function} OWNER TO loose",
                 ),
@@ -431,9 +547,57 @@ def _identity_policies() -> list[DatabaseMutant]:
     ]
 
 
+def _token_policies() -> list[DatabaseMutant]:
+    own = "POLICY tokens_presented ON taskcore.tokens"
+    bound = "current_setting('taskcore.token')::bytea"
+    return [
+        *(
+            DatabaseMutant(
+                f"tokens_presented: USING {how}",
+                (f"ALTER {own} USING ({condition})",),
+                without="predicates",
+            )
+            for how, condition in {
+                "true": "true",
+                "negated": f"hash <> {bound}",
+                "widened upwards": f"hash >= {bound}",
+                "widened downwards": f"hash <= {bound}",
+                "of the first half": f"substr(hash, 1, 16) = substr({bound}, 1, 16)",
+                "of the second half": f"substr(hash, 17) = substr({bound}, 17)",
+                "silent when unbound": "hash = current_setting('taskcore.token', true)::bytea",
+            }.items()
+        ),
+        DatabaseMutant(
+            "tokens_presented: WITH CHECK negated",
+            (f"ALTER {own} WITH CHECK (hash <> {bound})",),
+            without="predicates",
+        ),
+        # The hash cannot be written, so USING has checked it already.
+        DatabaseMutant(
+            "tokens_presented: WITH CHECK true",
+            (f"ALTER {own} WITH CHECK (true)",),
+            without="predicates",
+            visible=False,
+        ),
+        DatabaseMutant("tokens_presented: dropped", (f"DROP {own}",)),
+        DatabaseMutant("tokens_presented: for PUBLIC", (f"ALTER {own} TO PUBLIC",)),
+        DatabaseMutant(
+            "tokens: written by the authenticator",
+            ("GRANT UPDATE, DELETE ON taskcore.tokens TO taskcore_authenticator",),
+        ),
+        DatabaseMutant(
+            "tokens: read by the directory",
+            (
+                "GRANT SELECT ON taskcore.tokens TO taskcore_directory",
+                "CREATE POLICY more ON taskcore.tokens TO taskcore_directory USING (true)",
+            ),
+        ),
+    ]
+
+
 def _policies() -> list[DatabaseMutant]:
     mutants = []
-    for table, column in (("tasks", "user_id"), ("users", "id")):
+    for table, column in (("tasks", "user_id"), ("users", "id"), ("tokens", "user_id")):
         own = f"POLICY {table}_own ON taskcore.{table}"
         bound = "current_setting('taskcore.user_id')::bigint"
         silent = "NULLIF(current_setting('taskcore.user_id', true), '')::bigint"
@@ -534,7 +698,7 @@ def _grants() -> list[DatabaseMutant]:
             # REFERENCES cannot be used: the application has no schema to create a table in.
             visible=privilege != "REFERENCES",
         )
-        for table in ("users", "identities", "tasks", "alembic_version")
+        for table in ("users", "identities", "tokens", "tasks", "alembic_version")
         for privilege in (
             *("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"),
             "ALL",
@@ -657,6 +821,24 @@ def _keys() -> list[DatabaseMutant]:
             ),
         ),
         DatabaseMutant(
+            "tokens: names unique over all users",
+            ("CREATE UNIQUE INDEX names ON taskcore.tokens (name)",),
+        ),
+        DatabaseMutant(
+            "tokens: ids unique over all users",
+            ("CREATE UNIQUE INDEX ids ON taskcore.tokens (id)",),
+        ),
+        DatabaseMutant(
+            "tokens: the foreign key does not cascade",
+            (
+                "ALTER TABLE taskcore.tokens DROP CONSTRAINT tokens_user_id_fkey",
+                (
+                    "ALTER TABLE taskcore.tokens ADD CONSTRAINT tokens_user_id_fkey"
+                    " FOREIGN KEY (user_id) REFERENCES taskcore.users"
+                ),
+            ),
+        ),
+        DatabaseMutant(
             "tasks: titles unique over all users",
             ("ALTER TABLE taskcore.tasks ADD CONSTRAINT titles UNIQUE (title)",),
         ),
@@ -748,11 +930,13 @@ DATABASE_MUTANTS: tuple[DatabaseMutant, ...] = (
     *_predicates(),
     *_bindings(),
     *_identities(),
+    *_tokens(),
     *_nested(),
     *_bodies(),
     *_attributes(),
     *_policies(),
     *_identity_policies(),
+    *_token_policies(),
     *_grants(),
     *_keys(),
     *_roles(),

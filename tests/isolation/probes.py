@@ -23,6 +23,8 @@ from tests.databases import Database
 from tests.isolation.functions import (
     DIRECTORY,
     IDENTITY_CALLS,
+    TOKEN,
+    TOKENS_OF_USER,
     USER_CALLS,
     task_calls,
 )
@@ -57,6 +59,19 @@ IDENTITIES = {
 """By issuer and subject: the user."""
 BLOCKED = ((ISSUER, "ME"), (ISSUER, "nobody"), ("https://b.example", "me"))
 """Identities without a user, which are blocked."""
+TOKENS = {
+    LOW: b"m" * 16 + b"a" * 16,
+    ME: b"m" * 32,
+    HIGH: b"z" * 16 + b"m" * 16,
+}
+"""The hash of each user's first token. Each half of mine is in another's."""
+UNKNOWN_TOKENS = (
+    *(b"a" * 32, b"z" * 32, b"m" * 31 + b"l", b"m" * 31 + b"n"),
+    *(b"m" * 16 + b"x" * 16, b"x" * 16 + b"m" * 16),
+)
+MY_TOKEN = 15
+"""An id that each of the three has a token with. The others also have tokens `NOT_MINE`."""
+SCOPES = ("tasks:read", "tasks:write")
 NO_USER = 2**63 - 1
 FIRST_OF_AN_IDENTITY = 2**52
 
@@ -67,6 +82,18 @@ INSERT INTO taskcore.identities (issuer, subject, user_id) VALUES
     {", ".join(f"('{i}', '{s}', {user})" for (i, s), user in IDENTITIES.items())};
 INSERT INTO taskcore.identities (issuer, subject, blocked_at) VALUES
     {", ".join(f"('{i}', '{s}', now())" for i, s in BLOCKED)};
+INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, days, expires_at) VALUES
+    {
+    ", ".join(
+        f"(decode('{h.hex()}', 'hex'), {u}, {MY_TOKEN}, '{u}', ARRAY['tasks:read'], 9,"
+        " now() + interval '9 days')"
+        for u, h in TOKENS.items()
+    )
+};
+INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, days, expires_at)
+    SELECT sha256(format('%s/%s', u, t)::bytea), u, t, 'x', ARRAY['tasks:write'], 9,
+           now() - interval '1 day'
+    FROM (VALUES ({LOW}), ({HIGH})) AS v(u), unnest(ARRAY{[*NOT_MINE]}) AS t;
 INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed)
     SELECT u, t, u * 1000 + t, u || '/' || t, t IN ({NOT_MINE[1]}, {MY_DONE})
     FROM (VALUES ({LOW}, {NOT_MINE[0]}), ({LOW}, {NOT_MINE[1]}), ({LOW}, {SHARED}),
@@ -79,7 +106,7 @@ CREATE FUNCTION pg_temp.spy() RETURNS boolean LANGUAGE plpgsql
     AS 'BEGIN RAISE EXCEPTION ''ran as %'', current_user; END';
 """ + "".join(
     f"CREATE DOMAIN pg_temp.{name} AS pg_catalog.{name} CHECK (pg_temp.spy());\n"
-    for name in ("text", "int8", "int4", "bool", "jsonb", "timestamptz")
+    for name in ("text", "int8", "int4", "bool", "jsonb", "timestamptz", "bytea", "date")
 )
 """Types that shadow the system's, and run code of whoever made them when used."""
 
@@ -140,7 +167,10 @@ class Place:
             " AND subject <> 'new' ORDER BY issuer, subject",
             ISSUER,
         )
-        return tasks + users + identities
+        tokens = await self.owner.fetch(
+            "SELECT * FROM taskcore.tokens WHERE user_id <> $1 ORDER BY user_id, id", ME
+        )
+        return tasks + users + identities + tokens
 
     async def seed(self) -> None:
         await self.owner.execute(_SEED)
@@ -532,9 +562,253 @@ async def an_identity_does_not_outlive_its_call(place: Place) -> None:
             assert left in ("", None), (name, setting)
 
 
+# Tokens.
+
+
+async def a_token_is_that_of_its_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for user, token in TOKENS.items():
+            if user == ME:
+                for creates in (False, True):
+                    for named in (None, user):
+                        answer = await place.call(
+                            "token_user_v1", token, "tasks:read", named, creates
+                        )
+                        assert answer == [(user,)]
+            # The same answer for a user who is there and for one who is not.
+            missing = await place.call("token_user_v1", token, "tasks:read", NOBODY)
+            assert isinstance(missing, str)
+            assert missing.startswith("TC404")
+            for other in {LOW, ME, HIGH} - {user}:
+                refused = await place.call("token_user_v1", token, "tasks:read", other)
+                assert refused == missing
+    for user, token in TOKENS.items():
+        async with rolled_back(place.owner):
+            assert await place.call("token_user_v1", token, "tasks:read", None) == [(user,)]
+
+
+async def _not_accepted(place: Place, token: bytes) -> None:
+    for scope in (*SCOPES, None):
+        for user in (None, ME, NOBODY):
+            for creates in (False, True):
+                answer = await place.call("token_user_v1", token, scope, user, creates)
+                assert isinstance(answer, str)
+                assert answer.startswith("TC411")
+
+
+async def a_token_that_is_not_there_or_has_ended_is_refused(place: Place) -> None:
+    for token in UNKNOWN_TOKENS:
+        await _not_accepted(place, token)
+    for moment in ("now()", "clock_timestamp()", "now() - interval '1 second'"):
+        async with nothing_of_the_others_changes(place):
+            await place.owner.execute(
+                f"UPDATE taskcore.tokens SET expires_at = {moment} WHERE user_id = {ME}"
+            )
+            await _not_accepted(place, TOKENS[ME])
+
+
+async def a_token_allows_its_scopes_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for scope in ("tasks:write", "tasks:*", "", None):
+            for user in (None, ME, NOBODY):
+                answer = await place.call("token_user_v1", TOKENS[ME], scope, user)
+                assert isinstance(answer, str)
+                assert answer.startswith("TC413")
+        await place.owner.execute(
+            "UPDATE taskcore.tokens SET scopes = ARRAY['tasks:write'] WHERE user_id = $1", ME
+        )
+        assert await place.call("token_user_v1", TOKENS[ME], "tasks:write", None) == [(ME,)]
+        answer = await place.call("token_user_v1", TOKENS[ME], "tasks:read", None)
+        assert isinstance(answer, str)
+        assert answer.startswith("TC413")
+
+
+async def a_blocked_users_tokens_are_refused_and_no_others(place: Place) -> None:
+    for blocked in ({ME}, {LOW, HIGH}):
+        async with rolled_back(place.owner):
+            for user in blocked:
+                await place.call("user_block_v1", user, True, role="taskcore_admin")
+            for user, token in TOKENS.items():
+                if user in blocked:
+                    await _not_accepted(place, token)
+                    continue
+                for creates in (False, True):
+                    answer = await place.call("token_user_v1", token, "tasks:read", None, creates)
+                    assert answer == [(user,)]
+
+
+async def a_use_of_a_token_locks_no_other_and_waits_for_none(place: Place) -> None:
+    call = "SELECT taskcore.token_user_v1($1, 'tasks:read', NULL)"
+    async with rolled_back(place.application):
+        assert await place.application.fetchval(call, TOKENS[ME]) == ME
+        async with rolled_back(place.owner):
+            await place.owner.execute(
+                f"SELECT FROM taskcore.tokens WHERE user_id <> {ME} FOR UPDATE NOWAIT"
+            )
+            await _refused(
+                place.owner,
+                f"SELECT FROM taskcore.tokens WHERE user_id = {ME} FOR UPDATE NOWAIT",
+                "55P03",
+            )
+    async with rolled_back(place.owner):
+        await place.owner.execute("SELECT FROM taskcore.tokens FOR UPDATE")
+        async with rolled_back(place.application):
+            await place.application.execute("SET LOCAL lock_timeout = '1s'")
+            assert await place.application.fetchval(call, TOKENS[ME]) == ME
+    async with place.application.transaction(readonly=True):
+        assert await place.application.fetchval(call, TOKENS[ME]) == ME
+
+
+async def the_day_of_the_last_use_is_written_once(place: Place) -> None:
+    seen = f"SELECT last_used_on, ctid FROM taskcore.tokens WHERE user_id = {ME}"
+    async with nothing_of_the_others_changes(place):
+        (unused,) = await place.owner.fetch(seen)
+        assert unused["last_used_on"] is None
+        await place.row("token_user_v1", TOKENS[ME], "tasks:read", None)
+        (used,) = await place.owner.fetch(seen)
+        assert used["last_used_on"] is not None
+        await place.row("token_user_v1", TOKENS[ME], "tasks:read", None)
+        assert await place.owner.fetch(seen) == [used]
+
+
+async def a_token_that_is_none_is_refused(place: Place) -> None:
+    for token in (None, b"", b"m" * 31, b"m" * 33):
+        answer = await place.call("token_user_v1", token, "tasks:read", None)
+        assert isinstance(answer, str)
+        assert answer.startswith("22023")
+
+
+async def a_token_does_not_outlive_its_call(place: Place) -> None:
+    call = "SELECT taskcore.token_user_v1($1, 'tasks:read', NULL)"
+    for _ in range(2):
+        async with place.application.transaction():
+            await place.application.fetch(call, TOKENS[ME])
+            await _nothing_bound(place.application)
+        await _nothing_bound(place.application)
+    await place.seed()
+
+
+async def _nothing_bound(connection: asyncpg.Connection) -> None:
+    for setting in ("token", "user_id"):
+        left = await connection.fetchval(f"SELECT current_setting('taskcore.{setting}', true)")
+        assert left in ("", None), setting
+
+
+async def tokens_are_listed_and_revoked_by_their_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        listed = await place.ids("token_list_v1", ME)
+        assert listed == [(MY_TOKEN, str(ME))]
+        for token in (MISSING, *NOT_MINE):
+            assert await place.call("token_delete_v1", ME, token) == []
+        assert await place.call("token_list_v1", NOBODY) == []
+        assert await place.call("token_delete_v1", ME, MY_TOKEN) == [(MY_TOKEN,)]
+        assert await place.call("token_list_v1", ME) == []
+        await _not_accepted(place, TOKENS[ME])
+
+
+async def a_token_is_made_for_its_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        # Another's hash is taken, and nothing of that token is told.
+        for other in OTHERS:
+            new = (77, "x", ["tasks:read"], 1)
+            assert await place.call("token_create_v1", ME, TOKENS[other], *new) == []
+        made = await place.row("token_create_v1", ME, TOKEN, NOT_MINE[0], "x", ["tasks:write"], 1)
+        assert made[:3] == (NOT_MINE[0], "x", ["tasks:write"])
+        again = await place.row("token_create_v1", ME, TOKEN, 78, "y", ["tasks:read"], 2)
+        assert again == made
+        assert await place.call("token_user_v1", TOKEN, "tasks:write", None) == [(ME,)]
+        listed = await place.ids("token_list_v1", ME)
+        assert {token for token, _ in listed} == {MY_TOKEN, NOT_MINE[0]}
+
+
+async def a_token_is_replaced_by_its_user_only(place: Place) -> None:
+    async with rolled_back(place.owner):
+        await place.owner.execute(
+            "UPDATE taskcore.tokens SET expires_at = now() + interval '9 days'"
+        )
+        before = await place.others()
+        for token in (MISSING, *NOT_MINE):
+            assert await place.call("token_rotate_v1", ME, token, TOKEN, 78) == []
+        for other in OTHERS:
+            assert await place.call("token_rotate_v1", ME, MY_TOKEN, TOKENS[other], 78) == []
+        made = await place.row("token_rotate_v1", ME, MY_TOKEN, TOKEN, 78)
+        assert made[:3] == (78, str(ME), ["tasks:read"])
+        assert await place.row("token_rotate_v1", ME, MY_TOKEN, TOKEN, 79) == made
+        # Both are accepted, and the old one ends.
+        for presented in (TOKENS[ME], TOKEN):
+            assert await place.call("token_user_v1", presented, "tasks:read", None) == [(ME,)]
+        left = await place.owner.fetchval(
+            "SELECT expires_at - now() FROM taskcore.tokens WHERE hash = $1", TOKENS[ME]
+        )
+        assert left.days == 1
+        assert await place.others() == before
+
+
+async def a_users_tokens_are_counted_alone(place: Place) -> None:
+    """The limit is of one user: others at it are not felt, and calls that are repeated pass."""
+    fill = (
+        "INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes)"
+        " SELECT sha256(format('%s+%s', $1::bigint, n)::bytea), $1, 1000 + n, 'x',"
+        " ARRAY['tasks:read'] FROM generate_series(2, 100) AS n"
+    )
+    new = (78, "x", ["tasks:read"], 1)
+    async with rolled_back(place.owner):
+        for other in OTHERS:
+            await place.owner.execute(fill, other)
+        before = await place.others()
+        await place.row("token_create_v1", ME, TOKEN, *new)
+        await place.row("token_rotate_v1", ME, MY_TOKEN, b"r" * 32, 79)
+        await place.owner.execute(
+            "DELETE FROM taskcore.tokens WHERE user_id = $1 AND id <> $2", ME, MY_TOKEN
+        )
+        await place.owner.execute(fill, ME)
+        # A repeated call is answered at the limit too.
+        await place.row("token_create_v1", ME, TOKENS[ME], *new)
+        await place.row("token_rotate_v1", ME, MY_TOKEN, TOKENS[ME], 78)
+        for new_hash in (TOKEN, *(TOKENS[other] for other in OTHERS)):
+            for call in (
+                ("token_create_v1", ME, new_hash, *new),
+                ("token_rotate_v1", ME, MY_TOKEN, new_hash, 78),
+            ):
+                answer = await place.call(*call)
+                assert isinstance(answer, str)
+                assert answer.startswith("TC004")
+        # Expired tokens do not count.
+        await place.owner.execute(
+            f"UPDATE taskcore.tokens SET expires_at = now() WHERE user_id = {ME} AND id > 1000"
+        )
+        async with rolled_back(place.owner):
+            await place.row("token_rotate_v1", ME, MY_TOKEN, TOKEN, 78)
+        await place.row("token_create_v1", ME, TOKEN, *new)
+        assert len(await place.ids("token_list_v1", ME)) == 2
+        assert await place.others() == before
+
+
+async def making_a_token_locks_its_user_and_no_other(place: Place) -> None:
+    for call in (
+        f"token_create_v1({ME}, sha256('x'), 78, 'x', ARRAY['tasks:read'], 1)",
+        f"token_rotate_v1({ME}, {MY_TOKEN}, sha256('x'), 78)",
+    ):
+        async with rolled_back(place.application):
+            await place.application.fetch(f"SELECT * FROM taskcore.{call}")
+            async with rolled_back(place.owner):
+                await place.owner.execute(
+                    f"SELECT FROM taskcore.users WHERE id <> {ME} FOR UPDATE NOWAIT"
+                )
+                # Tasks are created meanwhile: their foreign key takes this lock.
+                await place.owner.execute(
+                    f"SELECT FROM taskcore.users WHERE id = {ME} FOR KEY SHARE NOWAIT"
+                )
+                await _refused(
+                    place.owner,
+                    f"SELECT FROM taskcore.users WHERE id = {ME} FOR NO KEY UPDATE NOWAIT",
+                    "55P03",
+                )
+
+
 async def a_user_who_is_none_is_refused(place: Place) -> None:
-    for name, args in (TASK_CALLS | USER_CALLS).items():
-        role = "taskcore_app" if name in TASK_CALLS else "taskcore_admin"
+    for name, args in (TASK_CALLS | TOKENS_OF_USER | USER_CALLS).items():
+        role = "taskcore_admin" if name in USER_CALLS else "taskcore_app"
         for user in (None, 0, -ME):
             async with rolled_back(place.owner):
                 answer = await place.call(name, user, *args, role=role)
@@ -552,8 +826,8 @@ async def a_binding_from_outside_changes_nothing(place: Place) -> None:
 
 async def no_binding_outlives_its_call(place: Place) -> None:
     bound = "SELECT current_setting('taskcore.user_id', true)"
-    for name, args in (TASK_CALLS | USER_CALLS).items():
-        caller = place.application if name in TASK_CALLS else place.owner
+    for name, args in (TASK_CALLS | TOKENS_OF_USER | USER_CALLS).items():
+        caller = place.owner if name in USER_CALLS else place.application
         user = ME if name in TASK_CALLS else NOBODY
         call = (
             f"SELECT * FROM taskcore.{name}({', '.join(f'${n + 1}' for n in range(len(args) + 1))})"
@@ -588,6 +862,7 @@ async def the_application_reaches_no_table(place: Place) -> None:
         "users": "id",
         "tasks": "title",
         "identities": "subject",
+        "tokens": "name",
         "alembic_version": "version_num",
     }
     await application.execute(
@@ -622,7 +897,7 @@ async def the_application_reaches_no_table(place: Place) -> None:
     for binding in (str(LOW), ""):
         async with rolled_back(application):
             await application.execute(f"SELECT set_config('taskcore.user_id', '{binding}', true)")
-            for table in ("users", "tasks", "identities"):
+            for table in ("users", "tasks", "identities", "tokens"):
                 await _refused(application, f"SELECT FROM taskcore.{table}")
 
 
@@ -686,8 +961,9 @@ async def a_name_of_the_callers_is_not_taken_for_ours(place: Place) -> None:
         for role, calls in (
             (
                 "taskcore_app",
-                {name: (ME, *args) for name, args in TASK_CALLS.items()}
-                | {"identity_user_v1": (ISSUER, "me", None, "empty")},
+                {name: (ME, *args) for name, args in (TASK_CALLS | TOKENS_OF_USER).items()}
+                | {"identity_user_v1": (ISSUER, "me", None, "empty")}
+                | {"token_user_v1": (TOKENS[ME], "tasks:read", None)},
             ),
             (
                 "taskcore_admin",
@@ -705,6 +981,8 @@ async def a_name_of_the_callers_is_not_taken_for_ours(place: Place) -> None:
 
 # Row-level security, asked without the functions. Meaningless where it is off.
 
+_ANOTHER = "sha256('x'), {}, 99, 'x', ARRAY['tasks:read']"
+
 
 async def row_security_is_loud_when_nobody_is_bound(place: Place) -> None:
     connection = await asyncpg.connect(**connect_arguments(place.database.owner_url))
@@ -713,11 +991,12 @@ async def row_security_is_loud_when_nobody_is_bound(place: Place) -> None:
             for table, columns, values in (
                 ("users", "id", "1"),
                 ("tasks", "user_id, id, write_id, title", "1, 1, 1, 'x'"),
+                ("tokens", "hash, user_id, id, name, scopes", _ANOTHER.format(1)),
             ):
                 for statement in (
                     f"SELECT * FROM taskcore.{table}",
                     f"DELETE FROM taskcore.{table}",
-                    f"UPDATE taskcore.{table} SET updated_at = now()",
+                    f"UPDATE taskcore.{table} SET created_at = now()",
                     f"INSERT INTO taskcore.{table} ({columns}) VALUES ({values})",
                 ):
                     async with rolled_back(connection):
@@ -779,6 +1058,56 @@ async def row_security_shows_no_identity_when_none_is_presented(place: Place) ->
         await connection.close()
 
 
+async def _present(place: Place, token: bytes) -> None:
+    await place.owner.execute("SELECT set_config('taskcore.token', $1::bytea::text, true)", token)
+
+
+async def row_security_shows_the_presented_token_only(place: Place) -> None:
+    for user, token in TOKENS.items():
+        async with rolled_back(place.owner):
+            await _present(place, token)
+            await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
+            found = await place.owner.fetch("SELECT user_id FROM taskcore.tokens")
+            assert [tuple(row) for row in found] == [(user,)]
+            used = "UPDATE taskcore.tokens SET last_used_on = '2026-01-01'"
+            assert await place.owner.execute(used) == "UPDATE 1"
+    for token in UNKNOWN_TOKENS:
+        async with rolled_back(place.owner):
+            await _present(place, token)
+            await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
+            assert await place.owner.fetch("SELECT FROM taskcore.tokens") == []
+
+
+async def row_security_shows_no_token_when_none_is_presented(place: Place) -> None:
+    connection = await asyncpg.connect(**connect_arguments(place.database.owner_url))
+    try:
+        async with rolled_back(connection):
+            await connection.execute("SET LOCAL ROLE taskcore_authenticator")
+            await _refused(connection, "SELECT * FROM taskcore.tokens", "42704")
+            await connection.execute("SET LOCAL taskcore.token = ''")
+            assert await connection.fetch("SELECT FROM taskcore.tokens") == []
+    finally:
+        await connection.close()
+
+
+async def the_authenticator_writes_nothing_of_a_token_but_its_use(place: Place) -> None:
+    async with rolled_back(place.owner):
+        await place.owner.execute(f"SET LOCAL taskcore.user_id = '{ME}'")
+        await _present(place, TOKENS[ME])
+        await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
+        for statement in (
+            "DELETE FROM taskcore.tokens",
+            "UPDATE taskcore.tokens SET user_id = user_id",
+            "UPDATE taskcore.tokens SET scopes = scopes",
+            "UPDATE taskcore.tokens SET expires_at = NULL",
+            (
+                f"INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes)"
+                f" VALUES ({_ANOTHER.format(ME)})"
+            ),
+        ):
+            await _refused(place.owner, statement)
+
+
 async def the_authenticator_reaches_no_task(place: Place) -> None:
     async with rolled_back(place.owner):
         await place.owner.execute(f"SET LOCAL taskcore.user_id = '{ME}'")
@@ -806,9 +1135,14 @@ async def row_security_shows_the_bound_user_only(place: Place) -> None:
     async with _definer(place):
         assert len(await owner.fetch("SELECT FROM taskcore.tasks")) == 3
         assert len(await owner.fetch("SELECT FROM taskcore.users")) == 1
-    for table, own in (("tasks", 3), ("users", 1)):
+        assert len(await owner.fetch("SELECT FROM taskcore.tokens")) == 1
+    for table, own, change in (
+        ("tasks", 3, "updated_at = now()"),
+        ("users", 1, "updated_at = now()"),
+        ("tokens", 1, "name = 'x'"),
+    ):
         async with _definer(place):
-            statement = f"UPDATE taskcore.{table} SET updated_at = now()"
+            statement = f"UPDATE taskcore.{table} SET {change}"
             assert await owner.execute(statement) == f"UPDATE {own}"
         async with _definer(place):
             assert await owner.execute(f"DELETE FROM taskcore.{table}") == f"DELETE {own}"
@@ -823,6 +1157,11 @@ async def row_security_lets_nothing_be_written_for_another(place: Place) -> None
                     f" VALUES ({user}, 99, 1, 'x')"
                 ),
                 f"UPDATE taskcore.tasks SET user_id = {user}",
+                (
+                    f"INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes)"
+                    f" VALUES ({_ANOTHER.format(user)})"
+                ),
+                f"UPDATE taskcore.tokens SET user_id = {user}",
                 f"INSERT INTO taskcore.users (id) VALUES ({user - ME + user})",
                 f"UPDATE taskcore.users SET id = {user - ME + user}",
             ):
@@ -832,7 +1171,7 @@ async def row_security_lets_nothing_be_written_for_another(place: Place) -> None
 async def row_security_restrains_the_tables_owner(place: Place) -> None:
     async with rolled_back(place.owner):
         await place.owner.execute("SET LOCAL ROLE taskcore_owner")
-        for table in ("tasks", "users", "identities"):
+        for table in ("tasks", "users", "identities", "tokens"):
             assert await place.owner.fetch(f"SELECT FROM taskcore.{table}") == []
 
 
@@ -846,6 +1185,7 @@ async def the_directory_reads_users_and_identities_and_nothing_else(place: Place
             "DELETE FROM taskcore.identities",
             "UPDATE taskcore.identities SET user_id = NULL",
             "SELECT FROM taskcore.tasks",
+            "SELECT FROM taskcore.tokens",
             "DELETE FROM taskcore.users",
             "UPDATE taskcore.users SET updated_at = now()",
             "INSERT INTO taskcore.users (id) VALUES (1)",
@@ -875,6 +1215,19 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_blocked_users_identities_are_refused_and_no_others,
     an_identity_that_is_none_is_refused,
     an_identity_does_not_outlive_its_call,
+    a_token_is_that_of_its_user_only,
+    a_token_that_is_not_there_or_has_ended_is_refused,
+    a_token_allows_its_scopes_only,
+    a_blocked_users_tokens_are_refused_and_no_others,
+    a_use_of_a_token_locks_no_other_and_waits_for_none,
+    the_day_of_the_last_use_is_written_once,
+    a_token_that_is_none_is_refused,
+    a_token_does_not_outlive_its_call,
+    tokens_are_listed_and_revoked_by_their_user_only,
+    a_token_is_made_for_its_user_only,
+    a_token_is_replaced_by_its_user_only,
+    a_users_tokens_are_counted_alone,
+    making_a_token_locks_its_user_and_no_other,
     a_user_who_is_none_is_refused,
     a_binding_from_outside_changes_nothing,
     no_binding_outlives_its_call,
@@ -885,6 +1238,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_name_of_the_callers_is_not_taken_for_ours,
     the_directory_reads_users_and_identities_and_nothing_else,
     the_authenticator_reaches_no_task,
+    the_authenticator_writes_nothing_of_a_token_but_its_use,
 )
 ROW_SECURITY: tuple[Probe, ...] = (
     row_security_is_loud_when_nobody_is_bound,
@@ -893,5 +1247,7 @@ ROW_SECURITY: tuple[Probe, ...] = (
     row_security_shows_the_presented_identity_only,
     row_security_lets_no_other_identity_be_written,
     row_security_shows_no_identity_when_none_is_presented,
+    row_security_shows_the_presented_token_only,
+    row_security_shows_no_token_when_none_is_presented,
     row_security_restrains_the_tables_owner,
 )

@@ -1,5 +1,6 @@
 """The application's role, in the hands of somebody who has its password and knows everything."""
 
+import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -35,6 +36,8 @@ async def adversary(database: Database) -> AsyncIterator[asyncpg.Connection]:
         1,
         json.dumps({"title": "theirs", "description": "secret"}),
     )
+    theirs = (hashlib.sha256(b"theirs").digest(), TASK, "secret", ["tasks:read"], 1)
+    await call(connection, "token_create_v1", VICTIM, *theirs)
     yield connection
     await connection.close()
 
@@ -73,7 +76,8 @@ async def test_the_functions_isolate_whoever_calls_them(
 
 
 async def _theirs(owner: asyncpg.Connection) -> list[asyncpg.Record]:
-    return await owner.fetch("SELECT * FROM taskcore.tasks WHERE user_id <> 123")
+    tasks = await owner.fetch("SELECT * FROM taskcore.tasks WHERE user_id <> 123")
+    return tasks + await owner.fetch("SELECT * FROM taskcore.tokens WHERE user_id <> 123")
 
 
 @pytest.mark.parametrize("attempt", REFUSED)
@@ -283,4 +287,4 @@ async def test_the_counters_are_of_all_users_together(adversary: asyncpg.Connect
         "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'taskcore' ORDER BY 1"
     )
     names = [row["relname"] for row in tables]
-    assert names == ["alembic_version", "identities", "tasks", "users"]
+    assert names == ["alembic_version", "identities", "tasks", "tokens", "users"]

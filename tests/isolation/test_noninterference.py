@@ -32,7 +32,7 @@ from taskcore.testing import (
 from taskcore_http import create_app
 from tests.databases import Database
 from tests.isolation import faces
-from tests.isolation.faces import IdentityFace, MakeFace
+from tests.isolation.faces import IdentityFace, MakeFace, TokenFace
 from tests.taskcore_http.server import serving
 
 
@@ -99,6 +99,17 @@ def test_no_identity_senses_another(database: Database, programs: int) -> None:
     face = IdentityFace(database.url, database.owner_url)
 
     evidence = check_noninterference(face, settings=few(programs))
+
+    assert evidence.others
+    assert evidence.foreign
+
+
+@pytest.mark.parametrize(
+    "programs", [20, pytest.param(-(-TOTAL * 20 // 100), marks=pytest.mark.thorough)]
+)
+def test_no_user_of_tokens_senses_another(database: Database, programs: int) -> None:
+    """ID-815: tokens are made, replaced and revoked while others act."""
+    evidence = check_noninterference(TokenFace(database.url), settings=few(programs))
 
     assert evidence.others
     assert evidence.foreign

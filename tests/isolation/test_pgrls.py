@@ -124,6 +124,42 @@ def test_each_half_of_the_policy_on_identities_is_proved(
     assert verdicts(database, "identities", mode, config) == (PROVEN, proved)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_users_own_tokens_are_proved_isolated(database: Database, mode: str) -> None:
+    """ID-815: no role has both policies on tokens."""
+    asyncio.run(execute(database.owner_url, "DROP POLICY tokens_presented ON taskcore.tokens"))
+
+    proved = {"tokens_own": PROVEN}
+    assert verdicts(database, "tokens", mode, CONFIGURATION) == (PROVEN, proved)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_presented_token_is_proved_isolated(
+    database: Database, tmp_path: Path, mode: str
+) -> None:
+    """ID-815: pgrls does not know the cast to bytea, so the hash is text in this copy."""
+    config = tmp_path / "by_hash.toml"
+    config.write_text('[lint.rules.SEC021]\nidentity_columns = ["hash"]\n', "utf-8")
+    shipped = catalog.expected()["policy tokens.tokens_presented"]
+    assert shipped.count("(hash = (current_setting('taskcore.token'::text))::bytea)") == 2
+    assert " OR " not in shipped
+    asyncio.run(
+        execute(
+            database.owner_url,
+            "DROP POLICY tokens_own ON taskcore.tokens",
+            "DROP POLICY tokens_presented ON taskcore.tokens",
+            "ALTER TABLE taskcore.tokens DROP CONSTRAINT tokens_hash_length,"
+            " ALTER COLUMN hash TYPE text USING hash::text",
+            "CREATE POLICY tokens_presented ON taskcore.tokens TO taskcore_authenticator"
+            " USING (hash = current_setting('taskcore.token'))"
+            " WITH CHECK (hash = current_setting('taskcore.token'))",
+        )
+    )
+
+    proved = {"tokens_presented": PROVEN}
+    assert verdicts(database, "tokens", mode, config) == (PROVEN, proved)
+
+
 @pytest.mark.parametrize(
     ("statement", "mode"),
     [

@@ -8,6 +8,8 @@ from tests.isolation.functions import (
     DIRECTORY,
     IDENTITY_CALLS,
     OF_TABLES,
+    TOKEN_CALLS,
+    TOKENS_OF_USER,
     USER_CALLS,
     task_calls,
 )
@@ -25,7 +27,7 @@ from tests.isolation.probes import FUNCTIONS, ROW_SECURITY, Probe, placed
     ],
 )
 async def test_isolation_holds(database: Database, probe: Probe) -> None:
-    """FR-018, SC-002, and the edge cases of user ids."""
+    """FR-018, SC-002, ID-815, and the edge cases of user ids."""
     async with placed(database) as place:
         await place.seed()
         await probe(place)
@@ -41,7 +43,12 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
         "FROM pg_proc AS p WHERE p.pronamespace = 'taskcore'::regnamespace"
     )
     both = {"schema_version_v1"}
-    application = {*task_calls(1, 1, "x"), "identity_user_v1"}
+    application = {
+        *task_calls(1, 1, "x"),
+        *TOKENS_OF_USER,
+        *TOKEN_CALLS,
+        "identity_user_v1",
+    }
     administrators = {*USER_CALLS, *DIRECTORY, "identity_block_v1"}
     assert {*IDENTITY_CALLS} <= application | administrators
     assert {row["name"] for row in rows} == application | administrators | both | {*OF_TABLES}

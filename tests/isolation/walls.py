@@ -1,28 +1,30 @@
 """The two walls between users, and the shipped SQL with one of them taken away.
 
 The first wall is the predicate of every query, ``user_id = p_user_id`` or the same for an
-identity's issuer and subject. The second is row-level security. ``pytest --without rls`` and
-``pytest --without predicates`` run the tests against one wall alone.
+identity's issuer and subject, or for a token's hash. The second is row-level security.
+``pytest --without rls`` and ``pytest --without predicates`` run the tests against one wall alone.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from taskcore.schema import catalog
 from tests.isolation.functions import DIRECTORY
 
 Wall = Literal["rls", "predicates"]
+Kind = Literal["user", "identity", "token"]
 WALLS: tuple[Wall, ...] = ("rls", "predicates")
 
 _FUNCTION = re.compile(
     r"^CREATE OR REPLACE FUNCTION taskcore\.(\w+)\(.*?^AS \$\$(.*?)\$\$;$", re.DOTALL | re.MULTILINE
 )
 _PREDICATE = re.compile(
-    r"\b(t\.user_id|u\.id) = (?:p_user_id|v_user_id)\b"
-    r"|\b(i)\.issuer = p_issuer AND i\.subject = p_subject\b"
+    r"\b(?P<user>t\.user_id|u\.id|k\.user_id) = (?:p_user_id|v_user_id)\b"
+    r"|\b(?P<identity>i)\.issuer = p_issuer AND i\.subject = p_subject\b"
+    r"|\b(?P<token>c\.hash) = p_hash\b"
 )
 
 # Other uses of the user that a function may have: declare them, refuse an invalid one,
@@ -37,10 +39,11 @@ _OTHER_USES = re.compile(
     r"|taskcore\.task_(update|delete)_v1\(p_user_id, v_id, "  # several tasks, one by one
     # The user of an identity, compared with the one that the request names.
     r"|p_user_id <> v_user_id|p_user_id IS NOT NULL"
+    r"|VALUES \(p_hash, p_user_id, (?:p_id|p_new_id), "  # tokens
     r"|p_user_id IS NULL OR i\.user_id = p_user_id"  # a filter of the directory
 )
-_TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users|identities) AS \w\b")
-TABLES = ("users", "tasks", "identities")
+_TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users|identities|tokens) AS \w\b")
+TABLES = ("users", "tasks", "identities", "tokens")
 
 # The number of queries in each function that read or change rows.
 QUERIES = {
@@ -56,26 +59,33 @@ QUERIES = {
     "user_block_v1": 1,
     "identity_user_v1": 4,
     "identity_block_v1": 2,
+    "token_user_v1": 5,
+    "token_create_v1": 5,
+    "token_rotate_v1": 7,
+    "token_list_v1": 1,
+    "token_delete_v1": 1,
 }
 
 
 @dataclass(frozen=True)
 class Predicate:
-    """The condition of one query on its user or its identity, and where in the script it is.
+    """The condition of one query on its user or credential, and where in the script it is.
 
     Attributes:
         function: The function.
         number: Which of the function's predicates.
-        column: The user's column, or the alias of ``identities``.
-        user: The variable that it is compared with; None for an identity.
+        kind: What it compares.
+        column: The column, or the alias of ``identities``.
+        user: The variable that a user is compared with.
         start: Where the condition begins in the script.
         end: Where it ends.
     """
 
     function: str
     number: int
+    kind: Kind
     column: str
-    user: str | None
+    user: str
     start: int
     end: int
 
@@ -92,8 +102,9 @@ def predicates() -> tuple[Predicate, ...]:
         Predicate(
             function=function[1],
             number=number,
-            column=match[1] or match[2],
-            user=match[0].partition(" = ")[2] if match[1] else None,
+            kind=cast("Kind", match.lastgroup),
+            column=match[match.lastgroup or 0],
+            user=match[0].partition(" = ")[2],
             start=function.start() + match.start(),
             end=function.start() + match.end(),
         )

@@ -1,6 +1,7 @@
 """PgBouncer in transaction mode, set up as Neon's pooler is, in front of a test server."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,19 @@ import trustme
 from taskcore.database.url import connect_arguments
 from tests.ports import free_port
 
-PROGRAM = shutil.which("pgbouncer")
+
+def _program() -> str | None:
+    """Return a PgBouncer that knows prepared statements (1.21), as Neon's pooler does."""
+    program = shutil.which("pgbouncer")
+    if program is None:
+        return None
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    version = re.match(r"PgBouncer (\d+)\.(\d+)", told.stdout)
+    known = version is not None and (int(version[1]), int(version[2])) >= (1, 21)
+    return program if known else None
+
+
+PROGRAM = _program()
 
 # As Neon's pooler, with a small pool, which makes clients share, and without its pause
 # after a failed login to the server.

@@ -84,9 +84,9 @@ def test_a_group_alone_shows_its_help(run: Run, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("list",), "Did you mean `taskctl tasks list` or `taskctl users list` or"),
+        (("list",), "Did you mean `taskctl tasks list` or `taskctl tokens list` or"),
         (("import",), "Did you mean `taskctl tasks import`? See"),
-        (("taks",), "Did you mean 'tasks'? See"),
+        (("taks",), "Did you mean 'tasks', 'tokens'? See"),
         (("tasks", "lst"), "Did you mean 'list'? See"),
         (("tasks", "remove", "1"), "Did you mean `taskctl tasks delete`? See"),
         (("rm", "1"), "Did you mean `taskctl tasks delete` or `taskctl users delete`? See"),

@@ -40,7 +40,7 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.user_get_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.user_get_v1 TO taskcore_admin;
 
--- Erase one user and, by the foreign keys' cascade, all of their tasks and identities.
+-- Erase one user and, by the foreign keys' cascade, all of their tasks, identities and tokens.
 -- No row: there is no such user.
 CREATE OR REPLACE FUNCTION taskcore.user_delete_v1(
     p_user_id bigint
@@ -66,8 +66,8 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.user_delete_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.user_delete_v1 TO taskcore_admin;
 
--- Block a user, or let them in again. A blocked user's identities are refused; tasks stay.
--- A user who is blocked, or not, already stays as they are.
+-- Block a user, or let them in again. A blocked user's identities and tokens are refused; tasks
+-- stay. A user who is blocked, or not, already stays as they are.
 -- No row: there is no such user.
 CREATE OR REPLACE FUNCTION taskcore.user_block_v1(
     p_user_id bigint, p_blocked boolean

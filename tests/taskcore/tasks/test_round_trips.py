@@ -22,9 +22,23 @@ OPERATIONS: dict[str, Callable[[UserTasks, int], Awaitable[object]]] = {
 }
 
 
-OWNERS: dict[str, Callable[[TaskStore], UserTasks]] = {
-    "a user": lambda store: store.for_user(1),
-    "an identity": lambda store: store.for_identity("https://issuer.example", "me"),
+async def _user(store: TaskStore) -> UserTasks:
+    return store.for_user(1)
+
+
+async def _identity(store: TaskStore) -> UserTasks:
+    return store.for_identity("https://issuer.example", "me")
+
+
+async def _token(store: TaskStore) -> UserTasks:
+    token = await store.for_user(1).tokens.create("x", scopes=["tasks:read", "tasks:write"])
+    return store.for_token(token.secret)
+
+
+OWNERS: dict[str, Callable[[TaskStore], Awaitable[UserTasks]]] = {
+    "a user": _user,
+    "an identity": _identity,
+    "an API token": _token,
 }
 
 
@@ -33,9 +47,9 @@ OWNERS: dict[str, Callable[[TaskStore], UserTasks]] = {
 async def test_an_operation_on_a_warm_connection_is_one_round_trip(
     wire: Wire, operation: str, owner: str
 ) -> None:
-    """SC-001, ID-611: the network costs an operation one latency and no more."""
+    """SC-001, ID-611, ID-814: the network costs an operation one latency and no more."""
     async with TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
-        tasks = OWNERS[owner](store)
+        tasks = await OWNERS[owner](store)
         first, second = await tasks.create_many([{"title": "one"}, {"title": "two"}])
         await OPERATIONS[operation](tasks, first.id)
         before = wire.round_trips
@@ -43,6 +57,22 @@ async def test_an_operation_on_a_warm_connection_is_one_round_trip(
         await OPERATIONS[operation](tasks, second.id)
 
         assert wire.round_trips - before == 1
+
+
+@pytest.mark.parametrize("owner", ["a user", "an identity"])
+async def test_work_on_tokens_is_one_round_trip(wire: Wire, owner: str) -> None:
+    """ID-814."""
+    async with TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
+        tokens = (await OWNERS[owner](store)).tokens
+        for _ in range(2):
+            before = wire.round_trips
+            token = await tokens.create("x")
+            listed = await tokens.list()
+            new = await tokens.rotate(token.id)
+            await tokens.revoke(new.id)
+            took = wire.round_trips - before
+        assert len(listed) == 2
+        assert took == 4
 
 
 async def test_a_created_task_is_read_back_in_two_round_trips(wire: Wire) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.issuer import Issuer
+from taskcore_http.identity.principal import Principal
 from taskcore_http.identity.refusal import TokenRefused
 from taskcore_http.identity.rules import IssuerRules
 
@@ -199,8 +200,13 @@ class Service:
     publisher: Publisher
     clock: Clock
 
+    async def principal(self, credentials: bytes) -> Principal:
+        principal = await self.bearer.authenticate(headers(credentials))
+        assert isinstance(principal, Principal)
+        return principal
+
     async def subject(self, credentials: bytes) -> str:
-        return (await self.bearer.authenticate(headers(credentials))).subject
+        return (await self.principal(credentials)).subject
 
     async def reason(self, credentials: bytes) -> str | None:
         """The reason for which a token is refused; None if it is accepted."""

@@ -156,9 +156,7 @@ async def test_claims_can_be_required(value: object) -> None:
 )
 async def test_scopes_come_from_scope_or_scp(changes: dict[str, Any], scopes: set[str]) -> None:
     """ID-316."""
-    bearer = service().bearer
-
-    principal = await bearer.authenticate(headers(token(claims(**changes))))
+    principal = await service().principal(token(claims(**changes)))
 
     assert principal.scopes == scopes
 
@@ -179,7 +177,7 @@ async def test_scopes_are_required_by_choice_only(scope: str | None, status: int
 
 async def test_the_principal_is_what_the_token_says() -> None:
     """ID-314."""
-    principal = await service().bearer.authenticate(headers(token()))
+    principal = await service().principal(token())
 
     assert principal.issuer == "https://idp.example/"
     assert principal.subject == claims()["sub"]

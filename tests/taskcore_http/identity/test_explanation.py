@@ -2,6 +2,8 @@
 
 import pytest
 
+from taskcore import TokenSecret
+from taskcore_http import Bearer
 from taskcore_http.identity.explanation import Finding
 from tests.taskcore_http.identity.inputs import REFUSED, VALID
 from tests.taskcore_http.identity.issuing import (
@@ -100,3 +102,18 @@ async def test_the_algorithm_of_another_key_is_named() -> None:
     """ID-709."""
     broken = await _failed(service(), token(claims(), header(alg="ES256"), key=ec_key()))
     assert "signature" in broken
+
+
+async def test_of_an_api_token_the_form_is_explained() -> None:
+    """ID-709, ID-802."""
+    secret = TokenSecret.random().get_secret_value().encode()
+    taking, other = Bearer(api_tokens=True), service().bearer
+
+    async def outcome(bearer: Bearer, credentials: bytes) -> tuple[str, bool]:
+        (one,) = await bearer.explain(credentials)
+        assert secret[20:].decode() not in one.detail
+        return one.outcome, "not accepted" in one.detail
+
+    assert await outcome(taking, secret) == ("passed", False)
+    assert (await outcome(taking, secret[:-1]))[0] == "failed"
+    assert await outcome(other, secret) == ("failed", True)

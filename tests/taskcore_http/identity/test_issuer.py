@@ -290,7 +290,7 @@ async def test_a_token_of_the_product_is_accepted(
     """ID-501."""
     tested = _serving(issuer, key, head["kid"], url)
 
-    principal = await tested.bearer.authenticate(headers(token(payload, head, key=key)))
+    principal = await tested.principal(token(payload, head, key=key))
 
     assert (principal.issuer, principal.subject) == (payload["iss"], payload["sub"])
 

@@ -1,6 +1,7 @@
 """Each rule is taken away in turn, and a test must miss it.
 
-``pytest -m mutants`` runs the tests of this folder once for each mutant.
+``pytest -m mutants`` runs the tests of this folder, and those of API tokens in the library, once
+for each mutant.
 """
 
 import os
@@ -17,8 +18,10 @@ pytestmark = pytest.mark.mutants
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(__file__).parent.relative_to(ROOT)
+OF_TOKENS = "tests/taskcore/tokens"
 
-# For each mutant: the module, a text that occurs once in it, and what replaces it.
+# For each mutant: the module (of identity, or its path), a text that occurs once in it, and what
+# replaces it.
 MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-101: look at another field": (
         "authorization",
@@ -301,7 +304,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-613: any subject as a user id": ("claims", "if is_user_id:", "if False:"),
     "ID-613: an id taken for a name": (
         "identify",
-        "subject_is_user_id=principal.subject_is_user_id",
+        "subject_is_user_id=caller.subject_is_user_id",
         "subject_is_user_id=False",
     ),
     "ID-613: two issuers name ids": ("bearer", "in issuers) > 1", "in issuers) > 2"),
@@ -356,13 +359,108 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-502: Keycloak's account": ("rules", '"account" in self.audience and', "False and"),
     "ID-502: credentials in URLs": ("url", '"@" in parts.netloc', "False"),
     "ID-502: a query": ("url", '("?" in url and not query)', "False"),
-    "ID-502: the same issuer twice": ("bearer", "or len(set(names)) < len(names)", ""),
+    "ID-502: the same issuer twice": ("bearer", "len(set(names)) < len(names) or ", ""),
     "ID-502: any tenant": ("issuer", "not _GUID.fullmatch(tenant_id)", "False"),
+    "ID-802: no checksum": ("taskcore/tokens/secret", "or _checksum(body) != check", ""),
+    "ID-802: any form": ("taskcore/tokens/secret", "not _FORM.fullmatch(text) or ", ""),
+    "ID-802: fewer random bits": ("taskcore/tokens/secret", "_BITS = 256", "_BITS = 128"),
+    "ID-802: another hash": ("taskcore/tokens/secret", "sha256(self.", "sha512(self."),
+    "ID-803: no end by default": ("taskcore/tokens/token", "] = DEFAULT_TOKEN_DAYS", "] = None"),
+    "ID-803: any lifetime": ("taskcore/tokens/token", "Field(ge=1, le=MAX_TOKEN_DAYS)", "Field()"),
+    "ID-803: any scope": ("taskcore/tokens/token", "if scope not in SCOPES:", "if False:"),
+    "ID-803: no scope": ("taskcore/tokens/token", "    if not value:", "    if False:"),
+    "ID-803: writing by default": (
+        "taskcore/tokens/token",
+        '] = ("tasks:read",)',
+        '] = ("tasks:read", "tasks:write")',
+    ),
+    "ID-804: writing is reading": (
+        "taskcore/access",
+        'WRITE = Access("tasks:write")',
+        'WRITE = Access("tasks:read")',
+    ),
+    "ID-804: creating is reading": (
+        "taskcore/access",
+        'Access("tasks:write", creates=True)',
+        'Access("tasks:read", creates=True)',
+    ),
+    "ID-804: reading is writing": (
+        "taskcore/access",
+        'READ = Access("tasks:read")',
+        'READ = Access("tasks:write")',
+    ),
+    "ID-805: a token makes tokens": (
+        "taskcore/tokens/tokens",
+        "Access(scope=None, creates=True)",
+        'Access(scope="tasks:write", creates=True)',
+    ),
+    "ID-805: a token sees tokens": (
+        "taskcore/tokens/tokens",
+        "_SEE = Access(scope=None)",
+        '_SEE = Access(scope="tasks:read")',
+    ),
+    "ID-806: a create does not lock its user": (
+        "taskcore/owner",
+        "access.scope, self.user_id, access.creates",
+        "access.scope, self.user_id, False",
+    ),
+    "ID-807: the path is not sent": (
+        "taskcore/owner",
+        "access.scope, self.user_id, access.creates",
+        "access.scope, None, access.creates",
+    ),
+    "ID-809: a lost revocation is not found": (
+        "taskcore/tokens/tokens",
+        "if not rows and not repeated:",
+        "if not rows:",
+    ),
+    "ID-813: show the secret": (
+        "taskcore/tokens/secret",
+        'return f"{PREFIX}…{self.get_secret_value()[-4:]}"',
+        "return self.get_secret_value()",
+    ),
+    "ID-813: show the hash": (
+        "taskcore/owner",
+        "digest: bytes = field(repr=False)",
+        "digest: bytes",
+    ),
+    "ID-813: the parser's exception leaves": ("bearer", "with suppress(InvalidToken):", "if True:"),
+    "ID-816: take API tokens always": ("bearer", "if self.api_tokens and (", "if True and ("),
+    "ID-817: routes without API tokens": (
+        "taskcore_http/tasks/router",
+        "isinstance(identity, Bearer) and identity.api_tokens",
+        "isinstance(identity, Bearer)",
+    ),
+    "ID-817: answers that caches store": (
+        "taskcore_http/tokens",
+        "Response(content, status, NOT_STORED, ",
+        "Response(content, status, {}, ",
+    ),
+    "ID-818: no challenge for a missing scope": (
+        "taskcore_http/tasks/route",
+        "if refused.error:",
+        "if refused.status == 401:",
+    ),
+    "ID-818: the scope is not named": (
+        "taskcore_http/tasks/route",
+        'TokenRefused("scope", scope=scope)',
+        'TokenRefused("scope")',
+    ),
+    "ID-819: routes of tokens take API tokens": (
+        "security",
+        "for name in signed_in]",
+        "for name in signed_in | api_tokens]",
+    ),
+    "ID-820: API tokens beside trusted callers": (
+        "configured",
+        "    if settings.trust_callers:\n        name",
+        "    if False:\n        name",
+    ),
     "ID-502: any name": ("issuer", "not _NAME.fullmatch(value)", "False"),
 }
 
 
-_SLOW = {"test_api", "test_extra", "test_guide", "test_lying_issuer"}
+_SLOW = {"test_api", "test_api_tokens", "test_extra", "test_guide", "test_lying_issuer"}
 _LEFT_OUT = {"test_differential", "test_mutants"}
 # The slow ones last: most mutants are caught before.
 _FILES = sorted(
@@ -372,7 +470,7 @@ _FILES = sorted(
 
 
 def _tests(package: Path) -> "subprocess.CompletedProcess[str]":
-    """Run the tests of this folder on another copy of the package, until one fails."""
+    """Run the tests on another copy of the packages, until one fails."""
     arguments = [
         "-n",
         "0",
@@ -390,6 +488,7 @@ def _tests(package: Path) -> "subprocess.CompletedProcess[str]":
             # Not the common one: every pytest deletes what older ones have left there.
             f"--basetemp={package}/tests",
             *_FILES,
+            OF_TOKENS,
         ],
         cwd=ROOT,
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
@@ -401,8 +500,9 @@ def _tests(package: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of the package that a test may break."""
-    shutil.copytree(ROOT / "taskcore_http", tmp_path / "taskcore_http")
+    """A copy of the packages that a test may break."""
+    for name in ("taskcore", "taskcore_http"):
+        shutil.copytree(ROOT / name, tmp_path / name)
     return tmp_path
 
 
@@ -420,7 +520,7 @@ def test_a_rule_that_is_taken_away_is_missed_by_a_test(
     package: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    path = package / f"taskcore_http/identity/{module}.py"
+    path = package / f"{module if '/' in module else f'taskcore_http/identity/{module}'}.py"
     source = path.read_text()
     assert source.count(text) == 1, "the mutant does not fit the code any more"
     path.write_text(source.replace(text, replacement))

@@ -131,7 +131,7 @@ async def test_grafana_cve_2023_3128() -> None:
         uid="victim",
     )
 
-    principal = await service().bearer.authenticate(headers(token(attacker)))
+    principal = await service().principal(token(attacker))
 
     assert (principal.issuer, principal.subject) == ("https://idp.example/", "attacker")
 

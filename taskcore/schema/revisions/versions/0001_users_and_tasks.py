@@ -1,4 +1,4 @@
-"""Create the tables users, identities and tasks.
+"""Create the tables users, identities, tokens and tasks.
 
 Written out, not derived from ``taskcore.schema``: a released revision never changes.
 """
@@ -92,6 +92,44 @@ def upgrade() -> None:
     )
     # For the cascade, and for the list of a user's identities.
     op.create_index("identities_user", "identities", ["user_id"], schema="taskcore")
+    op.create_table(
+        "tokens",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        # How long it was to last; null: for ever. A token that replaces it lasts as long.
+        sa.Column("days", sa.Integer(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        # A day, not a moment: it is written at most once a day.
+        sa.Column("last_used_on", sa.Date(), nullable=True),
+        sa.PrimaryKeyConstraint("hash", name="tokens_pkey"),
+        # For the list of a user's tokens, and for the cascade.
+        sa.UniqueConstraint("user_id", "id", name="tokens_user_id_id_key"),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["taskcore.users.id"],
+            name="tokens_user_id_fkey",
+            ondelete="CASCADE",
+        ),
+        sa.CheckConstraint("octet_length(hash) = 32", name="tokens_hash_length"),
+        sa.CheckConstraint("id BETWEEN 1 AND 9007199254740991", name="tokens_id_range"),
+        sa.CheckConstraint("char_length(name) BETWEEN 1 AND 100", name="tokens_name_length"),
+        sa.CheckConstraint(
+            "cardinality(scopes) > 0 AND scopes <@ ARRAY['tasks:read', 'tasks:write']",
+            name="tokens_scopes_known",
+        ),
+        sa.CheckConstraint("days BETWEEN 1 AND 366", name="tokens_days_range"),
+        sa.CheckConstraint("days IS NULL OR expires_at IS NOT NULL", name="tokens_expiry"),
+        schema="taskcore",
+    )
     op.create_table(
         "tasks",
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),

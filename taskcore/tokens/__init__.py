@@ -1,0 +1,1 @@
+"""API tokens: secrets by which programs act for a user."""

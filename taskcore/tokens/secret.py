@@ -1,0 +1,79 @@
+"""The secret of an API token: its form, and its SHA-256, which is all that the database knows.
+
+A secret is ``taskcore_pat_``, 43 characters of 256 random bits, and 6 characters of the CRC-32 of
+what precedes. The checksum is no protection: it lets scanners and the library tell a secret from
+a similar text without asking the database.
+"""
+
+import re
+import secrets
+from hashlib import sha256
+from typing import Self
+from zlib import crc32
+
+from pydantic import SecretStr
+
+from taskcore.errors import InvalidToken, ValidationError
+
+PREFIX = "taskcore_pat_"
+
+PATTERN = rf"{PREFIX}[0-9A-Za-z]{{49}}"
+"""A regular expression for scanners. The checksum tells secrets from other texts that match."""
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM_BITS = 256
+_RANDOM_DIGITS = 43
+_CHECK_DIGITS = 6
+_FORM = re.compile(PATTERN, re.ASCII)
+
+
+class TokenSecret(SecretStr):
+    """The secret of an API token.
+
+    ``repr`` and ``str`` show the prefix and the last four characters;
+    ``get_secret_value()`` returns it.
+    """
+
+    @classmethod
+    def random(cls) -> Self:
+        """Make a new secret."""
+        body = PREFIX + _base62(secrets.randbits(_RANDOM_BITS), _RANDOM_DIGITS)
+        return cls(body + _checksum(body))
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Return the secret in a text.
+
+        Raises:
+            ValidationError: It is not a string.
+            InvalidToken: It has not the form of a secret, or its checksum is wrong.
+        """
+        if isinstance(text, SecretStr):
+            text = text.get_secret_value()
+        if not isinstance(text, str):
+            raise ValidationError("token must be a string", field="token", constraint="type")
+        body, check = text[:-_CHECK_DIGITS], text[-_CHECK_DIGITS:]
+        if not _FORM.fullmatch(text) or _checksum(body) != check:
+            raise InvalidToken
+        return cls(text)
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the secret. A slow hash is for passwords; this has 256 random bits."""
+        return sha256(self.get_secret_value().encode()).digest()
+
+    def _display(self) -> str:
+        return f"{PREFIX}…{self.get_secret_value()[-4:]}"
+
+
+def _checksum(body: str) -> str:
+    return _base62(crc32(body.encode()), _CHECK_DIGITS)
+
+
+def _base62(number: int, digits: int) -> str:
+    """Return a number in base 62, with leading zeros."""
+    text = ""
+    for _ in range(digits):
+        number, digit = divmod(number, len(_ALPHABET))
+        text = _ALPHABET[digit] + text
+    return text
