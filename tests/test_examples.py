@@ -108,7 +108,7 @@ async def test_the_application_for_opaque_tokens(example: ModuleType) -> None:
         )
 
         async def ask(said: bytes | dict[str, Any] | list[Any], status: str = "200 OK") -> int:
-            issuer.answers["/introspect"] = answer(said, status)
+            issuer.answers["/introspect"] = answer(said, status, ("Connection: close",))
             response: httpx2.Response = await client.get(
                 "/me/tasks", headers={"Authorization": "Bearer opaque&token=other"}
             )
