@@ -61,7 +61,7 @@ def mounted_applications(server: Server) -> list[Application]:
 
 
 def identified_applications(server: Server, signers: Sequence[Signer]) -> list[Application]:
-    """Return ours with trusted callers, with a cached token, and with each kind not cached."""
+    """Return ours with trusted callers, and with each kind of token, cached and not."""
 
     def ours(name: str, signer: Signer, cache: int) -> Application:
         found = _ours(server, name, "tests.benchmarks.identity_apps:identified")
@@ -71,6 +71,7 @@ def identified_applications(server: Server, signers: Sequence[Signer]) -> list[A
     return [
         _ours(server, "trusted", "taskcore_http.app:app_from_environment"),
         ours(f"{signers[0].name}, cached", signers[0], 10_000),
+        _ours(server, "API token", "tests.benchmarks.identity_apps:with_api_tokens"),
         *(ours(f"{signer.name}, not cached", signer, 0) for signer in signers),
     ]
 

@@ -27,8 +27,13 @@ class Signer:
     jwk: dict[str, Any]
 
 
+def with_api_tokens() -> FastAPI:
+    """Make our application with the user of an API token."""
+    return create_app(identity=Bearer(api_tokens=True))
+
+
 def identified() -> FastAPI:
-    """Make our application with a token's identity."""
+    """Make our application with the identity of an issuer's token."""
     key = json.loads(os.environ["BENCH_JWK"]) | {"kid": "k"}
     cache = int(os.environ["BENCH_VERIFIED_CACHE"])
 
