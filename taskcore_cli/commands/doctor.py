@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from taskcore_cli.exit_codes import FAILED, say
+from taskcore_cli.http import identity_of, require_http
 from taskcore_cli.input.interruption import run
 from taskcore_cli.input.options import Json
 from taskcore_cli.output.render import print_json
@@ -25,14 +26,18 @@ _STATUS_WIDTH = len("failure")
 def doctor(context: typer.Context, *, json: Json = False) -> None:
     """Examine the database: does it keep users apart as this release requires?
 
-    Use the URL that the application will use, because its role is examined too. Nothing is
-    changed. The exit code is 1 if there is a failure. Warnings are not failures.
+    Use the URL that the application will use, because its role is examined too. With
+    TASKCORE_ISSUER the issuer's keys and clock are examined as well. Nothing is changed. The
+    exit code is 1 if there is a failure. Warnings are not failures.
     """
     from taskcore.doctor import diagnose
 
     settings = session_of(context).settings()
     with _url(settings) as url:
         checks = run(diagnose(url, embedded=settings.database_url is None))
+    if settings.issuer is not None:
+        require_http("the check of the issuer")
+        checks += run(_of_issuer(identity_of(settings)))
     if json:
         print_json(
             [
@@ -48,6 +53,11 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
     if failures:
         say(f"{failures} of {len(checks)} checks failed.")
         raise typer.Exit(FAILED)
+
+
+async def _of_issuer(bearer: Any) -> "list[Check]":
+    found: list[Check] = await bearer.examine()
+    return found
 
 
 @contextmanager

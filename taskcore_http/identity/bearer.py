@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from taskcore.errors import ConfigurationError, InvalidToken
 from taskcore.owner import Provision
@@ -38,6 +38,9 @@ from taskcore_http.identity.token import Token, check_header, parse_token
 from taskcore_http.identity.url import UnsafeUrl, safe_url
 from taskcore_http.identity.validity import validity
 from taskcore_http.identity.verified import Verified, VerifiedTokens
+
+if TYPE_CHECKING:
+    from taskcore.doctor import Check
 
 _MAX_LEEWAY = 300.0
 _API_TOKEN = PREFIX.encode()
@@ -154,6 +157,13 @@ class Bearer:
         return await explain(
             token, self._issuers, leeway=self._leeway, now=self._clock(), offline=offline
         )
+
+    async def examine(self) -> "list[Check]":
+        """Ask every issuer for its keys and its time, for whoever runs the server."""
+        # A server does not need it.
+        from taskcore_http.identity.examination import examine  # noqa: PLC0415
+
+        return await examine(self._issuers, leeway=self._leeway)
 
     def _explain_api_token(self, token: bytes) -> Finding:
         if not self.api_tokens:

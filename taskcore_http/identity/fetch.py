@@ -6,9 +6,12 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from taskcore.version import __version__
@@ -49,7 +52,26 @@ async def fetch_url(url: str) -> tuple[bytes, float | None]:
         FetchFailed: There is no answer in time, or not one with the status 200 and a content of
             at most 64 KiB.
     """
+    return await _exchanged(_Exchange(url))
+
+
+async def clock_of(url: str) -> float | None:
+    """Return by how many seconds the clock of a server is ahead of this machine's.
+
+    None: the answer has no date (RFC 9110, section 6.6.1). It has whole seconds, and was made
+    up to some seconds ago.
+
+    Raises:
+        FetchFailed: As `fetch_url`.
+    """
     exchange = _Exchange(url)
+    await _exchanged(exchange)
+    if exchange.date is None:
+        return None
+    return exchange.date.timestamp() - time.time()
+
+
+async def _exchanged(exchange: "_Exchange") -> tuple[bytes, float | None]:
     # Not in the loop's own executor: that has few threads, and the process waits for them.
     threading.Thread(target=exchange.run, name="taskcore-fetch", daemon=True).start()
     try:
@@ -74,6 +96,7 @@ class _Exchange:
         self._parts = urlsplit(url)
         self._socket: socket.socket | None = None
         self._is_cut_off = False
+        self.date: datetime | None = None
         self.answer: Future[tuple[bytes, float | None]] = Future()
         self.answer.set_running_or_notify_cancel()
 
@@ -100,6 +123,7 @@ class _Exchange:
                 raise FetchFailed("the connection came too late")
             connection.request("GET", (self._parts.path or "/") + query, headers=_HEADERS)
             with connection.getresponse() as response:
+                self.date = _date(response.headers.get("Date"))
                 if response.status != 200:
                     raise FetchFailed(f"the status is {response.status}")
                 content = response.read(MAX_CONTENT + 1)
@@ -113,6 +137,13 @@ class _Exchange:
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
         return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+
+
+def _date(field: str | None) -> datetime | None:
+    try:
+        return None if field is None else parsedate_to_datetime(field)
+    except ValueError:
+        return None
 
 
 def _max_age(field: str) -> float | None:

@@ -85,6 +85,16 @@ class FetchedKeys:
         if self._current() is None:
             await self._refresh()
 
+    async def download(self) -> KeySet:
+        """Return the keys that the issuer publishes now; they are not kept.
+
+        Raises:
+            FetchFailed: A document cannot be fetched.
+            InvalidKeySet: There are no keys in it that can be used.
+        """
+        found, _max_age = await self._download()
+        return found
+
     async def close(self) -> None:
         """Stop a fetch that is running."""
         task = self._running()
@@ -122,16 +132,22 @@ class FetchedKeys:
     async def _load(self) -> None:
         """Fetch the keys and use them, or log why they cannot be had."""
         try:
-            async with asyncio.timeout(TIMEOUT):
-                self._use(*await self._download())
+            self._use(*await self._download())
         except (FetchFailed, InvalidKeySet) as exc:
             self._warn(str(exc))
-        except TimeoutError:
-            self._warn(f"no answer within {TIMEOUT:g} seconds")
-        except Exception as exc:  # noqa: BLE001  (the host's fetch may raise anything)
-            self._warn(type(exc).__name__)
 
     async def _download(self) -> tuple[KeySet, float | None]:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                return await self._found()
+        except (FetchFailed, InvalidKeySet):
+            raise
+        except TimeoutError:
+            raise FetchFailed(f"no answer within {TIMEOUT:g} seconds") from None
+        except Exception as exc:  # noqa: BLE001  (the host's fetch may raise anything)
+            raise FetchFailed(type(exc).__name__) from None
+
+    async def _found(self) -> tuple[KeySet, float | None]:
         url = self._rules.jwks_url
         if url is None:
             url = await discover_keys(self._rules.issuer, self._content)

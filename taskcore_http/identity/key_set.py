@@ -1,5 +1,6 @@
 """The keys of one issuer at one moment, by their ids."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -41,6 +42,14 @@ class KeySet:
             candidates = self._entries.get(key_id, [])
         fitting = [one for one in candidates if algorithm in one.algorithms]
         return fitting[0].key if len(fitting) == 1 else None
+
+    def counts(self) -> dict[str, int]:
+        """Return how many keys serve each algorithm."""
+        found: Counter[str] = Counter()
+        for entries in self._entries.values():
+            for entry in entries:
+                found.update(entry.algorithms)
+        return dict(found)
 
     def identities(self) -> frozenset[tuple[object, ...]]:
         """Return values by which keys of two sets are compared: id, use and public members."""

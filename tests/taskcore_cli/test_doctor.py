@@ -10,6 +10,8 @@ import taskcore.doctor
 from taskcore.doctor.check import Check
 from tests.databases import Database, execute
 from tests.taskcore_cli.conftest import Run
+from tests.taskcore_http.identity.http_issuer import answer, http_issuer
+from tests.taskcore_http.identity.issuing import rsa_key
 
 pytestmark = pytest.mark.inspects
 
@@ -105,3 +107,23 @@ def test_the_embedded_server_is_well(run: Run, used_home: Path) -> None:
 
     assert result.exit_code == 0
     assert {check["status"] for check in json.loads(result.stdout)} == {"ok"}
+
+
+def test_the_issuer_is_examined_too(run: Run, database: Database) -> None:
+    """ID-710."""
+    with http_issuer() as issuer:
+        url = issuer.url
+        issuer.answers["/keys"] = answer({"keys": [rsa_key().jwk(kid="k", alg="RS256")]})
+        environment = {
+            "TASKCORE_DATABASE_URL": database.url,
+            "TASKCORE_ISSUER": url,
+            "TASKCORE_AUDIENCE": "tasks",
+            "TASKCORE_JWKS_URL": f"{url}/keys",
+        }
+        well = run("doctor", env=environment)
+        issuer.answers.clear()
+        ill = run("doctor", env=environment)
+
+    assert (well.exit_code, ill.exit_code) == (0, 1)
+    assert f"{url}: keys: 1 for RS256\n" in well.stdout
+    assert f"{url}: the status is 404\n" in ill.stdout
