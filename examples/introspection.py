@@ -8,7 +8,6 @@
 Each request asks the issuer, so that a token that was revoked is refused at once.
 """
 
-import json
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -44,7 +43,7 @@ class Introspection(Authenticator):
             response = await self._client.post(self._url, data={"token": token.decode("latin-1")})
             response.raise_for_status()
             said = response.json()
-        except (httpx2.HTTPError, json.JSONDecodeError):
+        except (httpx2.HTTPError, ValueError, RecursionError):
             # 503, not 401: the token may be valid.
             raise KeysUnavailable(self._url, retry_after=5) from None
         if not isinstance(said, dict) or said.get("active") is not True:
@@ -52,15 +51,17 @@ class Introspection(Authenticator):
         audience = said.get("aud")
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
             raise TokenRefused("aud")
-        subject = said.get("sub")
-        if not isinstance(subject, str):
+        if "cnf" in said:
+            # It is bound to a key of its sender, which is not checked here (RFC 9449).
+            raise TokenRefused("cnf")
+        if str(said.get("token_type", "bearer")).lower() not in ("access_token", "bearer"):
+            raise TokenRefused("typ")
+        issuer, subject, scope = said.get("iss", self._url), said.get("sub"), said.get("scope", "")
+        if not isinstance(issuer, str) or not isinstance(subject, str):
             raise TokenRefused("sub")
-        return Principal(
-            said.get("iss") or self._url,
-            subject,
-            frozenset(said.get("scope", "").split()),
-            said.get("exp", 0),
-        )
+        if not isinstance(scope, str):
+            raise TokenRefused("scopes")
+        return Principal(issuer, subject, frozenset(scope.split()), said.get("exp", 0))
 
     def challenge(self, refused: TokenRefused) -> str:
         """Return the value of ``WWW-Authenticate`` (RFC 6750, section 3)."""

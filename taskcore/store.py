@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, get_args
 
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
-from taskcore.errors import ConfigurationError, ValidationError, printable
+from taskcore.errors import ConfigurationError, InvalidToken, ValidationError, printable
 from taskcore.owner import IdentityOwner, Provision, TokenOwner, UserOwner
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.ids import IdGenerator
@@ -212,8 +212,12 @@ class TaskStore:
                 operation raises it if the token is unknown, has expired or was revoked, or if
                 the user is blocked, and `InsufficientScope` if the token does not allow it.
         """
-        owner = TokenOwner(TokenSecret.parse(token).digest)
-        return UserTasks(self._database, self._ids, owner)
+        secret = TokenSecret.find(token)
+        # As in `TokenSecret.parse`: not in the frames of a traceback.
+        del token
+        if secret is None:
+            raise InvalidToken
+        return UserTasks(self._database, self._ids, TokenOwner(secret.digest))
 
     async def ready(self) -> None:
         """Return if the store can serve, and raise if not. For readiness probes.

@@ -124,7 +124,16 @@ async def test_the_application_for_opaque_tokens(example: ModuleType) -> None:
             for said in [*refused, active | {"active": "true"}, active | {"active": 1}]:
                 assert await ask(said) == 401
             assert await ask(active | {"aud": "another"}) == 401
-            assert await ask(active | {"sub": None}) == 401
+            for wrong in (
+                {"sub": None},
+                {"sub": ""},
+                {"sub": "x" * 300},
+                {"iss": 5},
+                {"scope": ["tasks:read"]},
+                {"cnf": {"jkt": "x"}},
+                {"token_type": "refresh_token"},
+            ):
+                assert await ask(active | wrong) == 401
             assert await ask({}, "500 Internal Server Error") == 503
             assert await ask(b"<html>") == 503
             assert (await client.get("/me/tasks")).headers["WWW-Authenticate"] == "Bearer"

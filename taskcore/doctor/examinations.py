@@ -53,7 +53,7 @@ _KINDS = {
 _HEALTHY = {
     "default_transaction_isolation": (
         {"read committed"},
-        "writes that meet are rolled back and sent again",
+        "writes that meet are sent again, and a user can have more API tokens than the limit",
     ),
     "default_transaction_read_only": ({"off"}, "every write is refused"),
     "session_replication_role": ({"origin"}, "foreign keys are not checked"),

@@ -53,6 +53,8 @@ class UserTasks:
     `DatabaseError`, and every write `OutcomeUnknown`. Many asyncio tasks may use it at once. A
     cancelled call takes effect wholly or not at all; of an import some batches may be stored.
 
+    A batch without items does nothing and asks nothing, not even whether the caller is let in.
+
     With an identity every method may also raise `Unauthenticated`, `Forbidden` and
     `UserNotFound`: see ``TaskStore.for_identity``. With an API token every method may raise
     `InvalidToken` and `InsufficientScope`: see ``TaskStore.for_token``.

@@ -48,14 +48,26 @@ class TokenSecret(SecretStr):
             ValidationError: It is not a string.
             InvalidToken: It has not the form of a secret, or its checksum is wrong.
         """
+        found = cls.find(text)
+        # The frames of a traceback must not hold what may be a secret with a typing error.
+        del text
+        if found is None:
+            raise InvalidToken
+        return found
+
+    @classmethod
+    def find(cls, text: object) -> Self | None:
+        """Return the secret in a text, or None if it has not the form or a wrong checksum.
+
+        Raises:
+            ValidationError: It is not a string.
+        """
         if isinstance(text, SecretStr):
             text = text.get_secret_value()
         if not isinstance(text, str):
             raise ValidationError("token must be a string", field="token", constraint="type")
         body, check = text[:-_CHECK_DIGITS], text[-_CHECK_DIGITS:]
-        if not _FORM.fullmatch(text) or _checksum(body) != check:
-            raise InvalidToken
-        return cls(text)
+        return cls(text) if _FORM.fullmatch(text) and _checksum(body) == check else None
 
     @property
     def digest(self) -> bytes:

@@ -59,7 +59,8 @@ class Tokens:
         if type(name) is TokenCreate:
             new = name
         else:
-            given = scopes if isinstance(scopes, str) else tuple(scopes)
+            several = isinstance(scopes, Iterable) and not isinstance(scopes, str)
+            given = tuple(scopes) if several else scopes
             fields = {"name": name, "scopes": given, "expires_in_days": expires_in_days}
             new = validate(TokenCreate, fields, where="token")
         secret = TokenSecret.random()

@@ -17,6 +17,9 @@ from taskcore_cli.session import session_of
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
 
+# Longer than every token that is accepted.
+_LONGEST = 64 * 1024
+
 app = typer.Typer(
     cls=Group, help="Find out why the REST API accepts or refuses a token.", rich_markup_mode=None
 )
@@ -84,9 +87,10 @@ def _token(given: str) -> bytes:
         if sys.stdin.isatty():
             say("Paste the token, then press Enter.")
         wait_for_input(sys.stdin)
-        given = sys.stdin.readline()
+        # Bytes: what is no text is explained, too.
+        given = sys.stdin.buffer.readline(_LONGEST).decode("latin-1")
     words = given.split()
     # As it stands in the header field.
     if words and words[0].lower() == "bearer":
         words = words[1:]
-    return " ".join(words).encode(errors="replace")
+    return " ".join(words).encode("latin-1", errors="replace")

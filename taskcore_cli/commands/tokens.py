@@ -113,5 +113,7 @@ def _print(token: "NewToken", *, as_json: bool) -> None:
     if as_json:
         print_json(token.model_dump(mode="json", exclude={"secret"}) | {"token": secret})
         return
-    print_values({name: value for name, value in token if name != "secret"} | {"token": secret})
+    print_values({name: value for name, value in token if name != "secret"})
+    # On one line, however narrow the terminal is: it is copied.
+    typer.echo(f"token  {secret}")
     say("Keep the token: it is not shown again.")

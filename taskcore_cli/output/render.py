@@ -72,6 +72,8 @@ def _print_grid(fields: dict[str, str]) -> None:
     # A wrapped text stays in its column, so it cannot look like the next field.
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
+    # A word that is longer than the line is broken, not cut.
+    grid.add_column(overflow="fold")
     for name, text in fields.items():
         grid.add_row(Text(name), Text(text))
     console().print(grid)

@@ -86,12 +86,16 @@ async def explain(
         lambda: check_header(parsed, rules),
         f"alg {_shown(parsed.algorithm)}, typ {_shown(parsed.header.get('typ'))}",
     )
-    findings.append(await _signature(parsed, keys, offline=offline))
+    findings.append(await _signature(parsed, rules, keys, offline=offline))
     limits = findings.check(
         "time",
         lambda: _times(claims, rules, leeway=leeway, now=now),
-        ", ".join(f"{name} {_moment(claims[name])}" for name in _TIMES if name in claims)
-        + f"; now {_moment(now)}",
+        ", ".join(
+            (
+                *(f"{name} {_moment(claims[name])}" for name in _TIMES if name in claims),
+                f"now {_moment(now)}",
+            )
+        ),
     )
     for check in CHECKS:
         if check.setting is not None and not getattr(rules, check.setting):
@@ -124,8 +128,10 @@ def _issuer(
     return issuers[issuer]
 
 
-async def _signature(token: Token, keys: Keys, *, offline: bool) -> Finding:
+async def _signature(token: Token, rules: IssuerRules, keys: Keys, *, offline: bool) -> Finding:
     told = f"kid {_shown(token.key_id)}"
+    if token.algorithm not in rules.algorithms:
+        return Finding("signature", "skipped", f"the algorithm is not accepted; {told}")
     if offline:
         return Finding("signature", "skipped", told)
     try:

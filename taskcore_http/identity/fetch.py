@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -141,9 +141,11 @@ class _Exchange:
 
 def _date(field: str | None) -> datetime | None:
     try:
-        return None if field is None else parsedate_to_datetime(field)
+        found = None if field is None else parsedate_to_datetime(field)
     except ValueError:
         return None
+    # Without an offset it is UTC (RFC 5322, section 3.3).
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _max_age(field: str) -> float | None:

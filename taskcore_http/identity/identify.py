@@ -32,7 +32,7 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
-from taskcore import TaskStore, TokenSecret, UserTasks
+from taskcore import TaskStore, TokenSecret, UserTasks, ValidationError
 from taskcore_http.errors import RequestRefused
 from taskcore_http.identity.authenticator import Authenticator
 from taskcore_http.identity.refusal import API_TOKENS, KeysUnavailable, TokenRefused
@@ -95,15 +95,7 @@ def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
         try:
             caller = await authenticator.authenticate(request.scope["headers"])
         except TokenRefused as refused:
-            details = None
-            if refused.status == 400:
-                details = {"field": "Authorization", "constraint": "given_twice"}
-            raise RequestRefused(
-                refused.status,
-                refused.description,
-                {"WWW-Authenticate": authenticator.challenge(refused)},
-                details,
-            ) from None
+            raise _refusal(authenticator, refused) from None
         except KeysUnavailable as unavailable:
             raise RequestRefused(
                 503,
@@ -114,14 +106,30 @@ def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
             request.scope[AUTHENTICATED] = authenticator, API_TOKENS
             return store.for_token(caller)
         request.scope[AUTHENTICATED] = authenticator, caller.issuer
-        return store.for_identity(
-            caller.issuer,
-            caller.subject,
-            provision=authenticator.provision,
-            subject_is_user_id=caller.subject_is_user_id,
-        )
+        try:
+            return store.for_identity(
+                caller.issuer,
+                caller.subject,
+                provision=authenticator.provision,
+                subject_is_user_id=caller.subject_is_user_id,
+            )
+        except ValidationError:
+            # An authenticator of the host's may accept any subject.
+            raise _refusal(authenticator, TokenRefused("sub")) from None
 
     return identify
+
+
+def _refusal(authenticator: Authenticator, refused: TokenRefused) -> RequestRefused:
+    details = None
+    if refused.status == 400:
+        details = {"field": "Authorization", "constraint": "given_twice"}
+    return RequestRefused(
+        refused.status,
+        refused.description,
+        {"WWW-Authenticate": authenticator.challenge(refused)},
+        details,
+    )
 
 
 def fastapi_dependency(identity: Any, *, of_path: bool) -> Dependency:

@@ -21,6 +21,13 @@ def document_security(app: FastAPI, bearer: Bearer) -> None:
         if app.openapi_schema is None:
             document = make()
             document["components"]["securitySchemes"] = signed_in | api_tokens
+            if not signed_in:
+                # Nobody can call what an API token must not.
+                document["paths"] = {
+                    path: operations
+                    for path, operations in document["paths"].items()
+                    if not any(_is_of_tokens(operation) for operation in operations.values())
+                }
             for operations in document["paths"].values():
                 for operation in operations.values():
                     tags = set(operation.get("tags", ()))
@@ -32,6 +39,10 @@ def document_security(app: FastAPI, bearer: Bearer) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _is_of_tokens(operation: dict[str, Any]) -> bool:
+    return not _TAGS_OF_TOKENS.isdisjoint(operation.get("tags", ()))
 
 
 def _of_issuers(bearer: Bearer) -> dict[str, dict[str, Any]]:

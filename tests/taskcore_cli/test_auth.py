@@ -54,6 +54,13 @@ def test_a_token_that_is_refused_fails_with_what_is_wrong(issuer: HttpIssuer, ru
     assert len(issuer.requests) == 1
 
 
+@pytest.mark.usefixtures("issuer")
+def test_what_is_no_text_is_explained_too() -> None:
+    """ID-709."""
+    result = typer.testing.CliRunner().invoke(app, ["auth", "explain"], input=b"\xff\xfe\n")
+    assert (result.exit_code, result.stderr) == (1, "The token is refused: form.\n")
+
+
 def test_without_an_issuer_nothing_can_be_explained(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import signal
 import httpx2
 import pytest
 
-from taskcore import TaskStore
+from taskcore import TaskStore, TokenSecret
 from taskcore.access import SCOPES
 from taskcore_cli.commands.tokens import Scope
 from tests.databases import Database
@@ -95,3 +95,14 @@ def test_serve_takes_the_tokens_that_taskctl_makes(
         assert httpx2.get(url, headers=wrong).status_code == 401
     assert "Callers need an API token" in server.errors
     assert secret[13:-6] not in server.errors
+
+
+def test_a_secret_is_whole_on_one_line_of_a_narrow_terminal(
+    taskctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ID-813: it is not shown again, so that a secret that is cut is lost."""
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = taskctl("tokens", "create", "x" * 90).stdout.splitlines()
+    secrets = [line for line in lines if line.startswith("token  taskcore_pat_")]
+    assert [TokenSecret.find(line.split()[1]) is None for line in secrets] == [False]
+    assert "".join(lines).count("x") >= 90

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import asyncpg
 import pytest
 
 from taskcore import (
@@ -27,6 +28,7 @@ from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.importing import Import
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute
+from tests.sessions import until_disconnected
 from tests.wire import Wire
 
 SETTINGS = Settings(pool_max_size=1, retry_wait_initial=0.001)
@@ -435,7 +437,7 @@ async def test_tasks_with_ids_that_another_write_has_changed_since_are_there_alr
 
 
 async def test_a_database_that_goes_away_half_way_is_an_error_and_the_rest_can_follow(
-    wire: Wire, database: Database
+    wire: Wire, database: Database, owner: asyncpg.Connection
 ) -> None:
     settings = Settings(pool_max_size=2, operation_timeout=0.5)
     async with TaskStore(wire.url, settings=settings) as store:
@@ -448,6 +450,8 @@ async def test_a_database_that_goes_away_half_way_is_an_error_and_the_rest_can_f
 
         with pytest.raises((Unavailable, OutcomeUnknown)):
             await store.for_user(1).import_tasks(lines())
+    # A batch whose answer was lost may still be stored.
+    await until_disconnected(owner)
     async with TaskStore(database.url) as store:
         tasks = store.for_user(1)
         stored = len(await all_of(tasks))

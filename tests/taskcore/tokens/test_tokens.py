@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from traceback import TracebackException
 from typing import Any
 
 import asyncpg
@@ -427,3 +428,22 @@ def test_a_secret_is_in_no_repr(database: Database) -> None:
         assert str(secret.digest) not in shown
     assert repr(secret) == f"TokenSecret('taskcore_pat_…{text[-4:]}')"
     assert str(secret) == f"taskcore_pat_…{text[-4:]}"
+
+
+@pytest.mark.parametrize("scopes", [None, 5])
+async def test_scopes_of_another_type_are_invalid(store: TaskStore, scopes: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        await store.for_user(1).tokens.create("x", scopes=scopes)
+    assert caught.value.field == "scopes"
+
+
+def test_no_frame_of_a_refusal_holds_the_secret(store: TaskStore) -> None:
+    """ID-813: a secret with a typing error; error trackers store the variables of frames."""
+    wrong = [TokenSecret.random().get_secret_value()[:-1]]
+    for refuse in (lambda: store.for_token(wrong[0]), lambda: TokenSecret.parse(wrong[0])):
+        with pytest.raises(InvalidToken) as caught:
+            refuse()
+        told = TracebackException.from_exception(caught.value, capture_locals=True)
+        frames = [frame for frame in told.stack if "/tests/" not in frame.filename]
+        assert frames
+        assert not [one for one in frames if wrong[0] in str(one.locals)]

@@ -365,3 +365,18 @@ def test_a_bearer_needs_something_to_accept() -> None:
     """ID-816."""
     with pytest.raises(ConfigurationError, match="api_tokens=True"):
         Bearer()
+
+
+def test_without_an_issuer_the_document_has_no_operation_that_nobody_may_call(
+    store: TaskStore,
+) -> None:
+    """ID-819."""
+    alone = create_app(store=store, identity=Bearer(api_tokens=True)).openapi()["paths"]
+    both = create_app(store=store, identity=beside()).openapi()["paths"]
+    assert both.keys() - alone.keys() == {path for path in both if path.startswith("/me/tokens")}
+    assert all(
+        one["security"]
+        for path in both.values()
+        for one in path.values()
+        if "tokens" in one["tags"]
+    )

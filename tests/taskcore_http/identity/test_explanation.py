@@ -3,10 +3,11 @@
 import pytest
 
 from taskcore import TokenSecret
-from taskcore_http import Bearer
+from taskcore_http import Bearer, Issuer
 from taskcore_http.identity.explanation import Finding
 from tests.taskcore_http.identity.inputs import REFUSED, VALID
 from tests.taskcore_http.identity.issuing import (
+    AUDIENCE,
     ISSUER,
     NOW,
     Service,
@@ -32,7 +33,7 @@ async def test_a_valid_token_keeps_every_rule() -> None:
     assert {one.outcome for one in explained} == {"passed"}
     assert Finding("issuer", "passed", f'iss "{ISSUER}", configured ["{ISSUER}"]') in explained
     (time,) = [one.detail for one in explained if one.rule == "time"]
-    assert time.endswith("exp 2027-01-15T09:00:00Z; now 2027-01-15T08:00:00Z")
+    assert time.endswith("exp 2027-01-15T09:00:00Z, now 2027-01-15T08:00:00Z")
 
 
 @pytest.mark.parametrize("credentials", [one for one, _ in REFUSED.values()], ids=REFUSED)
@@ -102,6 +103,15 @@ async def test_the_algorithm_of_another_key_is_named() -> None:
     """ID-709."""
     broken = await _failed(service(), token(claims(), header(alg="ES256"), key=ec_key()))
     assert "signature" in broken
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA", "HS1", "none"])
+async def test_an_algorithm_that_a_secret_does_not_serve_is_named(algorithm: str) -> None:
+    """ID-709: the usual mistake is a secret where the issuer has keys."""
+    secret = Issuer.shared_secret(ISSUER, audience=AUDIENCE, secret=bytes(range(32)))
+    credentials = token(claims(), header(alg=algorithm), algorithm="RS256")
+
+    assert [*await _failed(service(secret), credentials)] == ["header"]
 
 
 async def test_of_an_api_token_the_form_is_explained() -> None:
