@@ -30,7 +30,8 @@ from taskcore.tasks.task_import import TaskImport
 from taskcore.tasks.task_page import TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.tasks.user_tasks import UserTasks
-from taskcore.tokens.secret import TokenSecret
+from taskcore.tokens.secret import LinkSecret, SessionSecret, TokenSecret
+from taskcore.tokens.sessions import Sessions
 from taskcore.tokens.token import NewToken, Token, TokenCreate
 from taskcore.tokens.tokens import Tokens
 from taskcore.users.identities import Identities
@@ -49,12 +50,15 @@ __all__ = [
     "ImportResult",
     "InsufficientScope",
     "InvalidToken",
+    "LinkSecret",
     "NewToken",
     "NotFound",
     "OutcomeUnknown",
     "PermissionDenied",
     "PoolExhausted",
     "SchemaOutdated",
+    "SessionSecret",
+    "Sessions",
     "Settings",
     "StoreNotOpen",
     "Task",

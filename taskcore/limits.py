@@ -34,11 +34,19 @@ MAX_TOKENS = 100
 MAX_TOKEN_NAME = 100
 """Longest name of an API token, in characters."""
 
+MINUTES_A_DAY = 24 * 60
+
 MAX_TOKEN_DAYS = 366
 """The most days that an API token lasts, unless it is to last for ever."""
 
 DEFAULT_TOKEN_DAYS = 90
 """How many days an API token lasts by default."""
+
+SIGN_IN_LINK_MINUTES = 10
+"""How long a sign-in link can be used, once."""
+
+SESSION_MINUTES = 7 * MINUTES_A_DAY
+"""How long a browser stays signed in."""
 
 DEFAULT_PAGE = 100
 """Tasks or users in a page by default."""

@@ -149,6 +149,12 @@ class Settings(BaseSettings):
     api_tokens: bool = False
     """Accept API tokens, beside the tokens of an issuer or alone; ``taskctl tokens`` makes them."""
 
+    sessions: bool = False
+    """Accept the session cookies of browsers, which a one-time link signs in.
+
+    ``taskctl serve`` without an issuer sets it, and prints a link.
+    """
+
     trust_callers: bool = False
     """Believe every caller who they are, because something in front of the server knows it."""
 

@@ -12,7 +12,8 @@ from taskcore.owner import IdentityOwner, Provision, TokenOwner, UserOwner
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.user_tasks import UserTasks
-from taskcore.tokens.secret import TokenSecret
+from taskcore.tokens.secret import Secret, SessionSecret, TokenSecret
+from taskcore.tokens.sessions import Sessions
 from taskcore.users.identities import Identities
 from taskcore.users.users import Users
 from taskcore.validation import validate_id, validate_name, validate_subject_id
@@ -76,6 +77,7 @@ class TaskStore:
         self._ids = IdGenerator()
         self.users = Users(self._database)
         self.identities = Identities(self._database)
+        self.sessions = Sessions(self._database)
 
     async def open(self, *, connect: bool = True) -> Self:
         """Open the store; close it again with `close`.
@@ -215,6 +217,25 @@ class TaskStore:
         secret = TokenSecret.find(token)
         # As in `TokenSecret.parse`: not in the frames of a traceback.
         del token
+        return self._for_secret(secret)
+
+    def for_session(self, session: str | SecretStr) -> UserTasks:
+        """Return the tasks of the user whose browser session this is.
+
+        A session allows everything that concerns its user, ``UserTasks.tokens`` too.
+        ``store.sessions`` makes sessions.
+
+        Args:
+            session: The secret of a session, ``taskcore_ses_…``.
+
+        Raises:
+            InvalidToken: As for `for_token`.
+        """
+        secret = SessionSecret.find(session)
+        del session
+        return self._for_secret(secret)
+
+    def _for_secret(self, secret: Secret | None) -> UserTasks:
         if secret is None:
             raise InvalidToken
         return UserTasks(self._database, self._ids, TokenOwner(secret.digest))

@@ -108,7 +108,7 @@ def create_app(
         # Not included: a route of the application itself skips FastAPI's solving.
         app.router.routes.extend(router.routes)
     app.include_router(create_health_router(tasks))
-    app.router.routes.extend(docs_routes())
+    app.router.routes.extend(docs_routes(sessions=bearer is not None and bearer.sessions))
     if bearer is not None:
         app.router.routes.extend(metadata_routes(bearer))
         document_security(app, bearer)

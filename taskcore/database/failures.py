@@ -13,6 +13,7 @@ from enum import Enum
 
 import asyncpg
 
+from taskcore.access import SCOPES
 from taskcore.errors import (
     ConfigurationError,
     DatabaseError,
@@ -264,11 +265,12 @@ def _of_tokens(exc: BaseException, code: str) -> Failure | None:
     if code == "TC411":
         error = InvalidToken()
     elif code == "TC413":
+        known = detail in SCOPES
         error = InsufficientScope(
             f"the API token lacks the scope {detail}"
-            if detail
+            if known
             else "this cannot be done with an API token",
-            scope=detail or None,
+            scope=detail if known else None,
         )
     elif code == "TC004":
         error = ValidationError(

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from taskcore.limits import MAX_ID, MAX_IDENTITY, MAX_TOKEN_DAYS, MAX_TOKEN_NAME
+from taskcore.limits import MAX_ID, MAX_IDENTITY, MAX_TOKEN_DAYS, MAX_TOKEN_NAME, MINUTES_A_DAY
 
 SCHEMA = "taskcore"
 """The schema of all objects. In ``public`` Neon grants new tables to other roles."""
@@ -92,7 +92,10 @@ class IdentityRow(SQLModel, table=True):
 
 
 class TokenRow(SQLModel, table=True):
-    """An API token, by the SHA-256 of its secret: the credential that a look-up is bound to."""
+    """An API token, session or sign-in link, by the SHA-256 of its secret.
+
+    The key is the credential that a look-up is bound to.
+    """
 
     metadata = metadata
     __tablename__ = "tokens"
@@ -104,11 +107,14 @@ class TokenRow(SQLModel, table=True):
             f"char_length(name) BETWEEN 1 AND {MAX_TOKEN_NAME}", name="tokens_name_length"
         ),
         CheckConstraint(
-            "cardinality(scopes) > 0 AND scopes <@ ARRAY['tasks:read', 'tasks:write']",
+            "cardinality(scopes) > 0"
+            " AND scopes <@ ARRAY['tasks:read', 'tasks:write', 'tokens', 'sign-in']",
             name="tokens_scopes_known",
         ),
-        CheckConstraint(f"days BETWEEN 1 AND {MAX_TOKEN_DAYS}", name="tokens_days_range"),
-        CheckConstraint("days IS NULL OR expires_at IS NOT NULL", name="tokens_expiry"),
+        CheckConstraint(
+            f"minutes BETWEEN 1 AND {MAX_TOKEN_DAYS * MINUTES_A_DAY}", name="tokens_minutes_range"
+        ),
+        CheckConstraint("minutes IS NULL OR expires_at IS NOT NULL", name="tokens_expiry"),
     )
 
     hash: bytes = Field(sa_column=Column("hash", LargeBinary, primary_key=True))
@@ -123,7 +129,7 @@ class TokenRow(SQLModel, table=True):
     id: int = Field(sa_column=Column("id", BigInteger, nullable=False))
     name: str = Field(sa_column=Column("name", Text, nullable=False))
     scopes: list[str] = Field(sa_column=Column("scopes", ARRAY(Text), nullable=False))
-    days: int | None = Field(default=None, sa_column=Column("days", Integer))
+    minutes: int | None = Field(default=None, sa_column=Column("minutes", Integer))
     created_at: datetime = Field(sa_column=_timestamp("created_at"))
     expires_at: datetime | None = Field(
         default=None, sa_column=Column("expires_at", DateTime(timezone=True))

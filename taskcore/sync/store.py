@@ -12,6 +12,7 @@ from taskcore.owner import Provision
 from taskcore.settings import Settings
 from taskcore.sync.background import Background
 from taskcore.sync.identities import Identities
+from taskcore.sync.sessions import Sessions
 from taskcore.sync.user_tasks import UserTasks
 from taskcore.sync.users import Users
 
@@ -35,6 +36,7 @@ class TaskStore:
         self._background = Background()
         self.users = Users(self._background, self._store.users)
         self.identities = Identities(self._background, self._store.identities)
+        self.sessions = Sessions(self._background, self._store.sessions)
 
     def open(self, *, connect: bool = True) -> Self:
         """Open the store; close it again with `close`."""
@@ -93,6 +95,10 @@ class TaskStore:
     def for_token(self, token: str | SecretStr) -> UserTasks:
         """Return the tasks of the user whose API token this is."""
         return UserTasks(self._background, self._store.for_token(token))
+
+    def for_session(self, session: str | SecretStr) -> UserTasks:
+        """Return the tasks of the user whose browser session this is."""
+        return UserTasks(self._background, self._store.for_session(session))
 
     def ready(self) -> None:
         """Return if the store can serve, and raise if not."""

@@ -1,14 +1,14 @@
-"""The secret of an API token: its form, and its SHA-256, which is all that the database knows.
+"""Secrets: their form, and their SHA-256, which is all that the database knows.
 
-A secret is ``taskcore_pat_``, 43 characters of 256 random bits, and 6 characters of the CRC-32 of
-what precedes. The checksum is no protection: it lets scanners and the library tell a secret from
-a similar text without asking the database.
+A secret is a prefix, such as ``taskcore_pat_``, 43 characters of 256 random bits, and 6 characters
+of the CRC-32 of what precedes. The checksum is no protection: it lets scanners and the library
+tell a secret from a similar text without asking the database.
 """
 
 import re
 import secrets
 from hashlib import sha256
-from typing import Self
+from typing import ClassVar, Self
 from zlib import crc32
 
 from pydantic import SecretStr
@@ -18,26 +18,31 @@ from taskcore.errors import InvalidToken, ValidationError
 PREFIX = "taskcore_pat_"
 
 PATTERN = rf"{PREFIX}[0-9A-Za-z]{{49}}"
-"""A regular expression for scanners. The checksum tells secrets from other texts that match."""
+"""A regular expression for scanners. The checksum tells tokens from other texts that match."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_BITS = 256
 _RANDOM_DIGITS = 43
 _CHECK_DIGITS = 6
-_FORM = re.compile(PATTERN, re.ASCII)
+_FORM = re.compile(r"[0-9A-Za-z]{49}", re.ASCII)
 
 
-class TokenSecret(SecretStr):
-    """The secret of an API token.
+class Secret(SecretStr):
+    """A secret by which the database finds a user.
 
     ``repr`` and ``str`` show the prefix and the last four characters;
     ``get_secret_value()`` returns it.
+
+    Attributes:
+        prefix: Tells one kind of secret from another.
     """
+
+    prefix: ClassVar[str]
 
     @classmethod
     def random(cls) -> Self:
         """Make a new secret."""
-        body = PREFIX + _base62(secrets.randbits(_RANDOM_BITS), _RANDOM_DIGITS)
+        body = cls.prefix + _base62(secrets.randbits(_RANDOM_BITS), _RANDOM_DIGITS)
         return cls(body + _checksum(body))
 
     @classmethod
@@ -66,8 +71,10 @@ class TokenSecret(SecretStr):
             text = text.get_secret_value()
         if not isinstance(text, str):
             raise ValidationError("token must be a string", field="token", constraint="type")
+        if not text.startswith(cls.prefix) or not _FORM.fullmatch(text, len(cls.prefix)):
+            return None
         body, check = text[:-_CHECK_DIGITS], text[-_CHECK_DIGITS:]
-        return cls(text) if _FORM.fullmatch(text) and _checksum(body) == check else None
+        return cls(text) if _checksum(body) == check else None
 
     @property
     def digest(self) -> bytes:
@@ -75,7 +82,25 @@ class TokenSecret(SecretStr):
         return sha256(self.get_secret_value().encode()).digest()
 
     def _display(self) -> str:
-        return f"{PREFIX}…{self.get_secret_value()[-4:]}"
+        return f"{self.prefix}…{self.get_secret_value()[-4:]}"
+
+
+class TokenSecret(Secret):
+    """The secret of an API token, for ``TaskStore.for_token``."""
+
+    prefix = PREFIX
+
+
+class SessionSecret(Secret):
+    """The secret of a browser session, for ``TaskStore.for_session``. It belongs in a cookie."""
+
+    prefix = "taskcore_ses_"
+
+
+class LinkSecret(Secret):
+    """The secret of a sign-in link, for ``TaskStore.sessions``."""
+
+    prefix = "taskcore_link_"
 
 
 def _checksum(body: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from taskcore.access import SCOPES, Scope
+from taskcore.access import SCOPES, Right
 from taskcore.errors import ValidationError
 from taskcore.limits import DEFAULT_TOKEN_DAYS, MAX_ID, MAX_TOKEN_DAYS, MAX_TOKEN_NAME
 from taskcore.tokens.secret import TokenSecret
@@ -79,12 +79,12 @@ class TokenCreate(BaseModel):
 
 
 class Token(BaseModel):
-    """An API token of a user.
+    """An API token of a user. Browser sessions and unused sign-in links are listed too.
 
     Attributes:
         id: Names the token, to revoke or rotate it.
         name: For people.
-        scopes: What it allows.
+        scopes: What it allows. A browser session has ``tokens`` too, a sign-in link ``sign-in``.
         created_at: When it was made.
         expires_at: When it ends; None: when it is revoked.
         last_used_on: The day it was last used, in UTC; None: never.
@@ -94,7 +94,7 @@ class Token(BaseModel):
 
     id: Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
     name: str
-    scopes: tuple[Scope, ...]
+    scopes: tuple[Right, ...]
     created_at: datetime
     expires_at: datetime | None
     last_used_on: date | None

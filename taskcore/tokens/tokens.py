@@ -8,7 +8,7 @@ from typing import Any
 from taskcore.access import Access
 from taskcore.database.database import Database
 from taskcore.errors import DatabaseError, TokenNotFound
-from taskcore.limits import DEFAULT_TOKEN_DAYS, MAX_ID
+from taskcore.limits import DEFAULT_TOKEN_DAYS, MAX_ID, MINUTES_A_DAY
 from taskcore.operation import Operation
 from taskcore.owner import Owner
 from taskcore.rows import columns_of
@@ -17,9 +17,9 @@ from taskcore.tokens.token import NewToken, Token, TokenCreate
 from taskcore.validation import validate, validate_id
 
 _COLUMNS = columns_of(Token)
-# No scope: a token must not make, show or end tokens.
-_SEE = Access(scope=None)
-_MAKE = Access(scope=None, creates=True)
+# No API token has this scope: a token must not make, show or end tokens.
+_SEE = Access("tokens")
+_MAKE = Access("tokens", creates=True)
 
 _CREATE = Operation("token_create_v1", 5, _COLUMNS, _MAKE)
 _ROTATE = Operation("token_rotate_v1", 3, _COLUMNS, _SEE)
@@ -32,6 +32,7 @@ class Tokens:
 
     Every method may raise what those of `UserTasks` do. With the tasks of
     ``TaskStore.for_token`` every method raises `Forbidden`: a token must not make or end tokens.
+    A browser session may.
     """
 
     def __init__(self, database: Database, owner: Owner) -> None:
@@ -64,8 +65,9 @@ class Tokens:
             fields = {"name": name, "scopes": given, "expires_in_days": expires_in_days}
             new = validate(TokenCreate, fields, where="token")
         secret = TokenSecret.random()
+        minutes = None if new.expires_in_days is None else new.expires_in_days * MINUTES_A_DAY
         rows = await self._write(
-            _CREATE, secret.digest, _new_id(), new.name, list(new.scopes), new.expires_in_days
+            _CREATE, secret.digest, new_id(), new.name, list(new.scopes), minutes
         )
         if not rows:
             raise DatabaseError("no free token id was found")
@@ -93,7 +95,7 @@ class Tokens:
         """
         validate_id(token_id, field="token_id")
         secret = TokenSecret.random()
-        rows = await self._write(_ROTATE, token_id, secret.digest, _new_id())
+        rows = await self._write(_ROTATE, token_id, secret.digest, new_id())
         if not rows:
             raise TokenNotFound("token not found")
         return _new(rows, secret)
@@ -121,7 +123,7 @@ class Tokens:
         return rows
 
 
-def _new_id() -> int:
+def new_id() -> int:
     """Return a random id. A rising one would tell when a token was made."""
     return 1 + secrets.randbelow(MAX_ID)
 

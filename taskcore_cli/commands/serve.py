@@ -22,7 +22,7 @@ from taskcore_cli.session import embedded, session_of
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
-    from taskcore import Settings
+    from taskcore import LinkSecret, Settings
     from taskcore.embedded import EmbeddedServer
 
 # Seconds.
@@ -53,6 +53,16 @@ def serve(
         int, typer.Option(metavar="N", min=1, help="How many processes answer.")
     ] = 1,
     log_level: Annotated[LogLevel, typer.Option(help="How much to log.")] = LogLevel.info,
+    user: Annotated[
+        int,
+        typer.Option(
+            "--user",
+            "-u",
+            metavar="N",
+            envvar="TASKCTL_USER",
+            help="Whom the printed link signs in: a user's id.",
+        ),
+    ] = 1,
     trust_callers: Annotated[
         bool,
         typer.Option(
@@ -65,8 +75,8 @@ def serve(
     """Serve the REST API until Ctrl-C or SIGTERM.
 
     With TASKCORE_ISSUER and TASKCORE_AUDIENCE callers need a token of that OpenID Connect issuer,
-    with TASKCORE_API_TOKENS=true an API token. Without them only this machine is served, and
-    everybody on it can name any user.
+    with TASKCORE_API_TOKENS=true an API token. Without them only this machine is served: a link,
+    which can be used once, signs a browser in, and programs need an API token.
     """
     require_http("serve")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -77,9 +87,14 @@ def serve(
         settings, callers = _callers(settings, _addresses(host, port), host)
         # An error comes before anything starts.
         identity_of(settings)
-        with _data(settings) as place:
+        with _data(settings) as (place, url):
+            link = run(_reach(settings, url, user))
             say(f"Data: {visible(place)}")
-            say(f"Open: http://{_reachable(host)}:{port}/docs")
+            address = f"http://{_reachable(host)}:{port}"
+            if settings.sessions:
+                _say_link(link, address, user)
+            else:
+                say(f"Open: {address}/docs")
             say(callers)
             _pass_on(settings)
             _run(
@@ -145,14 +160,24 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
             "--trust-callers if something in front does"
         )
     hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]", _reachable(host))
-    changes = {"trust_callers": True, "allowed_hosts": hosts}
-    line = "Everybody on this machine can name any user. To verify callers set TASKCORE_ISSUER."
+    changes = {"sessions": True, "api_tokens": True, "allowed_hosts": hosts}
+    line = "Programs need an API token: `taskctl tokens create` makes one."
     return settings.model_copy(update=changes), line
 
 
+def _say_link(link: "LinkSecret | None", address: str, user: int) -> None:
+    """Print a link that signs a browser in. Its secret is in the fragment, which is not sent."""
+    if link is None:
+        say(f"Open: {address}/docs")
+        say(f"No link signs you in: user {user} has too many tokens. `taskctl tokens` lists them.")
+        return
+    say(f"Open: {address}/#sign-in={link.get_secret_value()}")
+    say(f"The link signs you in as user {user}. It can be used once, for 10 minutes.")
+
+
 @contextmanager
-def _data(settings: "Settings") -> Iterator[str]:
-    """Connect to the database and yield its address, without credentials.
+def _data(settings: "Settings") -> Iterator[tuple[str, str]]:
+    """Yield the address of the database without credentials, and its URL.
 
     This process uses the embedded server too, so that it outlives a worker.
     """
@@ -160,11 +185,12 @@ def _data(settings: "Settings") -> Iterator[str]:
 
     if settings.database_url is None:
         with embedded(settings) as server, _watched(server):
-            yield f"{server.home} (embedded server)"
+            yield f"{server.home} (embedded server)", server.application_url
         return
-    arguments = connect_arguments(settings.database_url.get_secret_value())
-    run(_reach(settings))
-    yield f"database {arguments.get('database', '-')} on {arguments.get('host', 'this machine')}"
+    url = settings.database_url.get_secret_value()
+    arguments = connect_arguments(url)
+    place = f"database {arguments.get('database', '-')} on {arguments.get('host', 'this machine')}"
+    yield place, url
 
 
 @contextmanager
@@ -196,11 +222,22 @@ def _watched(server: "EmbeddedServer") -> Iterator[None]:
             )
 
 
-async def _reach(settings: "Settings") -> None:
-    from taskcore import TaskStore
+async def _reach(settings: "Settings", url: str, user: int) -> "LinkSecret | None":
+    """Connect to the database, and return a sign-in link if browsers sign in with one.
 
-    async with TaskStore(settings=settings):
-        pass
+    None also if the user has too many tokens: whoever is signed in stays signed in.
+    """
+    from taskcore import TaskStore, ValidationError
+
+    async with TaskStore(url, settings=settings) as store:
+        if not settings.sessions:
+            return None
+        try:
+            return await store.sessions.create_link(user)
+        except ValidationError as exc:
+            if exc.field == "user_id":
+                raise
+            return None
 
 
 def _reachable(host: str) -> str:

@@ -63,12 +63,16 @@ def create(
     no_expiry: Annotated[
         bool, typer.Option("--no-expiry", help="The token lasts until it is revoked.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only the secret, for a script.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Create a token and print it, with its secret, which is not shown again."""
     from taskcore.limits import DEFAULT_TOKEN_DAYS  # noqa: PLC0415  (--help needs no taskcore)
 
     exclusive(days=days, no_expiry=no_expiry)
+    exclusive(quiet=quiet, json=json)
     lasting = DEFAULT_TOKEN_DAYS if days is None else days
     scopes = [one.value for one in scope or [Scope.READ]]
     with session_of(context).open() as opened:
@@ -76,7 +80,10 @@ def create(
         token = opened.run(
             tokens.create(name, scopes=scopes, expires_in_days=None if no_expiry else lasting)
         )
-    _print(token, as_json=json)
+    if quiet:
+        typer.echo(token.secret.get_secret_value())
+    else:
+        _print(token, as_json=json)
 
 
 @app.command(name="list")

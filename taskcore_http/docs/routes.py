@@ -21,9 +21,20 @@ _HEADERS = {
 }
 
 
-def docs_routes() -> list[BaseRoute]:
-    """Make the page at ``/docs`` and ``/``, and what it loads."""
+_SIGN_IN = b"""\
+<p id="session" role="status"></p>
+<script src="docs/assets/session.js"></script>
+"""
+
+
+def docs_routes(*, sessions: bool = False) -> list[BaseRoute]:
+    """Make the page at ``/docs`` and ``/``, and what it loads.
+
+    Args:
+        sessions: Whether a link signs the browser in that opens the page.
+    """
     page = (_HERE / "page.html").read_bytes()
+    page = page.replace(b"<!-- session -->\n", _SIGN_IN if sessions else b"")
 
     async def show(_request: Request) -> Response:
         return HTMLResponse(page, headers=_HEADERS)

@@ -55,6 +55,8 @@ class Bearer:
         issuers: The issuers whose tokens are accepted.
         api_tokens: Accept API tokens too, and serve ``/me/tokens``. Without issuers they are the
             only way in.
+        sessions: Accept the session cookies of browsers too, and serve ``/session``, where a
+            one-time link of ``store.sessions`` signs a browser in.
         leeway: Seconds by which the clocks of the issuer and this machine may differ.
         verified_cache: The most tokens to remember as verified; 0: verify every time.
         resource: The URL of this API, if its metadata are published (RFC 9728). It is put into
@@ -71,6 +73,7 @@ class Bearer:
         self,
         *issuers: IssuerRules,
         api_tokens: bool = False,
+        sessions: bool = False,
         leeway: float = 30,
         verified_cache: int = 10_000,
         resource: str | None = None,
@@ -86,7 +89,7 @@ class Bearer:
                     f"{type(issuer).__name__}"
                 )
         names = [rules.issuer for rules in issuers]
-        if len(set(names)) < len(names) or not (names or api_tokens):
+        if len(set(names)) < len(names) or not (names or api_tokens or sessions):
             raise ConfigurationError(
                 "give at least one issuer, and each of them once, or api_tokens=True"
             )
@@ -102,6 +105,7 @@ class Bearer:
         if provision not in get_args(Provision):
             raise ConfigurationError("provision must be on_write or never")
         self.api_tokens = api_tokens
+        self.sessions = sessions
         self.resource = resource
         self.provision = provision
         self._leeway = float(leeway)

@@ -27,21 +27,22 @@ def bearer_of(settings: Settings) -> Bearer | None:
     if settings.issuer is None:
         if given:
             raise ConfigurationError(f"TASKCORE_{given[0].upper()} needs TASKCORE_ISSUER")
-        if not (settings.api_tokens or settings.trust_callers):
+        if not (settings.api_tokens or settings.sessions or settings.trust_callers):
             raise ConfigurationError(
                 "set TASKCORE_ISSUER and TASKCORE_AUDIENCE to verify who calls, "
                 "TASKCORE_API_TOKENS=true to let API tokens in, or "
                 "TASKCORE_TRUST_CALLERS=true if something in front of this server does"
             )
-        if not settings.api_tokens:
+        if settings.trust_callers and not (settings.api_tokens or settings.sessions):
             return None
     if settings.trust_callers:
-        name = "TASKCORE_API_TOKENS" if settings.issuer is None else "TASKCORE_ISSUER"
+        name = "TASKCORE_SESSIONS" if settings.sessions else "TASKCORE_API_TOKENS"
+        name = name if settings.issuer is None else "TASKCORE_ISSUER"
         raise ConfigurationError(
             f"set {name} or TASKCORE_TRUST_CALLERS (--trust-callers), not both"
         )
     if settings.issuer is None:
-        return Bearer(api_tokens=True)
+        return Bearer(api_tokens=settings.api_tokens, sessions=settings.sessions)
     try:
         return _bearer(settings, settings.issuer)
     except ConfigurationError as exc:
@@ -63,6 +64,7 @@ def _bearer(settings: Settings, issuer: str) -> Bearer:
             secret=None if secret is None else secret.get_secret_value(),
         ),
         api_tokens=settings.api_tokens,
+        sessions=settings.sessions,
         resource=settings.resource,
         provision=settings.provision,
     )

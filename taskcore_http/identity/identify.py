@@ -6,7 +6,7 @@ A `Bearer` verifies the request's token::
     app.include_router(create_router(store, identity=bearer))
 
 With ``Bearer(…, api_tokens=True)`` it also takes API tokens, which callers make at
-``/me/tokens``.
+``/me/tokens``, and with ``sessions=True`` the session cookies of browsers.
 
 An application with its own accounts passes a function::
 
@@ -35,7 +35,9 @@ from starlette.requests import HTTPConnection
 from taskcore import TaskStore, TokenSecret, UserTasks, ValidationError
 from taskcore_http.errors import RequestRefused
 from taskcore_http.identity.authenticator import Authenticator
-from taskcore_http.identity.refusal import API_TOKENS, KeysUnavailable, TokenRefused
+from taskcore_http.identity.bearer import Bearer
+from taskcore_http.identity.refusal import API_TOKENS, SESSIONS, KeysUnavailable, TokenRefused
+from taskcore_http.identity.session import session_of
 from taskcore_http.parameters import USER_ID, UserId
 
 Identity = Callable[..., UserTasks | Awaitable[UserTasks]] | Authenticator
@@ -91,10 +93,17 @@ def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
 
 
 def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
+    sessions = isinstance(authenticator, Bearer) and authenticator.sessions
+
     async def identify(request: Request) -> UserTasks:
         try:
+            if sessions and (session := session_of(request)) is not None:
+                request.scope[AUTHENTICATED] = authenticator, SESSIONS
+                return store.for_session(session)
             caller = await authenticator.authenticate(request.scope["headers"])
         except TokenRefused as refused:
+            if sessions and refused.reason == "missing":
+                refused = TokenRefused("signed_out")
             raise _refusal(authenticator, refused) from None
         except KeysUnavailable as unavailable:
             raise RequestRefused(
@@ -123,7 +132,8 @@ def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
 def _refusal(authenticator: Authenticator, refused: TokenRefused) -> RequestRefused:
     details = None
     if refused.status == 400:
-        details = {"field": "Authorization", "constraint": "given_twice"}
+        constraint = "not_both" if refused.reason == "both" else "given_twice"
+        details = {"field": "Authorization", "constraint": constraint}
     return RequestRefused(
         refused.status,
         refused.description,

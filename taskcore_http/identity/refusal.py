@@ -37,6 +37,11 @@ Reason = Literal[
     "unknown",
     "api_token",
     "no_api_token",
+    "both",
+    "origin",
+    "session",
+    "signed_out",
+    "link",
 ]
 """A short code for logs and tests; most are the name of the claim or parameter at fault."""
 
@@ -78,11 +83,27 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
     # One answer: unknown, expired, revoked, of a blocked user.
     "api_token": (401, "invalid_token", "the API token is not accepted"),
     "no_api_token": (403, "insufficient_scope", "this cannot be done with an API token"),
+    # RFC 6750, section 3.1: more than one way of authenticating is an invalid request.
+    "both": (400, "invalid_request", "send a session cookie or an Authorization field, not both"),
+    "origin": (403, None, "this is only for pages of this server"),
+    "session": (401, "invalid_token", "the session has ended: sign in again"),
+    "signed_out": (
+        401,
+        None,
+        "sign in with the link that the server prints when it starts, or send an API token",
+    ),
+    "link": (
+        401,
+        "invalid_token",
+        "the link was used or is older than 10 minutes: the server prints a new one when it starts",
+    ),
 }
 
 
 API_TOKENS = "API tokens"
-"""What the log says instead of the issuer of an API token."""
+SESSIONS = "sessions"
+LINKS = "sign-in links"
+"""What the log says instead of an issuer."""
 
 
 def log_refusal(reason: Reason, issuer: str | None) -> None:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from taskcore.tokens.secret import PREFIX
 from taskcore_http.identity.bearer import Bearer
+from taskcore_http.identity.session import COOKIE, SECURE_COOKIE
 
 _TAGS = {"tasks", "me"}
 _TAGS_OF_TOKENS = {"tokens"}
@@ -15,6 +16,8 @@ def document_security(app: FastAPI, bearer: Bearer) -> None:
     """Add the security schemes of an identity to an application's document."""
     make = app.openapi
     signed_in = _of_issuers(bearer)
+    if bearer.sessions:
+        signed_in |= _of_sessions()
     api_tokens = _of_api_tokens() if bearer.api_tokens else {}
 
     def openapi() -> dict[str, Any]:
@@ -59,6 +62,17 @@ def _of_issuers(bearer: Bearer) -> dict[str, dict[str, Any]]:
     if (discovery := bearer.discovery_url) is not None:
         schemes["openIdConnect"] = {"type": "openIdConnect", "openIdConnectUrl": discovery}
     return schemes
+
+
+def _of_sessions() -> dict[str, dict[str, Any]]:
+    return {
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": COOKIE,
+            "description": f"The cookie of a browser after sign-in; over HTTPS `{SECURE_COOKIE}`.",
+        }
+    }
 
 
 def _of_api_tokens() -> dict[str, dict[str, Any]]:

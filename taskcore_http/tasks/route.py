@@ -28,7 +28,8 @@ from taskcore import (
 from taskcore_http.errors import RequestRefused, closed_if_unread, error_response, response_for
 from taskcore_http.identity.challenge import challenge
 from taskcore_http.identity.identify import AUTHENTICATED
-from taskcore_http.identity.refusal import TokenRefused, log_refusal
+from taskcore_http.identity.refusal import LINKS, SESSIONS, Reason, TokenRefused, log_refusal
+from taskcore_http.identity.session import unset_session
 from taskcore_http.parameters import IDENTITY_PARAMETERS
 
 METHODS = {
@@ -38,12 +39,15 @@ METHODS = {
     "/me/tokens": "GET, HEAD, POST",
     "/me/tokens/{token_id}": "DELETE",
     "/me/tokens/{token_id}/rotate": "POST",
+    "/session": "DELETE, POST",
     "/users/{user_id}/tasks": "GET, HEAD, POST",
     "/users/{user_id}/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
 }
 """The methods of each path (RFC 9110, section 10.2.1: Allow lists the resource's methods)."""
 
 _WRITES = {"POST", "PUT", "PATCH"}
+
+_INVALID: dict[str | None, Reason] = {SESSIONS: "session", LINKS: "link"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 """Makes the answer to a request."""
@@ -154,10 +158,16 @@ async def answered(handler: Endpoint, request: Request) -> Response:
 
 def _of_refusal(request: Request, exc: Unauthenticated | Forbidden) -> Response:
     """Return the answer to a caller whom the database refuses, and log the refusal."""
-    response = response_for(exc)
-    authenticator, issuer = request.scope.get(AUTHENTICATED, (None, None))
-    refused = _refusal(exc)
-    log_refusal(refused.reason, issuer)
+    authenticator, source = request.scope.get(AUTHENTICATED, (None, None))
+    refused = _refusal(exc, source)
+    log_refusal(refused.reason, source)
+    if refused.reason in ("session", "link"):
+        response: Response = error_response(refused.status, refused.description)
+        if refused.reason == "session":
+            # Otherwise the browser would go on sending it.
+            unset_session(request, response)
+    else:
+        response = response_for(exc)
     if refused.error:
         # RFC 6750, section 3.1: a 401 has a challenge, and so has a 403 for a missing scope.
         response.headers["WWW-Authenticate"] = (
@@ -166,10 +176,10 @@ def _of_refusal(request: Request, exc: Unauthenticated | Forbidden) -> Response:
     return response
 
 
-def _refusal(exc: Unauthenticated | Forbidden) -> TokenRefused:
+def _refusal(exc: Unauthenticated | Forbidden, source: str | None) -> TokenRefused:
     match exc:
         case InvalidToken():
-            return TokenRefused("api_token")
+            return TokenRefused(_INVALID.get(source, "api_token"))
         case Unauthenticated():
             return TokenRefused("blocked")
         case InsufficientScope(scope=None):

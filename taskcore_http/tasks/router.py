@@ -34,6 +34,7 @@ from taskcore_http.openapi import (
 )
 from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, USER_ID
 from taskcore_http.server.log import TRUSTED
+from taskcore_http.session import add_session
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, body_schema
 from taskcore_http.tasks.endpoints import TaskEndpoints
 from taskcore_http.tasks.route import Endpoint, TaskRoute
@@ -88,6 +89,8 @@ def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIR
         _add_me(router, identify)
         if isinstance(identity, Bearer) and identity.api_tokens:
             add_tokens(router, identify)
+        if isinstance(identity, Bearer) and identity.sessions:
+            add_session(router, store, identity)
     else:
         of_path = fastapi_dependency(solved, of_path=True)
         _add_tasks(router, _OF_USER, require_path_user(identify), [401, 403, 404], of_path)

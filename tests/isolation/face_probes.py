@@ -7,7 +7,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
@@ -15,10 +15,19 @@ from unittest.mock import patch
 import httpx2
 import typer.testing
 
-from taskcore import Settings, TaskNotFound, TaskStore, TokenSecret, VersionConflict
+from taskcore import (
+    SessionSecret,
+    Settings,
+    TaskNotFound,
+    TaskStore,
+    TokenSecret,
+    VersionConflict,
+)
 from taskcore.tasks import ids
+from taskcore.tokens.secret import Secret
 from taskcore_cli.app import app as taskctl
 from taskcore_http import Bearer, Issuer, create_app
+from taskcore_http.identity.session import COOKIE
 from tests.cursors import cursor
 from tests.isolation.probes import (
     HIGH,
@@ -245,7 +254,22 @@ async def a_token_reaches_its_own_users_tasks_only(place: Place) -> None:
 
 async def an_api_token_reaches_its_own_users_tasks_only(place: Place) -> None:
     secrets = {user: TokenSecret.random() for user in (LOW, ME, HIGH)}
-    bearer = Bearer(api_tokens=True)
+    fields = {
+        user: ("Authorization", f"Bearer {secrets[user].get_secret_value()}") for user in secrets
+    }
+    await _reaches_only_its_own(place, secrets, fields)
+
+
+async def a_session_reaches_its_own_users_tasks_only(place: Place) -> None:
+    secrets = {user: SessionSecret.random() for user in (LOW, ME, HIGH)}
+    fields = {user: ("Cookie", f"{COOKIE}={secrets[user].get_secret_value()}") for user in secrets}
+    await _reaches_only_its_own(place, secrets, fields)
+
+
+async def _reaches_only_its_own(
+    place: Place, secrets: Mapping[int, Secret], fields: Mapping[int, tuple[str, str]]
+) -> None:
+    bearer = Bearer(api_tokens=True, sessions=True)
     async with _face(place) as store, client_of(create_app(store=store, identity=bearer)) as client:
         for user, secret in secrets.items():
             await place.owner.execute(
@@ -254,8 +278,8 @@ async def an_api_token_reaches_its_own_users_tasks_only(place: Place) -> None:
                 secret.digest,
                 user,
             )
-        for user, secret in [*secrets.items()] * 2:
-            client.headers["Authorization"] = f"Bearer {secret.get_secret_value()}"
+        for user, (name, value) in [*fields.items()] * 2:
+            client.headers[name] = value
             assert (await client.get("/me")).json() == {"user_id": user}
             for path in ("/me/tasks", f"/users/{user}/tasks"):
                 tasks = (await client.get(path)).json()
@@ -344,6 +368,7 @@ FACES: tuple[Probe, ...] = (
     rest_answers_for_the_user_in_the_path,
     a_token_reaches_its_own_users_tasks_only,
     an_api_token_reaches_its_own_users_tasks_only,
+    a_session_reaches_its_own_users_tasks_only,
     rest_streams_each_users_own,
     taskctl_tells_foreign_from_missing_nowhere,
     taskctl_works_for_the_user_named,

@@ -37,6 +37,8 @@ TOKENS_OF_USER: dict[str, Arguments] = {
     "token_rotate_v1": (7, TOKEN, 8),
     "token_list_v1": (),
     "token_delete_v1": (7,),
+    "session_open_v1": (TOKEN, TOKEN, 7, 60),
+    "session_close_v1": (TOKEN,),
 }
 """Functions on the tokens of a user, and the arguments after the user."""
 

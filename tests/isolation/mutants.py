@@ -261,6 +261,20 @@ def _tokens() -> list[DatabaseMutant]:
             "rls",
         ),
         _edited(
+            "session of another user",
+            "session_open_v1",
+            "VALUES (p_hash, p_user_id,",
+            "VALUES (p_hash, p_user_id + 1,",
+            "rls",
+        ),
+        _edited("any token is a link", "session_open_v1", " AND k.scopes = ARRAY['sign-in']", ""),
+        _edited(
+            "a session becomes an API token",
+            "token_rotate_v1",
+            " AND k.scopes <@ ARRAY['tasks:read', 'tasks:write']",
+            "",
+        ),
+        _edited(
             "the old token goes on",
             "token_rotate_v1",
             "SET expires_at = LEAST(k.expires_at,",

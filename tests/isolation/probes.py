@@ -8,6 +8,7 @@ a task with the same id, and each has tasks of their own.
 # ruff: noqa: S608  (statements are made of names that stand in this file)
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -82,16 +83,16 @@ INSERT INTO taskcore.identities (issuer, subject, user_id) VALUES
     {", ".join(f"('{i}', '{s}', {user})" for (i, s), user in IDENTITIES.items())};
 INSERT INTO taskcore.identities (issuer, subject, blocked_at) VALUES
     {", ".join(f"('{i}', '{s}', now())" for i, s in BLOCKED)};
-INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, days, expires_at) VALUES
+INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, minutes, expires_at) VALUES
     {
     ", ".join(
-        f"(decode('{h.hex()}', 'hex'), {u}, {MY_TOKEN}, '{u}', ARRAY['tasks:read'], 9,"
+        f"(decode('{h.hex()}', 'hex'), {u}, {MY_TOKEN}, '{u}', ARRAY['tasks:read'], 12960,"
         " now() + interval '9 days')"
         for u, h in TOKENS.items()
     )
 };
-INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, days, expires_at)
-    SELECT sha256(format('%s/%s', u, t)::bytea), u, t, 'x', ARRAY['tasks:write'], 9,
+INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, minutes, expires_at)
+    SELECT sha256(format('%s/%s', u, t)::bytea), u, t, 'x', ARRAY['tasks:write'], 12960,
            now() - interval '1 day'
     FROM (VALUES ({LOW}), ({HIGH})) AS v(u), unnest(ARRAY{[*NOT_MINE]}) AS t;
 INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed)
@@ -741,6 +742,11 @@ async def a_token_is_replaced_by_its_user_only(place: Place) -> None:
             "SELECT expires_at - now() FROM taskcore.tokens WHERE hash = $1", TOKENS[ME]
         )
         assert left.days == 1
+        # The rights of a session are no API token's.
+        await place.owner.execute(
+            "UPDATE taskcore.tokens SET scopes = scopes || '{tokens}' WHERE hash = $1", TOKENS[ME]
+        )
+        assert await place.call("token_rotate_v1", ME, MY_TOKEN, b"r" * 32, 79) == []
         assert await place.others() == before
 
 
@@ -804,6 +810,41 @@ async def making_a_token_locks_its_user_and_no_other(place: Place) -> None:
                     f"SELECT FROM taskcore.users WHERE id = {ME} FOR NO KEY UPDATE NOWAIT",
                     "55P03",
                 )
+
+
+# Sessions.
+
+LINKS = {user: hashlib.sha256(f"link of {user}".encode()).digest() for user in (LOW, ME, HIGH)}
+
+
+async def a_link_opens_a_session_of_its_user_once(place: Place) -> None:
+    async with rolled_back(place.owner):
+        for user, link in LINKS.items():
+            new = (user, link, 77, "link", ["sign-in"], 10)
+            assert await place.row("token_create_v1", *new)
+        before = await place.others()
+        rest = (TOKEN, 90, 60)
+        # Another's link is not there, and an API token is no link.
+        for presented in (*(LINKS[other] for other in OTHERS), TOKENS[ME]):
+            assert await place.call("session_open_v1", ME, presented, *rest) == []
+        async with rolled_back(place.owner):
+            # Another's hash is taken, and nothing of that token is told.
+            taken = TOKENS[OTHERS[0]]
+            assert await place.call("session_open_v1", ME, LINKS[ME], taken, 90, 60) == []
+        assert await place.row("session_open_v1", ME, LINKS[ME], *rest) == (90,)
+        assert await place.call("session_open_v1", ME, LINKS[ME], *rest) == []
+        for scope in ("tasks:read", "tasks:write", "tokens"):
+            assert await place.call("token_user_v1", TOKEN, scope, None) == [(ME,)]
+        await _not_accepted(place, LINKS[ME])
+        assert await place.others() == before
+
+
+async def a_session_is_closed_by_its_user_only(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for other in OTHERS:
+            assert await place.call("session_close_v1", ME, TOKENS[other]) == []
+        assert await place.call("session_close_v1", ME, TOKENS[ME]) == [(MY_TOKEN,)]
+        await _not_accepted(place, TOKENS[ME])
 
 
 async def a_user_who_is_none_is_refused(place: Place) -> None:
@@ -1226,6 +1267,8 @@ FUNCTIONS: tuple[Probe, ...] = (
     tokens_are_listed_and_revoked_by_their_user_only,
     a_token_is_made_for_its_user_only,
     a_token_is_replaced_by_its_user_only,
+    a_link_opens_a_session_of_its_user_once,
+    a_session_is_closed_by_its_user_only,
     a_users_tokens_are_counted_alone,
     making_a_token_locks_its_user_and_no_other,
     a_user_who_is_none_is_refused,

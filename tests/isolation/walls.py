@@ -64,6 +64,8 @@ QUERIES = {
     "token_rotate_v1": 7,
     "token_list_v1": 1,
     "token_delete_v1": 1,
+    "session_open_v1": 1,
+    "session_close_v1": 1,
 }
 
 

@@ -26,7 +26,7 @@ from taskcore.settings import load_settings
 from taskcore_cli.commands import serve
 from taskcore_cli.commands.serve import _grace, _pass_on, _reachable
 from taskcore_cli.session import Session
-from tests.databases import Database
+from tests.databases import Database, execute
 from tests.ports import free_port
 from tests.sessions import until_blocked
 from tests.taskcore.embedded.homes import postmaster, wait_until_stopped
@@ -73,10 +73,12 @@ def served(
     ended_by: int,
     within: float = DEADLINE,
     env: Mapping[str, str] | None = None,
+    trusting: bool = True,
 ) -> Iterator[Served]:
     this = Served()
     this.port = free_port()
-    process = start("serve", "--port", str(this.port), *words, **(env or {}))
+    open_to_all = ["--trust-callers"] if trusting else []
+    process = start("serve", "--port", str(this.port), *open_to_all, *words, **(env or {}))
     this.pid = process.pid
     try:
         wait_for(this.port)
@@ -101,8 +103,7 @@ def test_it_says_where_data_lives_serves_and_ends_well(
     data, address, trust, *log = server.errors.splitlines()
     assert data.startswith(f"Data: database {shared.name} on ")
     assert address == f"Open: http://127.0.0.1:{server.port}/docs"
-    assert "can name any user" in trust
-    assert server.errors.count("name") == 1
+    assert trust == "Every caller can name any user: callers are trusted."
     assert log
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} INFO: ", line) for line in log)
 
@@ -111,10 +112,51 @@ def test_another_host_is_refused_while_nobody_is_verified(
     start: Start, environment: dict[str, str]
 ) -> None:
     """ID-707: a page of another site cannot call the API, whatever its name resolves to."""
-    with served(start, ended_by=signal.SIGTERM, env=environment) as server:
-        for host, status in (("evil.example", 421), (f"localhost:{server.port}", 200)):
+    with served(start, ended_by=signal.SIGTERM, env=environment, trusting=False) as server:
+        for host, status in (("evil.example", 421), (f"localhost:{server.port}", 401)):
             url = f"http://127.0.0.1:{server.port}/users/1/tasks"
             assert httpx2.get(url, headers={"Host": host}).status_code == status
+
+
+def test_the_link_signs_a_browser_in_and_a_script_takes_a_token(
+    start: Start, run: Run, environment: dict[str, str]
+) -> None:
+    """ID-907: also where several processes answer."""
+    words = ("--user", "42", "--workers", "2")
+    with (
+        served(start, *words, ended_by=signal.SIGTERM, env=environment, trusting=False) as server,
+        httpx2.Client(base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
+        assert client.get("/me/tasks").status_code == 401
+        made = run("tokens", "create", "curl", "--user", "42", "--quiet", env=environment)
+        token = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        assert client.get("/me", headers=token).json() == {"user_id": 42}
+        assert client.get("/users/43/tasks", headers=token).status_code == 404
+    assert server.code == 0
+    data, address, link, programs, *_log = server.errors.splitlines()
+    assert data.startswith("Data: ")
+    opened = rf"Open: http://127.0.0.1:{server.port}/#sign-in=taskcore_link_[0-9A-Za-z]{{49}}"
+    assert re.fullmatch(opened, address)
+    assert link == "The link signs you in as user 42. It can be used once, for 10 minutes."
+    assert "taskctl tokens create" in programs
+
+
+def test_it_serves_a_user_who_has_too_many_tokens(
+    start: Start, environment: dict[str, str], shared: Database
+) -> None:
+    """ID-907: without a link."""
+    fill = (
+        "INSERT INTO taskcore.users (id) VALUES (77); "
+        "INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes) SELECT"
+        " sha256(n::text::bytea), 77, n, 'x', ARRAY['tasks:read'] FROM generate_series(1, 100) AS n"
+    )
+    asyncio.run(execute(shared.owner_url, *fill.split("; ")))
+    words = ("--user", "77")
+    with served(start, *words, ended_by=signal.SIGTERM, env=environment, trusting=False) as server:
+        url = f"http://127.0.0.1:{server.port}/me"
+        assert httpx2.get(url).status_code == 401
+    assert server.code == 0
+    assert "No link signs you in: user 77 has too many tokens." in server.errors
 
 
 def test_callers_are_verified_by_the_tokens_of_an_issuer(
@@ -135,7 +177,8 @@ def test_callers_are_verified_by_the_tokens_of_an_issuer(
             "TASKCORE_ISSUER": issuer.url,
             "TASKCORE_AUDIENCE": "https://other.example, https://t.example",
         }
-        with served(start, "--workers", "2", ended_by=signal.SIGTERM, env=settings) as server:
+        two = ("--workers", "2")
+        with served(start, *two, ended_by=signal.SIGTERM, env=settings, trusting=False) as server:
             url = f"http://127.0.0.1:{server.port}/me/tasks"
             assert httpx2.get(url).status_code == 401
             fields = {"Authorization": f"Bearer {signed}"}
@@ -192,7 +235,7 @@ def test_a_token_in_a_query_is_in_no_log(start: Start, environment: dict[str, st
 
 def test_trusting_callers_is_said(start: Start, environment: dict[str, str]) -> None:
     """ID-708: then any host is served, because something is in front."""
-    options = ("--host", "0.0.0.0", "--trust-callers")  # noqa: S104
+    options = ("--host", "0.0.0.0")  # noqa: S104
     with served(start, *options, ended_by=signal.SIGTERM, env=environment) as server:
         url = f"http://127.0.0.1:{server.port}/users/1/tasks"
         assert httpx2.get(url, headers={"Host": "tasks.example"}).status_code == 200
@@ -231,7 +274,7 @@ async def test_what_waits_for_the_database_is_answered_before_it_ends(
     port = free_port()
     async with Wire(shared.url) as wire, httpx2.AsyncClient(timeout=DEADLINE) as client:
         env = {"TASKCORE_DATABASE_URL": wire.url, "TASKCORE_OPERATION_TIMEOUT": "1"}
-        process = start("serve", "--port", str(port), **env)
+        process = start("serve", "--trust-callers", "--port", str(port), **env)
         try:
             await asyncio.to_thread(wait_for, port)
             wire.hold()
@@ -324,7 +367,7 @@ async def test_a_second_ctrl_c_ends_it_at_once_without_a_traceback(
 ) -> None:
     """Even while a request waits for the database."""
     port = free_port()
-    process = start("serve", "--port", str(port), **environment)
+    process = start("serve", "--trust-callers", "--port", str(port), **environment)
     assert process.stderr is not None
     owner = await asyncpg.connect(**connect_arguments(shared.owner_url))
     try:

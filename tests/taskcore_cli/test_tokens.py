@@ -87,7 +87,7 @@ def test_serve_takes_the_tokens_that_taskctl_makes(
     secret = json.loads(taskctl("tokens", "create", "x", "--json").stdout)["token"]
     settings = environment | {"TASKCORE_API_TOKENS": "true"}
     options = ("--host", "0.0.0.0", "--log-level", "debug")  # noqa: S104
-    with served(start, *options, ended_by=signal.SIGTERM, env=settings) as server:
+    with served(start, *options, ended_by=signal.SIGTERM, env=settings, trusting=False) as server:
         url = f"http://127.0.0.1:{server.port}/me/tasks"
         assert httpx2.get(url).status_code == 401
         assert httpx2.get(url, headers={"Authorization": f"Bearer {secret}"}).json() == []

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from playwright.async_api import Page, async_playwright
 
 from taskcore import TaskStore
-from taskcore_http import create_app
+from taskcore_http import Bearer, create_app
 from tests.taskcore_http.client import client_of
-from tests.taskcore_http.server import Server
+from tests.taskcore_http.server import Server, serving
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
@@ -80,3 +80,38 @@ async def test_a_mounted_application_shows_its_page_too(store: TaskStore) -> Non
         assert 'src="docs/assets/start.js"' in page.text
         assert (await client.get("/api/docs/assets/start.js")).status_code == 200
         assert (await client.get("/api/openapi.json")).status_code == 200
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+async def test_a_link_signs_the_page_in(store: TaskStore, page: Page) -> None:
+    """ID-910: the address does not keep the secret; a browser without it stays out."""
+    link = (await store.sessions.create_link(42)).get_secret_value()
+    app = create_app(store=store, identity=Bearer(api_tokens=True, sessions=True))
+    complaints = list[str]()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    async with serving(app) as server:
+        address = f"{server.url}/"
+        await page.goto(f"{address}#sign-in={link}")
+        await page.wait_for_selector("text=You are signed in as user 42.")
+        assert page.url == address
+        await page.click("#operations-me-create_my_task")
+        await page.click("text=Try it out")
+        await page.click("text=Execute")
+        await page.wait_for_selector(".live-responses-table")
+        assert [task.title for task in await store.for_user(42).list()] == ["Buy groceries"]
+
+        browser = page.context.browser
+        assert browser is not None
+        other = await browser.new_page()
+        await other.goto(f"{address}#sign-in={link}")
+        await other.wait_for_selector("text=You are not signed in: the link was used")
+
+        await page.click("text=Sign out")
+        await page.wait_for_selector("text=You are signed out.")
+        await page.reload()
+        await page.wait_for_selector("text=You are not signed in: sign in with the link")
+        # In a tab that shows the page already, only the fragment changes.
+        second = (await store.sessions.create_link(43)).get_secret_value()
+        await page.goto(f"{address}#sign-in={second}")
+        await page.wait_for_selector("text=You are signed in as user 43.")
+        assert complaints == []

@@ -1,5 +1,6 @@
 -- API tokens: secrets by which programs act for a user. The database knows their SHA-256 only,
--- and no function returns it.
+-- and no function returns it. Browser sessions and sign-in links are such secrets too; their
+-- scopes are those that no API token has (sessions.sql).
 --
 -- token_user_v1 is bound to the token that was presented, as identity_user_v1 is to an identity.
 -- The other functions are bound to the user whose tokens they are.
@@ -85,12 +86,12 @@ GRANT EXECUTE ON FUNCTION taskcore.token_user_v1 TO taskcore_app;
 
 SET LOCAL ROLE taskcore_definer;
 
--- Create a token that lasts p_days, or for ever if that is null. The user's first token creates
+-- Create a token that lasts p_minutes, or for ever if that is null. The user's first token creates
 -- the user. The hash is the key, so a repeated call returns the stored token. No row: the hash
 -- or the id is taken. Expired tokens of the user are removed. The user's row is locked, so that
 -- calls at the same time cannot exceed the limit together: SQLSTATE TC004, with it in DETAIL.
 CREATE OR REPLACE FUNCTION taskcore.token_create_v1(
-    p_user_id bigint, p_hash bytea, p_id bigint, p_name text, p_scopes text[], p_days integer
+    p_user_id bigint, p_hash bytea, p_id bigint, p_name text, p_scopes text[], p_minutes integer
 ) RETURNS TABLE (
     id bigint, name text, scopes text[],
     created_at timestamptz, expires_at timestamptz, last_used_on date
@@ -117,9 +118,9 @@ BEGIN
         THEN
             RAISE EXCEPTION 'the user has too many tokens' USING ERRCODE = 'TC004', DETAIL = '100';
         END IF;
-        INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, days, expires_at)
-            VALUES (p_hash, p_user_id, p_id, p_name, p_scopes, p_days,
-                    pg_catalog.now() + pg_catalog.make_interval(hours => 24 * p_days))
+        INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, minutes, expires_at)
+            VALUES (p_hash, p_user_id, p_id, p_name, p_scopes, p_minutes,
+                    pg_catalog.now() + pg_catalog.make_interval(mins => p_minutes))
             ON CONFLICT DO NOTHING;
     END IF;
     RETURN QUERY
@@ -135,7 +136,8 @@ GRANT EXECUTE ON FUNCTION taskcore.token_create_v1 TO taskcore_app;
 
 -- Create a token like another one of the user, which then ends after 24 hours, or when it would
 -- have ended if that is sooner. Repeated calls and the limit: as in token_create_v1. No row: the
--- user has no such token, or it has expired.
+-- user has no such token, or it has expired, or it is a session or a sign-in link, whose rights
+-- an API token must not get.
 CREATE OR REPLACE FUNCTION taskcore.token_rotate_v1(
     p_user_id bigint, p_id bigint, p_hash bytea, p_new_id bigint
 ) RETURNS TABLE (
@@ -161,7 +163,8 @@ BEGIN
         DELETE FROM taskcore.tokens AS k
             WHERE k.user_id = p_user_id AND k.expires_at <= pg_catalog.clock_timestamp();
         SELECT k.* INTO v_old FROM taskcore.tokens AS k
-            WHERE k.user_id = p_user_id AND k.id = p_id;
+            WHERE k.user_id = p_user_id AND k.id = p_id
+              AND k.scopes <@ ARRAY['tasks:read', 'tasks:write'];
         IF FOUND THEN
             IF (SELECT pg_catalog.count(*) FROM taskcore.tokens AS k
                 WHERE k.user_id = p_user_id) >= 100
@@ -169,9 +172,9 @@ BEGIN
                 RAISE EXCEPTION 'the user has too many tokens'
                     USING ERRCODE = 'TC004', DETAIL = '100';
             END IF;
-            INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, days, expires_at)
-                VALUES (p_hash, p_user_id, p_new_id, v_old.name, v_old.scopes, v_old.days,
-                        pg_catalog.now() + pg_catalog.make_interval(hours => 24 * v_old.days))
+            INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, minutes, expires_at)
+                VALUES (p_hash, p_user_id, p_new_id, v_old.name, v_old.scopes, v_old.minutes,
+                        pg_catalog.now() + pg_catalog.make_interval(mins => v_old.minutes))
                 ON CONFLICT DO NOTHING;
             IF FOUND THEN
                 -- LEAST ignores null: a token without an end gets one.

@@ -26,13 +26,16 @@ from taskcore import (
     VersionConflict,
     sync,
 )
-from taskcore.sync import TaskStore, UserTasks
+from taskcore.sync import TaskStore, UserTasks, identities, sessions, tokens
 from tests.databases import Database
 
 PAIRS = [
     (taskcore.TaskStore, sync.TaskStore),
     (taskcore.UserTasks, sync.UserTasks),
     (taskcore.Users, sync.Users),
+    (taskcore.Identities, identities.Identities),
+    (taskcore.Tokens, tokens.Tokens),
+    (taskcore.Sessions, sessions.Sessions),
 ]
 
 

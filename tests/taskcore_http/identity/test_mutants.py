@@ -359,8 +359,12 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "ID-502: a query": ("url", '("?" in url and not query)', "False"),
     "ID-502: the same issuer twice": ("bearer", "len(set(names)) < len(names) or ", ""),
     "ID-502: any tenant": ("issuer", "not _GUID.fullmatch(tenant_id)", "False"),
-    "ID-802: no checksum": ("taskcore/tokens/secret", " and _checksum(body) == check", ""),
-    "ID-802: any form": ("taskcore/tokens/secret", "_FORM.fullmatch(text) and ", ""),
+    "ID-802: no checksum": ("taskcore/tokens/secret", " if _checksum(body) == check else None", ""),
+    "ID-802: any form": (
+        "taskcore/tokens/secret",
+        " or not _FORM.fullmatch(text, len(cls.prefix))",
+        "",
+    ),
     "ID-802: fewer random bits": ("taskcore/tokens/secret", "_BITS = 256", "_BITS = 128"),
     "ID-802: another hash": ("taskcore/tokens/secret", "sha256(self.", "sha512(self."),
     "ID-803: no end by default": ("taskcore/tokens/token", "] = DEFAULT_TOKEN_DAYS", "] = None"),
@@ -389,13 +393,13 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-805: a token makes tokens": (
         "taskcore/tokens/tokens",
-        "Access(scope=None, creates=True)",
-        'Access(scope="tasks:write", creates=True)',
+        '_MAKE = Access("tokens", creates=True)',
+        '_MAKE = Access("tasks:write", creates=True)',
     ),
     "ID-805: a token sees tokens": (
         "taskcore/tokens/tokens",
-        "_SEE = Access(scope=None)",
-        '_SEE = Access(scope="tasks:read")',
+        '_SEE = Access("tokens")',
+        '_SEE = Access("tasks:read")',
     ),
     "ID-806: a create does not lock its user": (
         "taskcore/owner",
@@ -414,7 +418,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-813: show the secret": (
         "taskcore/tokens/secret",
-        'return f"{PREFIX}…{self.get_secret_value()[-4:]}"',
+        'return f"{self.prefix}…{self.get_secret_value()[-4:]}"',
         "return self.get_secret_value()",
     ),
     "ID-813: show the hash": (
@@ -453,6 +457,74 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "configured",
         "    if settings.trust_callers:\n        name",
         "    if False:\n        name",
+    ),
+    "ID-903: a lost opening is not found": (
+        "taskcore/tokens/sessions",
+        "if not await self._is_open(session):",
+        "if True:",
+    ),
+    "ID-903: a lost closing is not found": (
+        "taskcore/tokens/sessions",
+        "if await self._is_open(presented):",
+        "if True:",
+    ),
+    "ID-901: a link that is gone opens a session": (
+        "taskcore/tokens/sessions",
+        "        if not rows:\n            raise InvalidToken\n",
+        "",
+    ),
+    "ID-904: a script reads the cookie": (
+        "session",
+        "        httponly=True,\n        samesite",
+        "        httponly=False,\n        samesite",
+    ),
+    "ID-904: other sites send the cookie": (
+        "session",
+        '        samesite="strict",\n    )\n\n\ndef unset',
+        '        samesite="none",\n    )\n\n\ndef unset',
+    ),
+    "ID-904: one name for all": (
+        "session",
+        "return SECURE_COOKIE if _is_secure(request) else COOKIE",
+        "return COOKIE",
+    ),
+    "ID-904: sessions without being asked": (
+        "identify",
+        "isinstance(authenticator, Bearer) and authenticator.sessions",
+        "True",
+    ),
+    "ID-904: the session goes on after signing out": (
+        "taskcore_http/session",
+        "            await self._store.sessions.close(session)\n",
+        "            pass\n",
+    ),
+    "ID-905: any site": ("session", "    if not ours:", "    if False:"),
+    "ID-905: any port": (
+        "session",
+        'site == "same-origin"',
+        'site in ("same-origin", "same-site")',
+    ),
+    "ID-905: no page at all": ("session", "        ours = reads\n", "        ours = True\n"),
+    "ID-905: a typed address changes something": (
+        "session",
+        '(reads and site == "none")',
+        'site == "none"',
+    ),
+    "ID-905: any origin": (
+        "session",
+        "origin == f\"{request.url.scheme}://{request.headers.get('host', '')}\"",
+        "True",
+    ),
+    "ID-905: only where a cookie is": (
+        "taskcore_http/session",
+        "require_same_origin(request)\n        link",
+        "link",
+    ),
+    "ID-906: the cookie wins": ("session", 'if "authorization" in request.headers:', "if False:"),
+    "ID-909: secrets of any kind": (
+        "taskcore/tokens/secret",
+        "not text.startswith(cls.prefix) or ",
+        "",
     ),
     "ID-502: any name": ("issuer", "not _NAME.fullmatch(value)", "False"),
 }

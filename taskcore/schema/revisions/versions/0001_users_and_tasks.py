@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
         # How long it was to last; null: for ever. A token that replaces it lasts as long.
-        sa.Column("days", sa.Integer(), nullable=True),
+        sa.Column("minutes", sa.Integer(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -123,11 +123,12 @@ def upgrade() -> None:
         sa.CheckConstraint("id BETWEEN 1 AND 9007199254740991", name="tokens_id_range"),
         sa.CheckConstraint("char_length(name) BETWEEN 1 AND 100", name="tokens_name_length"),
         sa.CheckConstraint(
-            "cardinality(scopes) > 0 AND scopes <@ ARRAY['tasks:read', 'tasks:write']",
+            "cardinality(scopes) > 0"
+            " AND scopes <@ ARRAY['tasks:read', 'tasks:write', 'tokens', 'sign-in']",
             name="tokens_scopes_known",
         ),
-        sa.CheckConstraint("days BETWEEN 1 AND 366", name="tokens_days_range"),
-        sa.CheckConstraint("days IS NULL OR expires_at IS NOT NULL", name="tokens_expiry"),
+        sa.CheckConstraint("minutes BETWEEN 1 AND 527040", name="tokens_minutes_range"),
+        sa.CheckConstraint("minutes IS NULL OR expires_at IS NOT NULL", name="tokens_expiry"),
         schema="taskcore",
     )
     op.create_table(

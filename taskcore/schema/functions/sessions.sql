@@ -1,0 +1,74 @@
+-- Sign-in of a browser. A link is a token with the scope sign-in, made by token_create_v1. It is
+-- exchanged once for a session: a token with the scope tokens, which no API token has.
+--
+-- Both functions are nested around token_user_v1, which finds the user of the secret:
+-- SELECT … FROM session_open_v1(token_user_v1($1, 'sign-in', NULL, true), $1, …).
+
+GRANT CREATE ON SCHEMA taskcore TO taskcore_definer;
+SET LOCAL ROLE taskcore_definer;
+
+-- Replace a link by a session that lasts p_minutes. No row: another call has used the link.
+CREATE OR REPLACE FUNCTION taskcore.session_open_v1(
+    p_user_id bigint, p_link bytea, p_hash bytea, p_id bigint, p_minutes integer
+) RETURNS TABLE (id bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_bound text;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    DELETE FROM taskcore.tokens AS k
+        WHERE k.user_id = p_user_id AND k.hash = p_link AND k.scopes = ARRAY['sign-in'];
+    IF FOUND THEN
+        RETURN QUERY
+            INSERT INTO taskcore.tokens AS k (
+                hash, user_id, id, name, scopes, minutes, expires_at
+            )
+            VALUES (p_hash, p_user_id, p_id, 'Browser',
+                    ARRAY['tasks:read', 'tasks:write', 'tokens'], p_minutes,
+                    pg_catalog.now() + pg_catalog.make_interval(mins => p_minutes))
+            ON CONFLICT DO NOTHING
+            RETURNING k.id;
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.session_open_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.session_open_v1 TO taskcore_app;
+
+-- End a session, so that it is refused from the next call on. No row: another call has ended it.
+CREATE OR REPLACE FUNCTION taskcore.session_close_v1(
+    p_user_id bigint, p_hash bytea
+) RETURNS TABLE (id bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_bound text;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    RETURN QUERY
+        DELETE FROM taskcore.tokens AS k
+        WHERE k.user_id = p_user_id AND k.hash = p_hash
+        RETURNING k.id;
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.session_close_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.session_close_v1 TO taskcore_app;
+
+SET LOCAL ROLE taskcore_owner;
+REVOKE CREATE ON SCHEMA taskcore FROM taskcore_definer;

@@ -1,0 +1,109 @@
+"""Sessions of browsers: a link signs a browser in, once."""
+
+from pydantic import SecretStr
+
+from taskcore.access import READ, Access
+from taskcore.database.database import Database
+from taskcore.errors import InvalidToken, OutcomeUnknown
+from taskcore.limits import SESSION_MINUTES, SIGN_IN_LINK_MINUTES
+from taskcore.operation import Operation
+from taskcore.owner import TokenOwner, UserOwner
+from taskcore.tokens.secret import LinkSecret, SessionSecret
+from taskcore.tokens.tokens import new_id
+from taskcore.validation import validate_id
+
+_LINK = Operation("token_create_v1", 5, "id", Access("tokens", creates=True))
+_OPEN = Operation("session_open_v1", 4, "id", Access("sign-in", creates=True))
+_CLOSE = Operation("session_close_v1", 1, "id", Access("tokens"))
+
+
+class Sessions:
+    """Sessions of browsers, as ``store.sessions``.
+
+    Whoever opens a link is signed in as its user, so it is for that person alone.
+    ``TaskStore.for_session`` gives the tasks of a session's user. A user's sessions and links are
+    in the list of their tokens, and can be revoked there.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_link(self, user_id: int) -> LinkSecret:
+        """Create the secret of a link. It can be used once, for 10 minutes.
+
+        Raises:
+            ValidationError: The id is not an integer from 1 to 2^53-1, or the user has 100 tokens,
+                sessions and links.
+        """
+        owner = UserOwner(validate_id(user_id, field="user_id"))
+        secret = LinkSecret.random()
+        await self._database.write(
+            _LINK.statement(UserOwner),
+            *owner.parameters(_LINK.access),
+            secret.digest,
+            new_id(),
+            "Sign-in link",
+            ["sign-in"],
+            SIGN_IN_LINK_MINUTES,
+        )
+        return secret
+
+    async def open(self, link: str | SecretStr) -> SessionSecret:
+        """Exchange the secret of a link for that of a session, which lasts 7 days.
+
+        Raises:
+            InvalidToken: The link was used, has expired or never was, or its user is blocked.
+        """
+        presented = LinkSecret.find(link)
+        # As in `TokenSecret.parse`: not in the frames of a traceback.
+        del link
+        if presented is None:
+            raise InvalidToken
+        session = SessionSecret.random()
+        owner = TokenOwner(presented.digest)
+        try:
+            rows, _ = await self._database.write(
+                _OPEN.statement(TokenOwner),
+                *owner.parameters(_OPEN.access),
+                presented.digest,
+                session.digest,
+                new_id(),
+                SESSION_MINUTES,
+            )
+        except OutcomeUnknown:
+            # If the lost attempt opened the session, it is there, and the link is refused.
+            if not await self._is_open(session):
+                raise
+            return session
+        if not rows:
+            raise InvalidToken
+        return session
+
+    async def close(self, session: str | SecretStr) -> None:
+        """End a session: its next use is refused. A session that has ended is no error.
+
+        Raises:
+            InvalidToken: It has not the form of a session's secret.
+        """
+        presented = SessionSecret.find(session)
+        del session
+        if presented is None:
+            raise InvalidToken
+        owner = TokenOwner(presented.digest)
+        try:
+            await self._database.write(
+                _CLOSE.statement(TokenOwner), *owner.parameters(_CLOSE.access), presented.digest
+            )
+        except InvalidToken:
+            return
+        except OutcomeUnknown:
+            if await self._is_open(presented):
+                raise
+
+    async def _is_open(self, session: SessionSecret) -> bool:
+        owner = TokenOwner(session.digest)
+        try:
+            await self._database.fetch(f"SELECT {owner.argument}", *owner.parameters(READ))
+        except InvalidToken:
+            return False
+        return True

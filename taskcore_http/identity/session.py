@@ -1,0 +1,91 @@
+"""The session of a browser: a cookie, which only pages of this server may use.
+
+A browser sends cookies with requests that other sites cause (cross-site request forgery). The
+cookie is not sent to a request from another site (``SameSite=Strict``), but other ports of this
+machine are the same site. So the origin of the request counts too.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from taskcore import SessionSecret
+from taskcore.limits import SESSION_MINUTES
+from taskcore_http.errors import RequestRefused
+from taskcore_http.identity.refusal import SESSIONS, TokenRefused, log_refusal
+
+COOKIE = "taskcore"
+"""The name of the cookie over HTTP. Servers on other ports of the machine share it."""
+
+SECURE_COOKIE = "__Host-taskcore"
+"""The name over HTTPS. Browsers take a cookie with this prefix from its own host only."""
+
+_SAFE = {"GET", "HEAD"}
+
+
+def session_of(request: Request) -> SessionSecret | None:
+    """Return the secret in the request's session cookie; None without one.
+
+    Raises:
+        TokenRefused: There is also a token (RFC 6750, section 3.1).
+        RequestRefused: 403: the request does not come from a page of this server.
+    """
+    found = SessionSecret.find(request.cookies.get(_name(request), ""))
+    if found is None:
+        return None
+    if "authorization" in request.headers:
+        log_refusal("both", SESSIONS)
+        raise TokenRefused("both")
+    require_same_origin(request)
+    return found
+
+
+def require_same_origin(request: Request) -> None:
+    """Refuse a request that a page of another origin has made, or may have made.
+
+    Browsers of today send ``Sec-Fetch-Site`` (https://www.w3.org/TR/fetch-metadata/), older ones
+    ``Origin`` with every request that changes something (RFC 6454, section 7). To read, a request
+    may come without a page: somebody has typed the address.
+
+    Raises:
+        RequestRefused: 403.
+    """
+    reads = request.method in _SAFE
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        ours = site == "same-origin" or (reads and site == "none")
+    elif origin is not None:
+        ours = origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
+    else:
+        ours = reads
+    if not ours:
+        log_refusal("origin", SESSIONS)
+        raise RequestRefused(403, "this is only for pages of this server")
+
+
+def set_session(request: Request, response: Response, session: SessionSecret) -> None:
+    """Give the browser the cookie of a session. No script can read it."""
+    response.set_cookie(
+        _name(request),
+        session.get_secret_value(),
+        max_age=SESSION_MINUTES * 60,
+        path="/",
+        secure=_is_secure(request),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def unset_session(request: Request, response: Response) -> None:
+    """Take the cookie away."""
+    response.delete_cookie(
+        _name(request), path="/", secure=_is_secure(request), httponly=True, samesite="strict"
+    )
+
+
+def _is_secure(request: Request) -> bool:
+    return request.url.scheme == "https"
+
+
+def _name(request: Request) -> str:
+    return SECURE_COOKIE if _is_secure(request) else COOKIE
