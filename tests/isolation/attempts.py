@@ -93,7 +93,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "a token for ten years": (
         "23514",
-        "SELECT taskcore.token_create_v1(123, sha256('x'), 11, 'x', ARRAY['tasks:read'], 3650)",
+        "SELECT taskcore.token_create_v1(123, sha256('x'), 11, 'x', ARRAY['tasks:read'], 5256000)",
     ),
     "a token without a hash": (
         "23514",

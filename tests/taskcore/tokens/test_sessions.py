@@ -124,14 +124,20 @@ async def test_a_session_ends_when_it_is_closed_or_its_user_blocked_or_deleted(
 
 
 async def test_a_lost_answer_costs_no_sign_in(wire: Wire) -> None:
-    """ID-903: the second attempt finds the session of the first."""
+    """ID-903: the second attempt finds what the first has done."""
     async with TaskStore(wire.url) as store:
-        # The first time prepares the statements.
-        await store.sessions.close(await store.sessions.open(await store.sessions.create_link(42)))
-        link = await store.sessions.create_link(42)
+
+        async def prepared() -> LinkSecret:
+            """Return a link, on a connection that has prepared every statement."""
+            link, other = [await store.sessions.create_link(42) for _ in range(2)]
+            await store.sessions.close(await store.sessions.open(other))
+            return link
+
+        link = await prepared()
         wire.lose_answers()
         session = await store.sessions.open(link)
         assert await store.for_session(session).find_user_id() == 42
+        await prepared()
         wire.lose_answers()
         await store.sessions.close(session)
         with pytest.raises(InvalidToken):
