@@ -36,6 +36,7 @@ from taskcore.tokens.token import NewToken, Token, TokenCreate
 from taskcore.tokens.tokens import Tokens
 from taskcore.users.identities import Identities
 from taskcore.users.identity import Identity
+from taskcore.users.identity_move import IdentityMove
 from taskcore.users.user import User, UserDetail
 from taskcore.users.user_page import UserPage
 from taskcore.users.users import Users
@@ -47,6 +48,7 @@ __all__ = [
     "Forbidden",
     "Identities",
     "Identity",
+    "IdentityMove",
     "ImportResult",
     "InsufficientScope",
     "InvalidToken",

@@ -232,6 +232,7 @@ def while_executing(exc: BaseException) -> Failure:
     return (
         _of_ids(exc, code)
         or _of_tokens(exc, code)
+        or _of_identities(code)
         or _reported(exc, code)
         or _lost(exc, code)
         or _refused(code)
@@ -258,6 +259,18 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
     return Failure(Outcome.REFUSED, error)
 
 
+def _of_identities(code: str) -> Failure | None:
+    """Translate an error that the functions raise about identities."""
+    if code != "TC005":
+        return None
+    error = ValidationError(
+        "an identity is there already: check again with dry_run",
+        field="to_issuer",
+        constraint="exists",
+    )
+    return Failure(Outcome.REFUSED, error)
+
+
 def _of_tokens(exc: BaseException, code: str) -> Failure | None:
     """Translate an error that the functions raise about API tokens; DETAIL may have a value."""
     detail: str = getattr(exc, "detail", None) or ""
@@ -278,6 +291,12 @@ def _of_tokens(exc: BaseException, code: str) -> Failure | None:
             field="tokens",
             constraint="max",
             limits={"max": int(detail)},
+        )
+    elif code == "TC006":
+        error = ValidationError(
+            "the token was replaced before: revoke it, or wait until it ends",
+            field="token_id",
+            constraint="replaced",
         )
     else:
         return None

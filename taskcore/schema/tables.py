@@ -134,6 +134,10 @@ class TokenRow(SQLModel, table=True):
     expires_at: datetime | None = Field(
         default=None, sa_column=Column("expires_at", DateTime(timezone=True))
     )
+    is_replaced: bool = Field(
+        default=False,
+        sa_column=Column("is_replaced", Boolean, nullable=False, server_default=text("false")),
+    )
     last_used_on: date | None = Field(default=None, sa_column=Column("last_used_on", Date))
 
 

@@ -91,7 +91,7 @@ class Tokens:
 
         Raises:
             TokenNotFound: The user has no token with this id, or it has expired.
-            ValidationError: The user has 100 tokens.
+            ValidationError: The user has 100 tokens, or this one was replaced before.
         """
         validate_id(token_id, field="token_id")
         secret = TokenSecret.random()

@@ -1,20 +1,31 @@
 """Identities, for administrators: the database role must be a member of taskcore_admin."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from taskcore.database.database import Database
-from taskcore.errors import NotFound
-from taskcore.limits import MAX_PAGE
+from taskcore.errors import NotFound, ValidationError
+from taskcore.limits import MAX_IDENTITY, MAX_PAGE
 from taskcore.rows import columns_of, reader_of
 from taskcore.users.administration import administered
 from taskcore.users.identity import Identity
+from taskcore.users.identity_move import IdentityMove
 from taskcore.validation import validate_id, validate_name
 
 _LIST = f"SELECT {columns_of(Identity)} FROM taskcore.identity_list_v1($1, $2, $3, $4)"  # noqa: S608
 _BLOCK = f"SELECT {columns_of(Identity)} FROM taskcore.identity_block_v1($1, $2, $3)"  # noqa: S608
 
+_MOVE = (
+    "SELECT m.subject, taskcore.identity_move_v1($1, m.subject, $2, m.to_subject, $5)"
+    " FROM unnest($3::text[], $4::text[]) AS m(subject, to_subject)"
+)
+
 _identities_from_rows = reader_of(Identity)
+
+_AFTER_ALL = "\U0010ffff" * MAX_IDENTITY
+"""A subject that no other one follows in the order of bytes."""
 
 
 class Identities:
@@ -41,6 +52,102 @@ class Identities:
                 yield identity
                 after = identity.issuer, identity.subject
             if len(rows) < MAX_PAGE:
+                return
+
+    async def issuers(self) -> tuple[str, ...]:
+        """Return the issuers of all identities, in the order of their bytes.
+
+        This takes a round trip for each issuer, however many identities there are.
+        """
+        found: list[str] = []
+        after: tuple[str | None, str | None] = (None, None)
+        while rows := await administered(self._database.fetch(_LIST, None, *after, 1)):
+            (identity,) = _identities_from_rows(rows)
+            found.append(identity.issuer)
+            after = identity.issuer, _AFTER_ALL
+        return tuple(found)
+
+    async def move(
+        self,
+        from_issuer: str,
+        to_issuer: str,
+        subjects: Mapping[str, str] | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> IdentityMove:
+        """Move identities to another issuer, as when users change to another identity provider.
+
+        Each keeps its user, and a block. First all of them are checked: if one conflicts, nothing
+        is moved. They are then moved in batches of 1,000. If a call fails, calling again moves the
+        rest.
+
+        Args:
+            from_issuer: The issuer that they have.
+            to_issuer: The issuer that they are to have.
+            subjects: The new subject for each old one, if they change. Others stay where they
+                are. None: all identities of the issuer move, with their subjects.
+            dry_run: Only check. The answer then names the conflicts.
+
+        Raises:
+            ValidationError: A name is not a text of 1 to 255 characters; the issuers are the same;
+                two subjects get one name; or without ``dry_run`` an identity is there already.
+        """
+        validate_name(from_issuer, field="from_issuer")
+        validate_name(to_issuer, field="to_issuer")
+        if from_issuer == to_issuer:
+            raise ValidationError(
+                "to_issuer must be another issuer", field="to_issuer", constraint="other"
+            )
+        if subjects is not None:
+            _check_subjects(subjects)
+        checked = await self._move(from_issuer, to_issuer, subjects, dry_run=True)
+        if dry_run:
+            return checked
+        if not checked.conflicts:
+            return await self._move(from_issuer, to_issuer, subjects, dry_run=False)
+        raise ValidationError(
+            f"{len(checked.conflicts)} identities are there already: nothing was moved",
+            field="to_issuer",
+            constraint="exists",
+        )
+
+    async def _move(
+        self,
+        from_issuer: str,
+        to_issuer: str,
+        subjects: Mapping[str, str] | None,
+        *,
+        dry_run: bool,
+    ) -> IdentityMove:
+        counts = Counter[str]()
+        conflicts: list[str] = []
+        async for batch in self._batches(from_issuer, subjects):
+            old, new = map(list, zip(*batch, strict=True))
+            call = self._database.fetch if dry_run else self._rows_written
+            rows = await administered(call(_MOVE, from_issuer, to_issuer, old, new, dry_run))
+            counts.update(outcome for _subject, outcome in rows)
+            conflicts += (subject for subject, outcome in rows if outcome == "conflict")
+        return IdentityMove(counts["moved"], counts["done"], counts["unknown"], tuple(conflicts))
+
+    async def _rows_written(self, statement: str, *args: object) -> list[Any]:
+        rows, _ = await self._database.write(statement, *args)
+        return rows
+
+    async def _batches(
+        self, issuer: str, subjects: Mapping[str, str] | None
+    ) -> AsyncIterator[list[tuple[str, str]]]:
+        if subjects is not None:
+            for batch in _batched(subjects.items()):
+                yield batch
+            return
+        after = ""
+        while True:
+            rows = await administered(self._database.fetch(_LIST, None, issuer, after, MAX_PAGE))
+            found = [one.subject for one in _identities_from_rows(rows) if one.issuer == issuer]
+            if found:
+                yield [(subject, subject) for subject in found]
+                after = found[-1]
+            if len(found) < MAX_PAGE:
                 return
 
     async def block(self, issuer: str, subject: str) -> Identity:
@@ -70,3 +177,19 @@ class Identities:
         validate_name(issuer, field="issuer")
         validate_name(subject, field="subject")
         return await administered(self._database.write(_BLOCK, issuer, subject, blocked))
+
+
+def _check_subjects(subjects: Mapping[str, str]) -> None:
+    for old, new in subjects.items():
+        validate_name(old, field="subjects")
+        validate_name(new, field="subjects")
+    if len(set(subjects.values())) < len(subjects):
+        raise ValidationError(
+            "subjects must not give two identities one name", field="subjects", constraint="unique"
+        )
+
+
+def _batched(items: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    rest = iter(items)
+    while batch := list(islice(rest, MAX_PAGE)):
+        yield batch

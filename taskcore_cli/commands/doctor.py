@@ -38,6 +38,7 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
     if settings.issuer is not None:
         require_http("the check of the issuer")
         checks += run(_of_issuer(identity_of(settings)))
+        checks.append(_strangers(context, settings.issuer))
     if json:
         print_json(
             [
@@ -58,6 +59,27 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
 async def _of_issuer(bearer: Any) -> "list[Check]":
     found: list[Check] = await bearer.examine()
     return found
+
+
+def _strangers(context: typer.Context, issuer: str) -> "Check":
+    """Compare the issuer with those of the stored identities, as an administrator."""
+    from taskcore import PermissionDenied
+    from taskcore.doctor.check import ok, warning
+
+    name = "issuers of identities"
+    try:
+        with session_of(context).open_as_owner() as opened:
+            stored = opened.run(opened.store.identities.issuers())
+    except PermissionDenied:
+        return ok(name, "not examined: only the role that migrated can list them")
+    strangers = [visible(one) for one in stored if one != issuer]
+    if not strangers:
+        return ok(name, "the configured issuer's" if stored else "there are no identities")
+    advice = (
+        "their tokens are not accepted; if this issuer has replaced them, run "
+        "`taskctl identities move`"
+    )
+    return warning(name, strangers, advice)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from taskcore_http.identity.discovery import discover_keys
-from taskcore_http.identity.fetch import MAX_CONTENT, TIMEOUT, Fetch, FetchFailed
+from taskcore_http.identity.fetch import MAX_CONTENT, TIMEOUT, Fetch, FetchFailed, fetch_url
 from taskcore_http.identity.key_set import InvalidKeySet, KeySet, parse_key_set
 from taskcore_http.identity.refusal import KeysUnavailable
 from taskcore_http.identity.rules import IssuerRules
@@ -44,6 +44,7 @@ class FetchedKeys:
     ) -> None:
         self._rules = rules
         self._fetch = fetch
+        self.uses_built_in_client = fetch is fetch_url
         self._clock = clock
         self._keys: KeySet | None = None
         self._generation = 0

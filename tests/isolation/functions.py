@@ -24,8 +24,12 @@ USER_CALLS: dict[str, Arguments] = {
 IDENTITY_CALLS: dict[str, Arguments] = {
     "identity_user_v1": (None, "empty"),
     "identity_block_v1": (False,),
+    "identity_move_v1": ("https://to.example", "to", False),
 }
 """Functions that take an identity, and the arguments after its issuer and subject."""
+
+IDENTITIES_OF_ADMINISTRATORS = ("identity_block_v1", "identity_move_v1")
+"""Those of `IDENTITY_CALLS` that are for administrators."""
 
 TOKEN = hashlib.sha256(b"a token of the tests").digest()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from taskcore.schema import catalog
 from tests.isolation.functions import (
     DIRECTORY,
+    IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     NESTED,
     TOKEN_CALLS,
@@ -275,10 +276,16 @@ def _tokens() -> list[DatabaseMutant]:
             "",
         ),
         _edited(
+            "a token is replaced twice",
+            "token_rotate_v1",
+            "IF v_old.is_replaced THEN",
+            "IF false THEN",
+        ),
+        _edited(
             "the old token goes on",
             "token_rotate_v1",
-            "SET expires_at = LEAST(k.expires_at,",
-            "SET expires_at = GREATEST(k.expires_at,",
+            "expires_at = LEAST(k.expires_at,",
+            "expires_at = GREATEST(k.expires_at,",
         ),
         # Either condition is enough: the second is for uses at the same time.
         DatabaseMutant(
@@ -472,7 +479,7 @@ def _attributes() -> list[DatabaseMutant]:
                 undo=("DROP ROLE loose",),
             ),
         ]
-        if name in (*USER_CALLS, *DIRECTORY, "identity_block_v1"):
+        if name in (*USER_CALLS, *DIRECTORY, *IDENTITIES_OF_ADMINISTRATORS):
             mutants.append(
                 DatabaseMutant(
                     f"{name}: EXECUTE to the application",

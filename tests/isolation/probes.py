@@ -23,6 +23,7 @@ from taskcore.schema.roles import ROLES
 from tests.databases import Database
 from tests.isolation.functions import (
     DIRECTORY,
+    IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     TOKEN,
     TOKENS_OF_USER,
@@ -520,6 +521,36 @@ async def a_blocked_identity_is_refused_and_no_other(place: Place) -> None:
         await users()
 
 
+async def an_identity_is_moved_and_no_other(place: Place) -> None:
+    new = ("https://to.example", "new")
+    their = next(name for name, user in IDENTITIES.items() if user != ME)
+
+    async def move(issuer: str, subject: str, to: tuple[str, str], *, dry_run: bool) -> Answer:
+        arguments = (issuer, subject, *to, dry_run)
+        return await place.call("identity_move_v1", *arguments, role="taskcore_admin")
+
+    async with rolled_back(place.owner):
+        before = await place.others()
+        for dry_run in (True, False):
+            for unknown in ((ISSUER, "m"), (ISSUER, "mE"), ("https://M.example", "me")):
+                assert await move(*unknown, new, dry_run=dry_run) == [("unknown",)]
+                assert await move("https://x.example", "x", unknown, dry_run=dry_run) == [
+                    ("unknown",)
+                ]
+                assert await move(*unknown, their, dry_run=dry_run) == [("done",)]
+        assert await move(ISSUER, "me", their, dry_run=True) == [("conflict",)]
+        refused = await move(ISSUER, "me", their, dry_run=False)
+        assert isinstance(refused, str)
+        assert refused.startswith("TC005")
+        assert await move(ISSUER, "me", new, dry_run=True) == [("moved",)]
+        assert await place.call("identity_user_v1", *new, None, "empty") == [(NO_USER,)]
+        assert await move(ISSUER, "me", new, dry_run=False) == [("moved",)]
+        assert await place.call("identity_user_v1", *new, None, "empty") == [(ME,)]
+        assert await place.call("identity_user_v1", ISSUER, "me", None, "empty") == [(NO_USER,)]
+        assert await move(ISSUER, "me", new, dry_run=False) == [("done",)]
+        assert await place.others() == before
+
+
 async def a_blocked_users_identities_are_refused_and_no_others(place: Place) -> None:
     for blocked in ({ME}, {LOW, HIGH}):
         async with rolled_back(place.owner):
@@ -735,6 +766,9 @@ async def a_token_is_replaced_by_its_user_only(place: Place) -> None:
         made = await place.row("token_rotate_v1", ME, MY_TOKEN, TOKEN, 78)
         assert made[:3] == (78, str(ME), ["tasks:read"])
         assert await place.row("token_rotate_v1", ME, MY_TOKEN, TOKEN, 79) == made
+        again = await place.call("token_rotate_v1", ME, MY_TOKEN, b"r" * 32, 79)
+        assert isinstance(again, str)
+        assert again.startswith("TC006")
         # Both are accepted, and the old one ends.
         for presented in (TOKENS[ME], TOKEN):
             assert await place.call("token_user_v1", presented, "tasks:read", None) == [(ME,)]
@@ -768,6 +802,7 @@ async def a_users_tokens_are_counted_alone(place: Place) -> None:
             "DELETE FROM taskcore.tokens WHERE user_id = $1 AND id <> $2", ME, MY_TOKEN
         )
         await place.owner.execute(fill, ME)
+        await place.owner.execute("UPDATE taskcore.tokens SET is_replaced = false")
         # A repeated call is answered at the limit too.
         await place.row("token_create_v1", ME, TOKENS[ME], *new)
         await place.row("token_rotate_v1", ME, MY_TOKEN, TOKENS[ME], 78)
@@ -963,7 +998,7 @@ async def the_application_takes_no_other_role(place: Place) -> None:
 async def the_application_is_no_administrator(place: Place) -> None:
     calls = {
         **{name: (NOBODY, *args) for name, args in USER_CALLS.items()},
-        "identity_block_v1": (ISSUER, "new", True),
+        **{name: (ISSUER, "new", *IDENTITY_CALLS[name]) for name in IDENTITIES_OF_ADMINISTRATORS},
         **DIRECTORY,
     }
     for name, args in calls.items():
@@ -1009,7 +1044,10 @@ async def a_name_of_the_callers_is_not_taken_for_ours(place: Place) -> None:
             (
                 "taskcore_admin",
                 {name: (ME, *args) for name, args in USER_CALLS.items()}
-                | {"identity_block_v1": (ISSUER, "me", False)},
+                | {
+                    name: (ISSUER, "me", *IDENTITY_CALLS[name])
+                    for name in IDENTITIES_OF_ADMINISTRATORS
+                },
             ),
         ):
             async with rolled_back(fresh.owner):
@@ -1253,6 +1291,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_first_write_makes_a_user_of_the_identitys_own,
     two_first_writes_of_an_identity_make_one_user,
     a_blocked_identity_is_refused_and_no_other,
+    an_identity_is_moved_and_no_other,
     a_blocked_users_identities_are_refused_and_no_others,
     an_identity_that_is_none_is_refused,
     an_identity_does_not_outlive_its_call,

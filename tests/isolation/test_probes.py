@@ -6,6 +6,7 @@ import pytest
 from tests.databases import Database
 from tests.isolation.functions import (
     DIRECTORY,
+    IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     OF_TABLES,
     TOKEN_CALLS,
@@ -49,7 +50,7 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
         *TOKEN_CALLS,
         "identity_user_v1",
     }
-    administrators = {*USER_CALLS, *DIRECTORY, "identity_block_v1"}
+    administrators = {*USER_CALLS, *DIRECTORY, *IDENTITIES_OF_ADMINISTRATORS}
     assert {*IDENTITY_CALLS} <= application | administrators
     assert {row["name"] for row in rows} == application | administrators | both | {*OF_TABLES}
     assert {row["name"] for row in rows if row["app"]} == application | both

@@ -59,6 +59,7 @@ QUERIES = {
     "user_block_v1": 1,
     "identity_user_v1": 4,
     "identity_block_v1": 2,
+    "identity_move_v1": 3,
     "token_user_v1": 5,
     "token_create_v1": 5,
     "token_rotate_v1": 7,

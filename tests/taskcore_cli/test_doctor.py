@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import taskcore.doctor
+from taskcore import TaskStore
 from taskcore.doctor.check import Check
 from tests.databases import Database, execute
 from tests.taskcore_cli.conftest import Run
@@ -127,3 +128,38 @@ def test_the_issuer_is_examined_too(run: Run, database: Database) -> None:
     assert (well.exit_code, ill.exit_code) == (0, 1)
     assert f"{url}: keys: 1 for RS256\n" in well.stdout
     assert f"{url}: the status is 404\n" in ill.stdout
+
+
+async def _use(database: Database, issuer: str) -> None:
+    async with TaskStore(database.url) as store:
+        await store.for_identity(issuer, "ann").create("x")
+
+
+def test_issuers_of_identities_that_are_not_configured_are_named(
+    run: Run, database: Database
+) -> None:
+    """ID-710: by the role that migrated; the application's role does not see them."""
+    with http_issuer() as issuer:
+        issuer.answers["/keys"] = answer({"keys": [rsa_key().jwk(kid="k", alg="RS256")]})
+        environment = {
+            "TASKCORE_ISSUER": issuer.url,
+            "TASKCORE_AUDIENCE": "tasks",
+            "TASKCORE_JWKS_URL": f"{issuer.url}/keys",
+        }
+
+        def found(url: str) -> tuple[str, str]:
+            result = run("doctor", "--json", env=environment | {"TASKCORE_DATABASE_URL": url})
+            (check,) = (
+                one for one in json.loads(result.stdout) if one["name"] == "issuers of identities"
+            )
+            return check["status"], check["finding"]
+
+        assert found(database.owner_url) == ("ok", "there are no identities")
+        asyncio.run(_use(database, issuer.url))
+        assert found(database.owner_url) == ("ok", "the configured issuer's")
+        for other in ("https://old.example", "https://older.example/"):
+            asyncio.run(_use(database, other))
+        strangers = "https://old.example\nhttps://older.example/"
+        assert found(database.owner_url) == ("warning", strangers)
+        assert found(database.url)[0] == "ok"
+        assert "not examined" in found(database.url)[1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import Result
@@ -91,3 +92,62 @@ def test_an_impossible_identity_is_wrong_usage(administer: Run) -> None:
     result = administer("identities", "block", ISSUER, "x" * 256)
     assert result.exit_code == 2
     assert "subject must have at most 255 characters" in result.stderr
+
+
+def test_identities_move_after_they_were_counted(
+    administer: Run, database: Database, tmp_path: Path
+) -> None:
+    """ID-614."""
+    user = asyncio.run(_create(database, "1"))
+    names = ("--from", ISSUER, "--to", "https://new.example/")
+    file = tmp_path / "map.csv"
+    file.write_text("\ufefffrom_subject,to_subject\n1,ann\n7,bob\n", "utf-8")
+
+    counted = administer("identities", "move", *names, "--map", str(file))
+    assert counted.exit_code == 0
+    assert counted.stdout == "1 identities would move.\n1 of the map are unknown.\n"
+    assert "Add --yes" in counted.stderr
+    moved = administer("identities", "move", *names, "--map", str(file), "--yes", "--json")
+    assert json.loads(moved.stdout) == {
+        "moved": 1,
+        "done": 0,
+        "unknown": 1,
+        "conflicts": [],
+        "dry_run": False,
+    }
+    (one,) = json.loads(administer("identities", "list", "--json").stdout)
+    assert (one["issuer"], one["subject"], one["user_id"]) == ("https://new.example/", "ann", user)
+    again = administer("identities", "move", *names, "--map", str(file), "-y")
+    assert "1 were moved before." in again.stdout
+
+    asyncio.run(_create(database, "1"))
+    conflict = administer("identities", "move", *names, "--map", str(file), "--yes")
+    assert conflict.exit_code == 1
+    assert "1: its new identity is there already." in conflict.stderr
+    assert "nothing was moved" in conflict.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the first line must name from_subject and to_subject"),
+        (b"from_subject\n1\n", "the first line must name from_subject and to_subject"),
+        (b"from_subject,to_subject\n1,\n", "line 2: from_subject and to_subject must not be"),
+        (b"from_subject,to_subject\n1\n", "line 2: from_subject and to_subject must not be"),
+        (b"from_subject,to_subject\n1,a\n1,b\n", "line 3: from_subject was there before"),
+        (b"from_subject,to_subject\n1,a\n2,a\n", "subjects must not give two identities one name"),
+        (b"from_subject,to_subject\n\xff,a\n", "cannot be read"),
+        (b'from_subject,to_subject\n"1,a\n', "cannot be read"),
+    ],
+)
+def test_a_map_that_cannot_be_used_is_explained(
+    administer: Run, tmp_path: Path, content: bytes, message: str
+) -> None:
+    """ID-614."""
+    file = tmp_path / "map.csv"
+    file.write_bytes(content)
+    words = ("--from", ISSUER, "--to", "https://new.example/", "--map", str(file))
+    result = administer("identities", "move", *words)
+    assert result.exit_code == (2 if "one name" in message else 1)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

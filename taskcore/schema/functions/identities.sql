@@ -164,6 +164,69 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.identity_block_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.identity_block_v1 TO taskcore_admin;
 
+-- Give an identity another name, as when users change to another issuer, and return what was
+-- done, or with p_dry_run would be. 'moved'. 'conflict': the new name is there already; without
+-- p_dry_run this is SQLSTATE TC005, which rolls the whole statement back. 'done': only the new name
+-- is there, as after an earlier move. 'unknown': neither is there.
+-- The two names are bound one after the other.
+CREATE OR REPLACE FUNCTION taskcore.identity_move_v1(
+    p_issuer text, p_subject text, p_to_issuer text, p_to_subject text, p_dry_run boolean
+) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_bound text;
+    v_row taskcore.identities;
+    v_known boolean;
+    v_taken boolean;
+BEGIN
+    FOR v_name IN 1..2 LOOP
+        IF p_issuer IS NULL OR p_issuer = '' OR p_subject IS NULL OR p_subject = '' THEN
+            RAISE EXCEPTION 'issuer and subject must be given' USING ERRCODE = '22023';
+        END IF;
+        v_bound := pg_catalog.set_config('taskcore.issuer', p_issuer, true);
+        v_bound := pg_catalog.set_config('taskcore.subject', p_subject, true);
+        IF v_name = 1 THEN
+            IF p_dry_run THEN
+                SELECT i.* INTO v_row FROM taskcore.identities AS i
+                    WHERE i.issuer = p_issuer AND i.subject = p_subject;
+            ELSE
+                DELETE FROM taskcore.identities AS i
+                    WHERE i.issuer = p_issuer AND i.subject = p_subject
+                    RETURNING i.* INTO v_row;
+            END IF;
+            v_known := FOUND;
+            p_issuer := p_to_issuer;
+            p_subject := p_to_subject;
+        ELSIF p_dry_run OR NOT v_known THEN
+            PERFORM FROM taskcore.identities AS i
+                WHERE i.issuer = p_issuer AND i.subject = p_subject;
+            v_taken := FOUND;
+        ELSE
+            INSERT INTO taskcore.identities (issuer, subject, user_id, created_at, blocked_at)
+                VALUES (p_issuer, p_subject, v_row.user_id, v_row.created_at, v_row.blocked_at)
+                ON CONFLICT (issuer, subject) DO NOTHING;
+            v_taken := NOT FOUND;
+            IF v_taken THEN
+                RAISE EXCEPTION 'the identity is there already' USING ERRCODE = 'TC005';
+            END IF;
+        END IF;
+    END LOOP;
+    v_bound := pg_catalog.set_config('taskcore.subject', '', true);
+    v_bound := pg_catalog.set_config('taskcore.issuer', '', true);
+    RETURN CASE WHEN v_known AND v_taken THEN 'conflict'
+                WHEN v_known THEN 'moved'
+                WHEN v_taken THEN 'done'
+                ELSE 'unknown' END;
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.identity_move_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.identity_move_v1 TO taskcore_admin;
+
 SET LOCAL ROLE taskcore_directory;
 
 -- Read at most p_limit identities after (p_issuer, p_subject), in the order of their bytes

@@ -137,7 +137,7 @@ GRANT EXECUTE ON FUNCTION taskcore.token_create_v1 TO taskcore_app;
 -- Create a token like another one of the user, which then ends after 24 hours, or when it would
 -- have ended if that is sooner. Repeated calls and the limit: as in token_create_v1. No row: the
 -- user has no such token, or it has expired, or it is a session or a sign-in link, whose rights
--- an API token must not get.
+-- an API token must not get. SQLSTATE TC006: the token was replaced before.
 CREATE OR REPLACE FUNCTION taskcore.token_rotate_v1(
     p_user_id bigint, p_id bigint, p_hash bytea, p_new_id bigint
 ) RETURNS TABLE (
@@ -165,7 +165,9 @@ BEGIN
         SELECT k.* INTO v_old FROM taskcore.tokens AS k
             WHERE k.user_id = p_user_id AND k.id = p_id
               AND k.scopes <@ ARRAY['tasks:read', 'tasks:write'];
-        IF FOUND THEN
+        IF v_old.is_replaced THEN
+            RAISE EXCEPTION 'the token was replaced before' USING ERRCODE = 'TC006';
+        ELSIF FOUND THEN
             IF (SELECT pg_catalog.count(*) FROM taskcore.tokens AS k
                 WHERE k.user_id = p_user_id) >= 100
             THEN
@@ -179,7 +181,8 @@ BEGIN
             IF FOUND THEN
                 -- LEAST ignores null: a token without an end gets one.
                 UPDATE taskcore.tokens AS k
-                    SET expires_at = LEAST(k.expires_at,
+                    SET is_replaced = true,
+                        expires_at = LEAST(k.expires_at,
                                            pg_catalog.now() + pg_catalog.make_interval(hours => 24))
                     WHERE k.user_id = p_user_id AND k.id = p_id;
             END IF;

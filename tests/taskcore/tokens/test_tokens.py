@@ -323,12 +323,16 @@ async def test_rotation_makes_a_token_that_lasts_as_long_and_ends_the_old_one(
     assert kept.expires_at == min(in_a_day, old.expires_at or in_a_day)
     for secret in (old.secret, new.secret):
         assert list(await store.for_token(secret).list()) == []
-    # Rotated again, the old token still makes one that lasts as long as it was to.
-    assert lasts(await tokens.rotate(old.id)) == days
-
-    await owner.execute("UPDATE taskcore.tokens SET expires_at = now() WHERE id = $1", old.id)
-    with pytest.raises(TokenNotFound):
+    # One token has one successor, which can be replaced in its turn.
+    with pytest.raises(ValidationError) as caught:
         await tokens.rotate(old.id)
+    assert (caught.value.field, caught.value.constraint) == ("token_id", "replaced")
+    newest = await tokens.rotate(new.id)
+    assert lasts(newest) == days
+
+    await owner.execute("UPDATE taskcore.tokens SET expires_at = now() WHERE id = $1", newest.id)
+    with pytest.raises(TokenNotFound):
+        await tokens.rotate(newest.id)
 
 
 async def test_a_token_of_another_user_is_not_found(store: TaskStore) -> None:

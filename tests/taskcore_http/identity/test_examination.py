@@ -8,7 +8,7 @@ import pytest
 
 from taskcore_http import Bearer, Issuer
 from tests.taskcore_http.identity.http_issuer import HttpIssuer, answer, http_issuer
-from tests.taskcore_http.identity.issuing import AUDIENCE, ISSUER, ec_key, rsa_key
+from tests.taskcore_http.identity.issuing import AUDIENCE, ISSUER, Publisher, ec_key, rsa_key
 
 
 @pytest.fixture
@@ -97,3 +97,15 @@ async def test_of_a_shared_secret_nothing_is_asked() -> None:
     bearer = Bearer(Issuer.shared_secret(ISSUER, audience=AUDIENCE, secret=bytes(range(32))))
     (check,) = await bearer.examine()
     assert (check.status, check.finding) == ("ok", f"{ISSUER}: a shared secret")
+
+
+async def test_a_clock_that_only_the_host_can_reach_is_not_compared() -> None:
+    """ID-710: the built-in client asks nobody if the host has its own."""
+    publisher = Publisher(rsa_key().jwk(kid="k", alg="RS256"))
+    bearer = Bearer(
+        Issuer(ISSUER, audience=AUDIENCE, jwks_url=f"{ISSUER}keys"), fetch=publisher.fetch
+    )
+    keys, clock = await bearer.examine()
+    assert keys.status == "ok"
+    assert (clock.name, clock.status) == ("issuer's clock", "ok")
+    assert clock.finding == "not compared: the fetch of the host tells no time"

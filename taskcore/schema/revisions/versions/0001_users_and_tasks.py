@@ -108,6 +108,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_replaced", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         # A day, not a moment: it is written at most once a day.
         sa.Column("last_used_on", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("hash", name="tokens_pkey"),
