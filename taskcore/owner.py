@@ -1,7 +1,7 @@
 """The owner of what an operation is about: the first argument of its SQL function."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, Self
 
 from taskcore.access import Access
@@ -95,7 +95,10 @@ class IdentityOwner:
         """Return this owner for a request that names a user; the database compares."""
         if self.user_id not in (None, user_id):
             raise _not_found(user_id)
-        return replace(self, user_id=user_id)
+        # A third of the time of dataclasses.replace, for each request.
+        return type(self)(
+            self.issuer, self.subject, user_id, self.provision, self.subject_is_user_id
+        )
 
     @property
     def key(self) -> Hashable:
@@ -136,7 +139,7 @@ class TokenOwner:
         """Return this owner for a request that names a user; the database compares."""
         if self.user_id not in (None, user_id):
             raise _not_found(user_id)
-        return replace(self, user_id=user_id)
+        return type(self)(self.digest, user_id)
 
     def parameters(self, access: Access) -> tuple[object, ...]:
         """Return what the function takes: see ``taskcore/schema/functions/tokens.sql``."""
