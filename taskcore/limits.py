@@ -12,6 +12,18 @@ PostgreSQL's own classes of characters depend on the database's locale.
 MAX_DESCRIPTION = 5_000
 """Longest description, in characters (code points)."""
 
+MAX_PRIORITY = 9
+"""The lowest priority: 1 is the highest, 0 is none (RFC 5545, section 3.8.1.9)."""
+
+MAX_PROJECT = 100
+"""Longest name of a project, in characters, including the white space that is removed."""
+
+MAX_TAGS = 20
+"""The most tags of a task."""
+
+MAX_TAG = 50
+"""Longest tag, in characters."""
+
 MAX_ID = 2**53 - 1
 """Largest user or task id: JSON and JavaScript carry integers exactly up to here.
 

@@ -233,6 +233,7 @@ def while_executing(exc: BaseException) -> Failure:
         _of_ids(exc, code)
         or _of_tokens(exc, code)
         or _of_identities(code)
+        or _of_fields(code)
         or _reported(exc, code)
         or _lost(exc, code)
         or _refused(code)
@@ -256,6 +257,16 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
         error = IdsMissing(_ids_in(exc))
     else:
         return None
+    return Failure(Outcome.REFUSED, error)
+
+
+def _of_fields(code: str) -> Failure | None:
+    """Translate an error that the functions raise about fields that do not fit together."""
+    if code != "TC007":
+        return None
+    error = ValidationError(
+        "due_zone needs a due date with a time", field="due_zone", constraint="zone_without_time"
+    )
     return Failure(Outcome.REFUSED, error)
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Text,
     UniqueConstraint,
     text,
@@ -164,6 +165,17 @@ class TaskRow(SQLModel, table=True):
     id: int = Field(sa_column=Column("id", BigInteger, primary_key=True, autoincrement=False))
     title: str = Field(sa_column=Column("title", Text, nullable=False))
     description: str | None = Field(default=None, sa_column=Column("description", Text))
+    due: str | None = Field(default=None, sa_column=Column("due", Text(collation="C")))
+    due_zone: str | None = Field(default=None, sa_column=Column("due_zone", Text(collation="C")))
+    priority: int = Field(
+        default=0,
+        sa_column=Column("priority", SmallInteger, nullable=False, server_default=text("0")),
+    )
+    project: str | None = Field(default=None, sa_column=Column("project", Text))
+    tags: list[str] = Field(
+        default_factory=list,
+        sa_column=Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    )
     completed: bool = Field(
         default=False,
         sa_column=Column("completed", Boolean, nullable=False, server_default=text("false")),

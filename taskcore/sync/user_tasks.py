@@ -9,7 +9,7 @@ from taskcore.sync.background import Background
 from taskcore.sync.tokens import Tokens
 from taskcore.tasks import user_tasks
 from taskcore.tasks.condition import Versions
-from taskcore.tasks.fields import TaskCreate
+from taskcore.tasks.fields import TaskCreate, TaskOptions
 from taskcore.tasks.importing import Importable, ImportResult
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_page import TaskPage
@@ -42,9 +42,14 @@ class UserTasks:
         """Return the user's id; None if the identity has no user yet."""
         return self._background.call(self._tasks.find_user_id)
 
-    def create(self, title: str | TaskCreate, description: str | None = None) -> Task:
+    def create(
+        self,
+        title: str | TaskCreate,
+        description: str | None = None,
+        **fields: Unpack[TaskOptions],
+    ) -> Task:
         """Create a task."""
-        return self._background.call(self._tasks.create, title, description)
+        return self._background.call(self._tasks.create, title, description, **fields)
 
     def create_many(self, tasks: Iterable[TaskCreate | Mapping[str, Any]]) -> tuple[Task, ...]:
         """Create a batch of tasks in one statement: all of them, or none."""

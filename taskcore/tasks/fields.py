@@ -1,13 +1,35 @@
 """A task's writable fields and their limits. Every kind of input derives from them."""
 
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from types import NoneType
-from typing import Annotated, get_args
+from typing import Annotated, Any, TypedDict, get_args, get_origin
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from taskcore.limits import MAX_DESCRIPTION, MAX_TITLE
+from taskcore.limits import (
+    MAX_DESCRIPTION,
+    MAX_PRIORITY,
+    MAX_PROJECT,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_TITLE,
+)
+from taskcore.tasks.due import Due, validate_zone
+from taskcore.tasks.tags import validate_tags
 
 
 def _text(value: str, limit: int) -> str:
@@ -25,18 +47,38 @@ def _text(value: str, limit: int) -> str:
     return value
 
 
-def _title(value: str) -> str:
+def _line(value: str, limit: int) -> str:
     stripped = value.strip()
     if not stripped:
         raise PydanticCustomError("non_empty", "must not be empty or blank")
-    # The limit counts the title as it was sent: OpenAPI's maxLength means the same.
-    _text(value, MAX_TITLE)
+    # The limit counts the text as it was sent: OpenAPI's maxLength means the same.
+    _text(value, limit)
     return stripped
+
+
+def _title(value: str) -> str:
+    return _line(value, MAX_TITLE)
+
+
+def _project(value: str) -> str:
+    return _line(value, MAX_PROJECT)
+
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0, which is an integer in JSON Schema (2020-12 Core, section 4.2.3)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _description(value: str) -> str | None:
     return _text(value, MAX_DESCRIPTION) or None
 
+
+# Go and PCRE do not read \\u3000, and Ruby not \\x85, so \\s stands for the white space beyond
+# ASCII. Most languages take it for fewer characters; JavaScript takes U+FEFF for white space too.
+_NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
+
+_IN_TAG = r"[^\x00-\x1f\x7f-\x9f,]*"
+_TAG = rf"^{_IN_TAG}[^\x00-\x1f\x7f-\x9f,\s]{_IN_TAG}$"
 
 Title = Annotated[
     str,
@@ -47,10 +89,7 @@ Title = Annotated[
         json_schema_extra={
             "minLength": 1,
             "maxLength": MAX_TITLE,
-            # Go and PCRE do not read \u3000, and Ruby not \x85, so \s stands for the white
-            # space beyond ASCII. Most languages take it for fewer characters; JavaScript
-            # takes U+FEFF for white space too.
-            "pattern": r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$",
+            "pattern": _NOT_BLANK,
         },
     ),
 ]
@@ -66,7 +105,76 @@ Description = Annotated[
         },
     ),
 ]
+DueDate = Annotated[
+    Due,
+    Field(
+        description="A date, or a local date and time, such as 2026-11-30 or 2026-11-30T17:00, "
+        "without an offset. It is kept as it is written.",
+    ),
+]
+DueZone = Annotated[
+    Annotated[str, Strict(), AfterValidator(validate_zone)] | None,
+    Field(
+        description="The IANA time zone of a due time, such as Europe/Berlin; null: that of the "
+        "reader.",
+        json_schema_extra={"anyOf": [{"type": "string", "format": "time-zone"}, {"type": "null"}]},
+    ),
+]
+Priority = Annotated[
+    int,
+    Strict(),
+    Field(
+        ge=0,
+        le=MAX_PRIORITY,
+        description="0 is none, 1 the highest, 9 the lowest (RFC 5545, section 3.8.1.9).",
+        json_schema_extra={"format": "int32"},
+    ),
+    BeforeValidator(_whole),
+]
+Project = Annotated[
+    Annotated[str, Strict(), AfterValidator(_project)] | None,
+    Field(
+        description="The name of a project or list. White space at both ends is removed.",
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": MAX_PROJECT,
+                    "pattern": _NOT_BLANK,
+                },
+                {"type": "null"},
+            ]
+        },
+    ),
+]
+Tags = Annotated[
+    tuple[Annotated[str, Strict()], ...],
+    AfterValidator(validate_tags),
+    Field(
+        description="Each once, sorted, in Unicode's form NFC. No commas.",
+        json_schema_extra={
+            "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TAG,
+                "pattern": _TAG,
+            },
+            "maxItems": MAX_TAGS,
+        },
+    ),
+]
 Completed = Annotated[bool, Strict()]
+
+
+class TaskOptions(TypedDict, total=False):
+    """The keyword arguments of ``UserTasks.create`` beside title and description."""
+
+    due: datetime | date | str | None
+    due_zone: str | None
+    priority: int
+    project: str | None
+    tags: Iterable[str]
 
 
 class TaskCreate(BaseModel):
@@ -78,6 +186,35 @@ class TaskCreate(BaseModel):
 
     title: Title
     description: Description = None
+    due: DueDate = None
+    due_zone: DueZone = None
+    priority: Priority = 0
+    project: Project = None
+    tags: Tags = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_zone_of_due(cls, data: Any) -> Any:
+        """Take the zone from a `datetime` with a `ZoneInfo`."""
+        if not isinstance(data, Mapping):
+            return data
+        due = data.get("due")
+        if not isinstance(due, datetime) or not isinstance(due.tzinfo, ZoneInfo):
+            return data
+        name = due.tzinfo.key
+        if data.get("due_zone", name) != name:
+            raise PydanticCustomError("other_zone", "must have the zone of due_zone, or none")
+        return {**data, "due": due.replace(tzinfo=None), "due_zone": name}
+
+    @field_validator("due_zone")
+    @classmethod
+    def _zone_needs_time(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # A wrong due date is not there: it is reported itself.
+        if value is None or "due" not in info.data:
+            return value
+        if not isinstance(info.data["due"], datetime):
+            raise PydanticCustomError("zone_without_time", "needs a due date with a time")
+        return value
 
 
 class TaskFields(TaskCreate):
@@ -87,11 +224,13 @@ class TaskFields(TaskCreate):
 
 
 def type_of(field: FieldInfo) -> object:
-    """Return the Python type of a field's values, such as `str`, without None."""
+    """Return the Python type of a field's values, such as `str` or `tuple`, without None."""
     return _inner(field.annotation)
 
 
 def _inner(annotation: object) -> object:
+    if get_origin(annotation) is tuple:
+        return tuple
     # Annotated[T, ...] | None: the first argument is the type at each step.
     arguments = [one for one in get_args(annotation) if one is not NoneType]
     return _inner(arguments[0]) if arguments else annotation

@@ -2,7 +2,7 @@
 
 A line of JSON Lines (https://jsonlines.org) is a task as the REST API shows it. CSV
 (RFC 4180) has the same fields as columns, named in its first line; an empty cell is
-an absent value. Times are RFC 3339 with an offset.
+an absent value, and tags are separated by commas. Times are RFC 3339 with an offset.
 """
 
 import csv
@@ -31,7 +31,7 @@ _TYPES = {name: type_of(field) for name, field in TaskImport.model_fields.items(
 _NULLABLE_TEXTS = [
     name
     for name, field in TaskImport.model_fields.items()
-    if _TYPES[name] is str and not field.is_required()
+    if _TYPES[name] in (str, tuple) and not field.is_required()
 ]
 _BOOLEANS = {"true": True, "false": False}
 # R's missing value.
@@ -119,10 +119,14 @@ def write_csv(tasks: Iterable[Task], *, header: bool = False) -> bytes:
 
 
 def _cells(task: Task) -> tuple[object, ...]:
-    fields = task.model_dump(mode="json")
-    return tuple(
-        str(value).lower() if isinstance(value, bool) else value for value in fields.values()
-    )
+    return tuple(_cell(value) for value in task.model_dump(mode="json").values())
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    # No tag has a comma.
+    return ",".join(value) if isinstance(value, list) else value
 
 
 def _objects(file: BinaryIO, names: "_Names") -> Iterator[TaskImport | BadLine]:
@@ -282,7 +286,9 @@ def _task_of(cells: dict[str | None, str]) -> TaskImport:
         kind = _TYPES.get(name or "", str)
         if kind is str:
             continue
-        if cell == _MISSING:
+        if kind is tuple:
+            fields[name] = tuple(cell.split(","))
+        elif cell == _MISSING:
             del fields[name]
         elif kind is bool:
             # Python, R and spreadsheets differ in their capitals.

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from taskcore.limits import MAX_ID, MAX_TITLE, MAX_VERSION
+from taskcore.limits import MAX_ID, MAX_PRIORITY, MAX_TITLE, MAX_VERSION
 from taskcore.rows import columns_of, reader_of
+from taskcore.tasks.due import Due, parse_due
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
 
@@ -17,7 +18,8 @@ class Task(BaseModel):
     A new task has a higher ``id`` than the user's other tasks. ``version`` starts at 1 and
     rises by one with each change. Times are UTC, from the database's clock. ``completed_at``
     is None unless the task is completed. An imported task keeps the id, version and times of
-    its file.
+    its file. ``due`` is a `date`, or a `datetime` without ``tzinfo`` whose zone, if it has one, is
+    ``due_zone``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +27,11 @@ class Task(BaseModel):
     id: Id
     title: str = Field(min_length=1, max_length=MAX_TITLE)
     description: str | None
+    due: Due
+    due_zone: str | None
+    priority: int = Field(ge=0, le=MAX_PRIORITY, json_schema_extra={"format": "int32"})
+    project: str | None
+    tags: tuple[str, ...]
     completed: bool
     user_id: Id
     version: int = Field(ge=1, le=MAX_VERSION, json_schema_extra={"format": "int32"})
@@ -39,5 +46,5 @@ FIELDS = tuple(Task.model_fields)
 TASK_COLUMNS = columns_of(Task)
 """The columns that `tasks_from_rows` takes, for a SELECT."""
 
-tasks_from_rows = reader_of(Task)
+tasks_from_rows = reader_of(Task, due=parse_due, tags=tuple)
 """Makes tasks of rows with `TASK_COLUMNS`."""

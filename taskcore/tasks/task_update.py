@@ -1,14 +1,14 @@
 """A change of a task."""
 
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from taskcore.tasks.fields import TaskFields
+from taskcore.tasks.fields import TaskFields, TaskOptions
 
 
-class TaskChanges(TypedDict, total=False):
+class TaskChanges(TaskOptions, total=False):
     """The keyword arguments of ``UserTasks.update``; the same fields as `TaskUpdate`."""
 
     title: str
@@ -24,13 +24,26 @@ def _schema(schema: dict[str, Any]) -> None:
 
 
 class TaskUpdate(TaskFields):
-    """A change of a task: the fields given are written, the others stay as they are."""
+    """A change of a task: the fields given are written, the others stay as they are.
+
+    A due date without a time removes the zone.
+    """
 
     model_config = ConfigDict(json_schema_extra=_schema)
 
     if TYPE_CHECKING:
 
         def __init__(self, **changes: Unpack[TaskChanges]) -> None: ...
+
+    @field_validator("due_zone")
+    @classmethod
+    def _zone_needs_time(
+        cls,
+        value: str | None,
+        info: ValidationInfo,  # noqa: ARG003
+    ) -> str | None:
+        # The task may have a time already: the database knows.
+        return value
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:

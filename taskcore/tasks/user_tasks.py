@@ -21,7 +21,7 @@ from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE
 from taskcore.operation import Operation
 from taskcore.owner import NO_USER, Owner, UserOwner
 from taskcore.tasks.condition import Versions, version_condition
-from taskcore.tasks.fields import TaskCreate
+from taskcore.tasks.fields import TaskCreate, TaskOptions
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
@@ -100,23 +100,32 @@ class UserTasks:
         self.user_id = found
         return found
 
-    async def create(self, title: str | TaskCreate, description: str | None = None) -> Task:
+    async def create(
+        self,
+        title: str | TaskCreate,
+        description: str | None = None,
+        **fields: Unpack[TaskOptions],
+    ) -> Task:
         """Create a task. The user's first task creates the user.
 
         Args:
             title: 1 to 500 characters; white space at both ends is removed. Or a whole
                 `TaskCreate`, which is not validated again.
             description: At most 5,000 characters; empty means none.
+            fields: Any of these. ``due``: a `date`, a `datetime` without ``tzinfo`` or with a
+                `ZoneInfo`, or their text, such as ``2026-11-30T17:00``; ``due_zone``: the IANA zone
+                of a due time; ``priority``: 0 (none), 1 (highest) to 9; ``project``: 1 to 100
+                characters; ``tags``: at most 20, each of 1 to 50 characters.
 
         Raises:
             ValidationError: Names the field and the constraint.
         """
-        if type(title) is TaskCreate and description is None:
+        if type(title) is TaskCreate and description is None and not fields:
             new = title
         else:
-            fields = {"title": title, "description": description}
-            new = validate(TaskCreate, fields, where="task")
-        document = new.model_dump_json()
+            given = {"title": title, "description": description, **fields}
+            new = validate(TaskCreate, given, where="task")
+        document = new.model_dump_json(exclude_defaults=True)
         owner = self._owner.key
         task_id, write_id = self._ids.next(owner), self._ids.write_id(owner)
         must_be_newest = True
@@ -168,7 +177,8 @@ class UserTasks:
         must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             batch = [
-                {"id": task_id, **task.model_dump()} for task_id, task in zip(ids, new, strict=True)
+                {"id": task_id, **task.model_dump(mode="json", exclude_defaults=True)}
+                for task_id, task in zip(ids, new, strict=True)
             ]
             try:
                 rows, _ = await self._write(
@@ -289,7 +299,8 @@ class UserTasks:
             change: The change as a whole, which is not validated again.
             if_version: Change the task only if it has this version, or one of these.
             unless_version: Change the task only if it has another version than these.
-            changes: Any of ``title``, ``description`` (None clears it), ``completed``.
+            changes: Any of the fields of `create`, and ``completed``; None clears a field. A due
+                date without a time removes the zone.
 
         Raises:
             TaskNotFound: The user has no task with this id.

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from taskcore.limits import MAX_ID, MAX_PAGE
+from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_TAG, MAX_TAGS
 from taskcore.tasks.fields import TaskCreate, TaskFields, type_of
 from taskcore.testing.operations import (
     Cancelled,
@@ -35,7 +35,34 @@ _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_si
 _SCHEMA = TaskFields.model_json_schema()["properties"]
 
 
-def _valid(field: FieldInfo) -> st.SearchStrategy[Any]:
+_DATES = st.dates().map(lambda day: day.isoformat())
+_TIMES = st.datetimes().map(lambda moment: moment.isoformat(timespec="seconds"))
+_TAGS = st.text("abß,木 ", min_size=1, max_size=3).filter(
+    lambda tag: tag.strip() and "," not in tag
+)
+
+_OF_NAME: dict[str, tuple[st.SearchStrategy[Any], Collection[Any]]] = {
+    "due": (
+        st.none() | _DATES | _TIMES,
+        ("2026-02-30", "2026-11-30T17:00Z", "2026-11-30T17:00+01:00", "tomorrow", "", 7),
+    ),
+    "due_zone": (st.none() | st.sampled_from(["UTC", "Europe/Berlin"]), ("Mars/Base", "", 7)),
+    "priority": (st.integers(0, MAX_PRIORITY), (-1, MAX_PRIORITY + 1, "1", 1.5, None)),
+    "project": (
+        st.none() | _TEXTS.filter(str.strip),
+        ("", " ", "x" * (MAX_PROJECT + 1), "\x00", 7),
+    ),
+    "tags": (
+        st.lists(_TAGS, max_size=3),
+        (["a,b"], [" "], ["x" * (MAX_TAG + 1)], [*map(str, range(MAX_TAGS + 1))], "ab", [7], None),
+    ),
+}
+"""For fields of a kind of their own: values that are accepted, and some that are refused."""
+
+
+def _valid(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
+    if name in _OF_NAME:
+        return _OF_NAME[name][0]
     if type_of(field) is bool:
         return st.booleans()
     if field.is_required():
@@ -43,7 +70,19 @@ def _valid(field: FieldInfo) -> st.SearchStrategy[Any]:
     return st.none() | _TEXTS
 
 
+def _fitting(fields: dict[str, Any]) -> dict[str, Any]:
+    """Remove a zone that has no time."""
+    timed = len(fields.get("due") or "") > len("2026-11-30")
+    return {
+        name: value
+        for name, value in fields.items()
+        if name != "due_zone" or value is None or timed
+    }
+
+
 def _invalid(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
+    if name in _OF_NAME:
+        return st.sampled_from([*_OF_NAME[name][1]])
     if type_of(field) is bool:
         return st.sampled_from([1, None])
     schema = _SCHEMA[name]
@@ -53,7 +92,7 @@ def _invalid(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
 
 
 valid: Mapping[str, st.SearchStrategy[Any]] = {
-    name: _valid(field) for name, field in TaskFields.model_fields.items()
+    name: _valid(name, field) for name, field in TaskFields.model_fields.items()
 }
 """Values of each writable field that are accepted; most are short."""
 
@@ -69,7 +108,7 @@ new_tasks: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         for name, field in TaskCreate.model_fields.items()
         if not field.is_required()
     },
-)
+).map(_fitting)
 """New tasks that are accepted."""
 
 
@@ -85,7 +124,9 @@ def _with_one_bad(
 bad_new_tasks: st.SearchStrategy[dict[str, Any]] = _with_one_bad(new_tasks, TaskCreate.model_fields)
 """New tasks with one field that is refused."""
 
-changes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({}, optional=valid).filter(bool)
+changes: st.SearchStrategy[dict[str, Any]] = (
+    st.fixed_dictionaries({}, optional=valid).map(_fitting).filter(bool)
+)
 """Changes that are accepted."""
 
 bad_changes: st.SearchStrategy[dict[str, Any]] = st.one_of(

@@ -10,6 +10,7 @@ from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
 from taskcore_cli.input.editor import as_fields, as_text, editor
 from taskcore_cli.input.editor import edit as edit_text
+from taskcore_cli.input.fields import Due, Priority, Project, Tags, Zone, given
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
     All,
@@ -52,27 +53,33 @@ def add(
     description: Annotated[
         str | None, typer.Option("--description", "-d", help="At most 5000 characters.")
     ] = None,
+    due: Due = None,
+    zone: Zone = None,
+    priority: Priority = None,
+    project: Project = None,
+    tag: Tags = None,
     json: Json = False,
 ) -> None:
     """Create a task and print it. Titles from standard input are all created, or none is."""
+    fields = given(due=due, zone=zone, priority=priority, project=project, tags=tag)
     if title == "-":
         if description is not None:
             raise WrongUsage("titles from standard input take no --description")
-        _add_lines(context, user, json=json)
+        _add_lines(context, user, fields, json=json)
         return
     with session_of(context).open() as opened:
-        task = opened.run(opened.store.for_user(user).create(title, description))
+        task = opened.run(opened.store.for_user(user).create(title, description, **fields))
     print_item(task, as_json=json)
 
 
-def _add_lines(context: typer.Context, user: int, *, json: bool) -> None:
+def _add_lines(context: typer.Context, user: int, fields: dict[str, Any], *, json: bool) -> None:
     """Create a task from each line of standard input that is not blank."""
     from taskcore import ValidationError  # noqa: PLC0415  (--help needs no taskcore)
 
     titles = read_titles()
     listing = Listing(TASKS, Form.json if json else Form.table)
     with session_of(context).open() as opened:
-        new = [{"title": title} for _, title in titles]
+        new = [{"title": title, **fields} for _, title in titles]
         try:
             tasks = opened.run(opened.store.for_user(user).create_many(new))
         except ValidationError as exc:
@@ -161,23 +168,47 @@ def edit(
     clear_description: Annotated[
         bool, typer.Option("--clear-description", help="Remove the description.")
     ] = False,
+    due: Due = None,
+    clear_due: Annotated[
+        bool, typer.Option("--clear-due", help="Remove the due date and its zone.")
+    ] = False,
+    zone: Zone = None,
+    clear_zone: Annotated[
+        bool, typer.Option("--clear-zone", help="Remove the zone, and keep the time.")
+    ] = False,
+    priority: Priority = None,
+    project: Project = None,
+    clear_project: Annotated[
+        bool, typer.Option("--clear-project", help="Remove the project.")
+    ] = False,
+    tag: Tags = None,
+    clear_tags: Annotated[bool, typer.Option("--clear-tags", help="Remove all tags.")] = False,
     if_version: IfVersion = None,
     json: Json = False,
 ) -> None:
-    """Change a task's title or description and print the task.
+    """Change a task and print it. --tag replaces all tags.
 
     Without an option your editor opens ($VISUAL or $EDITOR): the title, an empty line, the
     description. If somebody else changes the task while you edit, your text is kept in a file.
     """
     exclusive(description=description, clear_description=clear_description)
-    changes: dict[str, Any] = {}
+    exclusive(due=due, clear_due=clear_due)
+    exclusive(zone=zone, clear_zone=clear_zone)
+    exclusive(project=project, clear_project=clear_project)
+    exclusive(tag=tag or None, clear_tags=clear_tags)
+    changes = given(due=due, zone=zone, priority=priority, project=project, tags=tag)
+    for name, clear in (("due", clear_due), ("due_zone", clear_zone), ("project", clear_project)):
+        if clear:
+            changes[name] = None
+    if clear_tags:
+        changes["tags"] = ()
     if title is not None:
         changes["title"] = title
     if description is not None or clear_description:
         changes["description"] = description
     if not changes:
         if (command := editor()) is None:
-            raise WrongUsage("give --title, --description or --clear-description")
+            raise WrongUsage("give a field to change, such as --title or --due")
         _edit(context, user, id_, command, if_version=if_version, json=json)
         return
     with session_of(context).open() as opened:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 from taskcore_cli.input.task_ids import needed_digits
+from taskcore_cli.output.due import WIDTH, due_cell, is_overdue
 from taskcore_cli.output.fields import document
 from taskcore_cli.output.render import console, json_text
 from taskcore_cli.output.visible import visible
@@ -139,8 +140,19 @@ def _when(moment: datetime) -> str:
 
 
 def _task_row(task: "Task") -> tuple[str, ...]:
-    state = "done " if task.completed else "open "
-    return _id(task.id), state, _when(task.created_at), visible(task.title)
+    now = datetime.now().astimezone()
+    state = "done " if task.completed else "late " if is_overdue(task, now) else "open "
+    words = [visible(task.title)]
+    if task.project is not None:
+        words.append(f"[{visible(task.project)}]")
+    words += (f"#{visible(tag)}" for tag in task.tags)
+    return _id(task.id), state, f"{due_cell(task, now):<{WIDTH}}", " ".join(words)
+
+
+def _task_style(task: "Task") -> str:
+    if task.completed:
+        return "dim"
+    return "red" if is_overdue(task, datetime.now().astimezone()) else ""
 
 
 def _user_row(user: "User") -> tuple[str, ...]:
@@ -175,9 +187,9 @@ def _has_ended(token: "Token") -> bool:
 
 
 TASKS: "Layout[Task]" = Layout(
-    (f"{'ID':>{_ID_WIDTH}}", "STATE", f"{'CREATED (UTC)':<16}", "TITLE"),
+    (f"{'ID':>{_ID_WIDTH}}", "STATE", f"{'DUE':<{WIDTH}}", "TITLE"),
     _task_row,
-    lambda task: "dim" if task.completed else "",
+    _task_style,
     short_ids=True,
 )
 USERS: "Layout[User]" = Layout(

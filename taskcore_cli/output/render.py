@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from taskcore_cli.output.due import due_text
 from taskcore_cli.output.fields import document
 from taskcore_cli.output.visible import escaped, visible
 
@@ -80,10 +81,12 @@ def _print_grid(fields: dict[str, str]) -> None:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, date) and not (isinstance(value, datetime) and value.tzinfo):
+        return due_text(value)
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return visible(", ".join(value))
+        return visible(", ".join(value)) or "-"
     return "-" if value is None else visible(str(value), lines=True)

@@ -201,6 +201,7 @@ class CliFace:
                 words = ["--", " -" if title == "-" else title]
                 if (description := new.get("description")) is not None:
                     words[:0] = [f"--description={description}"]
+                words[:0] = _options_of(new)
                 return await self._run(user_id, "add", words)
             case Get():
                 return await self._run(user_id, "show", ["--", str(target)])
@@ -228,6 +229,10 @@ class CliFace:
         elif "description" in changes:
             words.append("--clear-description")
         told = [await self._run(user_id, "edit", [*words, "--", str(target)])]
+        words += _options_of(changes)
+        words += (
+            option for name, option in _CLEARING.items() if name in changes and not changes[name]
+        )
         if "completed" in changes:
             command = "done" if changes["completed"] else "reopen"
             told.append(await self._run(user_id, command, ["--", str(target)]))
@@ -254,6 +259,26 @@ class CliFace:
     def _invoke(self, line: list[str]) -> typer.testing.Result:
         runner = typer.testing.CliRunner()
         return runner.invoke(app, line, env=self._environment, prog_name="taskctl")
+
+
+_CLEARING = {
+    "due": "--clear-due",
+    "due_zone": "--clear-zone",
+    "project": "--clear-project",
+    "tags": "--clear-tags",
+}
+
+
+def _options_of(fields: Mapping[str, Any]) -> list[str]:
+    """Return the options of fields that have a value."""
+    names = {"due": "due", "due_zone": "zone", "priority": "priority", "project": "project"}
+    words = [
+        f"--{option}={fields[name]}"
+        for name, option in names.items()
+        if fields.get(name) not in (None, "")
+    ]
+    tags = fields.get("tags") or ()
+    return words + [f"--tag={tag}" for tag in (tags if isinstance(tags, list) else [tags])]
 
 
 def _guard(if_version: int | None) -> list[str]:

@@ -6,7 +6,7 @@ Each example takes user ids that nobody had before, so that one database serves 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -35,17 +35,32 @@ class Row:
     id: int
     title: str
     description: str | None = None
+    due: str | None = None
+    due_zone: str | None = None
+    priority: int = 0
+    project: str | None = None
+    tags: tuple[str, ...] = ()
     completed: bool = False
     version: int = 1
 
 
-def _normalized(fields: dict[str, Any]) -> dict[str, Any]:
+_FIELDS = {field.name for field in fields(Row)}
+
+
+def _normalized(given: dict[str, Any]) -> dict[str, Any]:
     """Return fields as they are stored."""
-    stored = dict(fields)
+    stored = dict(given)
     if "title" in stored:
         stored["title"] = stored["title"].strip()
     if "description" in stored:
         stored["description"] = stored["description"] or None
+    if stored.get("project"):
+        stored["project"] = stored["project"].strip()
+    if "tags" in stored:
+        stored["tags"] = tuple(sorted({tag.strip() for tag in stored["tags"]}))
+    # A due date without a time removes the zone.
+    if "due" in stored and len(stored["due"] or "") <= len("2026-11-30"):
+        stored["due_zone"] = None
     return stored
 
 
@@ -77,8 +92,9 @@ class Users(RuleBasedStateMachine):
 
     def _is(self, user: int, task: Task, row: Row) -> None:
         assert (task.user_id, task.id) == (user, row.id)
-        assert (task.title, task.description) == (row.title, row.description)
-        assert (task.completed, task.version) == (row.completed, row.version)
+        assert task.model_dump(mode="json", include=_FIELDS) == asdict(row) | {
+            "tags": list(row.tags)
+        }
 
     # The actions of a user.
 

@@ -34,7 +34,7 @@ _OTHER_USES = re.compile(
     r"|p_user_id IS NULL OR p_user_id < 1\b"
     r"|set_config\('taskcore\.user_id', p_user_id::text, true\)"
     r"|INSERT INTO taskcore\.users \(id\) VALUES \(p_user_id\)"
-    r"|VALUES \(p_user_id, p_id, p_write_id, v_new\.title, v_new\.description\)"
+    r"|VALUES \(p_user_id, p_id, p_write_id, v_new\.title, v_new\.description, "
     r"|SELECT p_user_id, b\.id, p_write_id, b\.title, b\.description\b"  # batch and import
     r"|taskcore\.task_(update|delete)_v1\(p_user_id, v_id, "  # several tasks, one by one
     # The user of an identity, compared with the one that the request names.

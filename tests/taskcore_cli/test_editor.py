@@ -113,6 +113,6 @@ def test_a_task_that_changed_meanwhile_is_a_conflict(
 
 
 def test_without_an_editor_the_options_are_named(edit: Edit) -> None:
-    assert "give --title" in edit("", EDITOR="").stderr
+    assert "such as --title" in edit("", EDITOR="").stderr
     assert "cannot be started" in edit("", VISUAL="/nonexistent/editor").stderr
     assert "EDITOR cannot be read" in edit("", EDITOR="'").stderr

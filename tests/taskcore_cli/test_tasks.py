@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from datetime import datetime, timedelta
 
 import pytest
 import typer.testing
@@ -163,7 +165,7 @@ def test_edit_clears_a_description(taskctl: Run) -> None:
 def test_edit_without_a_change_is_wrong_usage(taskctl: Run) -> None:
     result = taskctl("tasks", "edit", "1")
     assert result.exit_code == 2
-    assert "--title, --description or --clear-description" in result.stderr
+    assert "give a field to change, such as --title" in result.stderr
 
 
 def test_done_and_reopen_persist(taskctl: Run) -> None:
@@ -303,3 +305,61 @@ def test_json_keeps_letters_and_escapes_what_a_terminal_obeys(taskctl: Run) -> N
     for escape in (r"\u001b", r"\u202e", r"\u007f", r"\udb40\udc01", r"\u2028"):
         assert escape in shown
     assert all(line.isprintable() for line in shown.split("\n"))
+
+
+def test_fields_are_options_of_add_and_edit(taskctl: Run) -> None:
+    """TK-201, TK-203."""
+    words = ("--due", "2026-11-30 17:00", "--zone", "Europe/Berlin", "--priority", "high")
+    more = ("--project", "Household", "--tag", "shop", "--tag", "b")
+    task = json.loads(taskctl("tasks", "add", "x", *words, *more, "--json").stdout)
+    assert (task["due"], task["due_zone"]) == ("2026-11-30T17:00:00", "Europe/Berlin")
+    assert (task["priority"], task["project"], task["tags"]) == (1, "Household", ["b", "shop"])
+    shown = taskctl("tasks", "show", str(task["id"])).stdout
+    for line in (r"due +2026-11-30 17:00\n", r"due_zone +Europe/Berlin\n", r"tags +b, shop\n"):
+        assert re.search(line, shown)
+
+    edit = ("tasks", "edit", str(task["id"]), "--json")
+    task = json.loads(taskctl(*edit, "--clear-zone", "--tag", "c", "--priority", "3").stdout)
+    assert (task["due_zone"], task["tags"], task["priority"]) == (None, ["c"], 3)
+    clear = ("--clear-due", "--clear-project", "--clear-tags", "--priority", "none")
+    task = json.loads(taskctl(*edit, *clear).stdout)
+    assert (task["due"], task["project"], task["tags"], task["priority"]) == (None, None, [], 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--due", "whenever"), "--due 'whenever' is not understood: try tomorrow"),
+        (("--due", "next week"), "is not understood"),
+        (("--due", "42"), "is not understood"),
+        (("--due", "2026-11-30T17:00Z"), "due must have no offset: send the local time"),
+        (("--due", "2026-02-30"), "due must be a date and time that exist"),
+        (("--due", "tomorrow", "--zone", "UTC"), "due_zone needs a due date with a time"),
+        (("--due", "fri 17:00", "--zone", "Mars"), "due_zone must be a time zone"),
+        (("--priority", "urgent"), "must be high, medium, low, none, or 0 to 9"),
+        (("--priority", "10"), "priority must be at most 9"),
+        (("--tag", "a,b"), "tags must have tags without commas"),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_explained(
+    taskctl: Run, words: tuple[str, ...], message: str
+) -> None:
+    """TK-201, TK-203."""
+    result = taskctl("tasks", "add", "x", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_list_says_when_tasks_are_due_and_which_are_late(taskctl: Run) -> None:
+    """TK-204."""
+    today = datetime.now().astimezone()
+    for title, days in (("old", -2), ("now", 0), ("new", 3)):
+        day = (today + timedelta(days=days)).date()
+        taskctl("tasks", "add", title, "--due", day.isoformat(), "--project", "P", "--tag", "t")
+    taskctl("tasks", "add", "never")
+    head, never, new, now, old = taskctl("tasks", "list").stdout.splitlines()
+    assert "DUE" in head
+    assert re.search(r"open   - +never$", never)
+    assert re.search(r"open   \d{4}-\d\d-\d\d \+3d +new \[P\] #t$", new)
+    assert re.search(r"open   \d{4}-\d\d-\d\d today +now \[P\] #t$", now)
+    assert re.search(r"late   \d{4}-\d\d-\d\d -2d +old \[P\] #t$", old)

@@ -18,8 +18,8 @@
 GRANT CREATE ON SCHEMA taskcore TO taskcore_definer;
 SET LOCAL ROLE taskcore_definer;
 
--- Create one task from p_task, an object with title and description. The user's first
--- task creates the user. No row: another write holds the id. A repeated write (same
+-- Create one task from p_task, an object with the fields of a new task, of which only title must
+-- be there. The user's first task creates the user. No row: another write holds the id. A repeated write (same
 -- write_id) returns the stored row.
 -- p_newest: the id must be above those of all tasks of the user, and at least 4096,
 -- as lower ids hold no time. Tasks of the same store do not count (the upper half of
@@ -48,8 +48,12 @@ BEGIN
     v_new := pg_catalog.jsonb_populate_record(NULL::taskcore.tasks, p_task);
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     RETURN QUERY
-        INSERT INTO taskcore.tasks AS t (user_id, id, write_id, title, description)
-        VALUES (p_user_id, p_id, p_write_id, v_new.title, v_new.description)
+        INSERT INTO taskcore.tasks AS t (
+            user_id, id, write_id, title, description, due, due_zone, priority, project, tags
+        )
+        VALUES (p_user_id, p_id, p_write_id, v_new.title, v_new.description, v_new.due,
+                v_new.due_zone, COALESCE(v_new.priority, 0::smallint), v_new.project,
+                COALESCE(v_new.tags, '{}'))
         ON CONFLICT (user_id, id) DO NOTHING
         RETURNING t.*;
     IF NOT FOUND THEN
@@ -111,8 +115,11 @@ BEGIN
         WHERE s.write_id = p_write_id
     ) THEN
         INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
-        INSERT INTO taskcore.tasks (user_id, id, write_id, title, description)
-            SELECT p_user_id, b.id, p_write_id, b.title, b.description
+        INSERT INTO taskcore.tasks (
+            user_id, id, write_id, title, description, due, due_zone, priority, project, tags
+        )
+            SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
+                   COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}')
             FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
             ORDER BY b.id
         ON CONFLICT (user_id, id) DO NOTHING;
@@ -180,10 +187,11 @@ BEGIN
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     INSERT INTO taskcore.tasks (
-        user_id, id, write_id, title, description, completed, version, created_at, updated_at,
-        completed_at
+        user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
+        completed, version, created_at, updated_at, completed_at
     )
-        SELECT p_user_id, b.id, p_write_id, b.title, b.description,
+        SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
+               COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'),
                COALESCE(b.completed, false), COALESCE(b.version, 1),
                COALESCE(b.created_at, b.updated_at, pg_catalog.now()),
                COALESCE(b.updated_at, b.created_at, pg_catalog.now()),
@@ -288,7 +296,8 @@ GRANT EXECUTE ON FUNCTION taskcore.task_list_v1 TO taskcore_app;
 -- the change. Otherwise the row is unchanged: its version is not among p_if_versions or
 -- is among p_unless_versions, or the change changes nothing. NULL: no condition. The row
 -- is locked first, so that no other write comes between. The version after the highest
--- one is 1.
+-- one is 1. A due date without a time ends the zone; a zone that is given without one is
+-- SQLSTATE TC007.
 CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
     p_user_id bigint, p_id bigint, p_write_id bigint, p_if_versions text[], p_changes jsonb,
     p_unless_versions text[] DEFAULT NULL
@@ -314,6 +323,14 @@ BEGIN
         FOR NO KEY UPDATE;
     IF FOUND THEN
         v_new := pg_catalog.jsonb_populate_record(v_old, p_changes);
+        IF v_new.due_zone IS NOT NULL
+            AND COALESCE(pg_catalog.char_length(v_new.due), 0) <= 10
+        THEN
+            IF p_changes ->> 'due_zone' IS NOT NULL THEN
+                RAISE EXCEPTION 'a zone needs a time' USING ERRCODE = 'TC007';
+            END IF;
+            v_new.due_zone := NULL;
+        END IF;
         IF v_old.write_id = p_write_id
             OR v_old.version::text <> ALL (p_if_versions)
             OR v_old.version::text = ANY (p_unless_versions)
@@ -326,6 +343,11 @@ BEGIN
                 UPDATE taskcore.tasks AS t
                 SET title = v_new.title,
                     description = v_new.description,
+                    due = v_new.due,
+                    due_zone = v_new.due_zone,
+                    priority = v_new.priority,
+                    project = v_new.project,
+                    tags = v_new.tags,
                     completed = v_new.completed,
                     version = CASE WHEN t.version < 2147483647 THEN t.version + 1 ELSE 1 END,
                     write_id = p_write_id,

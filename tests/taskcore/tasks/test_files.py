@@ -16,6 +16,8 @@ from taskcore.tasks.files import BadLine, read_csv, read_jsonl, write_csv, write
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
 TITLES = TEXTS.map(str.strip).filter(bool)
+TAGS = st.text("aß木\"' ;", min_size=1, max_size=4).map(str.strip).filter(bool)
+DUE_TIMES = st.datetimes().map(lambda moment: moment.replace(microsecond=0))
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
@@ -26,6 +28,11 @@ def _tasks(draw: st.DrawFn) -> Task:
         "id": draw(st.integers(1, MAX_ID)),
         "title": draw(TITLES),
         "description": draw(st.none() | TEXTS.filter(bool)),
+        "due": draw(st.none() | st.dates() | DUE_TIMES),
+        "due_zone": None,
+        "priority": draw(st.integers(0, 9)),
+        "project": draw(st.none() | TITLES),
+        "tags": tuple(sorted(draw(st.sets(TAGS, max_size=3)))),
         "completed": draw(st.booleans()),
         "user_id": draw(st.integers(1, MAX_ID)),
         "version": draw(st.integers(1, MAX_VERSION)),
@@ -92,7 +99,8 @@ def test_no_file_is_an_error_of_ours(data: bytes, read: Any) -> None:
 def test_a_title_alone_is_a_task() -> None:
     (task,) = jsonl({"title": " x "})
     assert isinstance(task, dict)
-    assert task == dict.fromkeys(task) | {"title": "x", "completed": False, "version": 1}
+    fields = {"title": "x", "priority": 0, "tags": (), "completed": False, "version": 1}
+    assert task == dict.fromkeys(task) | fields
     assert csv("title", " x ") == [task]
 
 

@@ -101,11 +101,11 @@ async def test_a_title_is_stripped_and_measured_as_it_was_sent(store: TaskStore)
 async def test_unknown_fields_are_refused(unopened: UserTasks) -> None:
     """SC-006; edge case."""
     with pytest.raises(ValidationError) as updated:
-        await unopened.update(1, title="good", priority=1)  # type: ignore[call-arg]
+        await unopened.update(1, title="good", urgency=1)  # type: ignore[call-arg]
     with pytest.raises(ValidationError) as batched:
         await unopened.create_many([{"title": "good", "completed": True}])
 
-    assert updated.value.details == details("priority", "unknown_field")
+    assert updated.value.details == details("urgency", "unknown_field")
     assert batched.value.details == details("tasks[0].completed", "unknown_field")
 
 

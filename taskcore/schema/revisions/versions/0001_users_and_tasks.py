@@ -11,6 +11,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# A character that is not white space.
+_TEXT = "'[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'"
+
 # PostgreSQL parses an expression of a CHECK anew for each statement, and compiles this
 # function once for each session: a third less of a create's time in the server.
 _TASK_IS_VALID = """
@@ -18,10 +21,30 @@ CREATE FUNCTION taskcore.task_is_valid(t taskcore.tasks) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
+    -- On its own: PostgreSQL evaluates an expression without a subquery in a tenth of the time.
+    IF t.tags <> '{}' THEN
+        IF array_ndims(t.tags) <> 1 OR cardinality(t.tags) > 20 OR t.tags <> ARRAY(
+            SELECT DISTINCT tag COLLATE "C" FROM unnest(t.tags) AS tag
+            WHERE char_length(tag) BETWEEN 1 AND 50 AND tag !~ '[\x01-\x1f\x7f-\x9f,]'
+            ORDER BY 1)
+        THEN
+            RETURN false;
+        END IF;
+    END IF;
     RETURN t.id BETWEEN 1 AND 9007199254740991
         AND char_length(t.title) <= 500
-        AND t.title ~ '[^\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+        AND t.title ~ %(text)s
         AND (t.description IS NULL OR char_length(t.description) BETWEEN 1 AND 5000)
+        AND (t.due IS NULL
+             OR t.due ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])?$'
+                AND left(t.due, 10)::date IS NOT NULL)
+        AND (t.due_zone IS NULL
+             OR COALESCE(char_length(t.due), 0) > 10
+                AND t.due_zone ~ '^[A-Za-z][A-Za-z0-9_+/-]{0,63}$')
+        AND t.priority BETWEEN 0 AND 9
+        AND (t.project IS NULL
+             OR char_length(t.project) BETWEEN 1 AND 100
+                AND t.project ~ %(text)s)
         AND t.version >= 1
         AND t.created_at >= timestamptz '0001-01-01 00:00:00+00'
         AND t.updated_at >= t.created_at
@@ -32,7 +55,7 @@ BEGIN
                 AND t.completed_at < timestamptz '10000-01-01 00:00:00+00');
 END
 $$
-"""
+""".replace("%(text)s", _TEXT)
 _GRANT = "GRANT EXECUTE ON FUNCTION taskcore.task_is_valid TO taskcore_definer"
 _REVOKE = "REVOKE ALL ON FUNCTION taskcore.task_is_valid FROM PUBLIC"
 
@@ -138,6 +161,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
+        # A date, or a local date and time, as it was written.
+        sa.Column("due", sa.Text(collation="C"), nullable=True),
+        sa.Column("due_zone", sa.Text(collation="C"), nullable=True),
+        sa.Column("priority", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("project", sa.Text(), nullable=True),
+        sa.Column("tags", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("completed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("write_id", sa.BigInteger(), nullable=False),

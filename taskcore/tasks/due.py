@@ -1,0 +1,96 @@
+"""Due dates: a date, or a local date and time, kept as it was written.
+
+A due date has no offset. An offset would be wrong as soon as the rules of its time zone change,
+so the zone is a field of its own, as in iCalendar (RFC 5545, section 3.3.5) and JSCalendar
+(RFC 8984, section 1.4.4). Without a zone the time is that of whoever reads it.
+"""
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import GetPydanticSchema
+from pydantic_core import PydanticCustomError, core_schema
+
+_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?", re.ASCII)
+_OFFSET = re.compile(r"T.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$", re.ASCII | re.IGNORECASE)
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", re.ASCII)
+_NO_DATE = "must be a date or a local time, such as 2026-11-30 or 2026-11-30T17:00"
+
+
+def validate_due(value: object) -> datetime | date | None:
+    """Return a due date from its text, a `date`, or a `datetime` without ``tzinfo``.
+
+    Raises:
+        PydanticCustomError: It is something else, has an offset, or does not exist.
+    """
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            raise _has_offset()
+        if value.microsecond:
+            raise PydanticCustomError("whole_seconds", "must have whole seconds")
+        return value.replace(fold=0)
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str):
+        if _FORM.fullmatch(value):
+            try:
+                return parse_due(value)
+            except ValueError:
+                raise PydanticCustomError("date", "must be a date and time that exist") from None
+        if _OFFSET.search(value):
+            raise _has_offset()
+    raise PydanticCustomError("type", _NO_DATE)
+
+
+def parse_due(text: str) -> datetime | date:
+    """Return the due date of a text as the database has it."""
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+
+
+def validate_zone(value: str) -> str:
+    """Return the name of a time zone that exists.
+
+    Raises:
+        PydanticCustomError: There is no such zone in the IANA Time Zone Database.
+    """
+    if _ZONE.fullmatch(value):
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            pass
+        else:
+            return value
+    raise PydanticCustomError(
+        "zone", "must be a time zone of the IANA database, such as Europe/Berlin"
+    )
+
+
+def _has_offset() -> PydanticCustomError:
+    return PydanticCustomError(
+        "no_offset",
+        "must have no offset: send the local time, such as 2026-11-30T17:00, and its zone as "
+        "due_zone, such as Europe/Berlin",
+    )
+
+
+_SCHEMA = core_schema.no_info_plain_validator_function(
+    validate_due,
+    serialization=core_schema.plain_serializer_function_ser_schema(
+        lambda value: None if value is None else value.isoformat(), when_used="json"
+    ),
+)
+
+
+def _schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
+    return _SCHEMA
+
+
+Due = Annotated[date | datetime | None, GetPydanticSchema(_schema, lambda *_: dict(_JSON_SCHEMA))]
+"""A field: None, a `date`, which is the whole day, or a `datetime` without ``tzinfo``."""
+
+# Not date-time: that has an offset (RFC 3339, section 5.6).
+_JSON_SCHEMA = {"anyOf": [{"type": "string", "format": "local-date-time"}, {"type": "null"}]}

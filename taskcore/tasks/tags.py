@@ -1,0 +1,38 @@
+"""Tags: a set of short texts, kept sorted."""
+
+import re
+import unicodedata
+
+from pydantic_core import PydanticCustomError
+
+from taskcore.limits import MAX_TAG, MAX_TAGS
+
+# A comma separates tags in CSV and in query strings.
+_NOT_IN_TAGS = re.compile("[\x00-\x1f\x7f-\x9f,\ud800-\udfff\u2028\u2029]")
+
+
+def validate_tags(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tags in Unicode's form NFC, each once, in the order of their code points.
+
+    Raises:
+        PydanticCustomError: Names the limit.
+    """
+    tags = {_tag(tag) for tag in value}
+    if len(tags) > MAX_TAGS:
+        raise PydanticCustomError("max_items", "must have at most {max} tags", {"max": MAX_TAGS})
+    return tuple(sorted(tags))
+
+
+def _tag(value: str) -> str:
+    tag = unicodedata.normalize("NFC", value.strip())
+    if not tag:
+        raise PydanticCustomError("non_empty", "must not have an empty tag")
+    if len(tag) > MAX_TAG:
+        raise PydanticCustomError(
+            "max_length", "must have tags of at most {max} characters", {"max": MAX_TAG}
+        )
+    if _NOT_IN_TAGS.search(tag):
+        raise PydanticCustomError(
+            "characters", "must have tags without commas and control characters"
+        )
+    return tag

@@ -1,0 +1,55 @@
+"""Due dates as people type them: tomorrow, 2026-12-01, or fri 17:00."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from taskcore_cli.exit_codes import WrongUsage
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ Tt](\S.*))?", re.ASCII)
+
+
+def due_of(text: str, zone: str | None) -> str:
+    """Return the text of a due date: a day, or a day and a time.
+
+    Words are English and mean the next such day. What begins like an ISO 8601 date is left to the
+    library, which names what is wrong with it.
+
+    Args:
+        text: What was typed.
+        zone: The time zone in which today is meant; None: this machine's.
+
+    Raises:
+        WrongUsage: No day can be told from it.
+    """
+    if iso := _ISO.fullmatch(text.strip()):
+        return "T".join(part for part in iso.groups() if part)
+    from dateparser.date import DateDataParser  # noqa: PLC0415  (--help needs none)
+
+    now = datetime.now(_zone(zone)).replace(tzinfo=None)
+    parser = DateDataParser(
+        languages=["en"],
+        settings={
+            "DATE_ORDER": "DMY",
+            "PREFER_DATES_FROM": "future",
+            "RELATIVE_BASE": now,
+            "RETURN_TIME_AS_PERIOD": True,
+        },
+    )
+    found = parser.get_date_data(text)
+    if found.date_obj is None or found.period not in ("day", "time") or found.date_obj.tzinfo:
+        raise WrongUsage(
+            f"--due {text!r} is not understood: try tomorrow, 2026-12-01, or 'fri 17:00'"
+        )
+    due: datetime = found.date_obj
+    if found.period == "day":
+        return due.date().isoformat()
+    return due.replace(microsecond=0).isoformat()
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        # The library says that there is no such zone.
+        return None

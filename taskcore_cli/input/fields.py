@@ -1,0 +1,77 @@
+"""The fields of a task as options."""
+
+from typing import Annotated, Any
+
+import typer
+
+from taskcore_cli.input.due import due_of
+
+_PRIORITIES = {"none": 0, "high": 1, "medium": 5, "low": 9}
+
+
+def _priority(text: str) -> int:
+    """Return a priority from a word or a number."""
+    if text.lower() in _PRIORITIES:
+        return _PRIORITIES[text.lower()]
+    try:
+        return int(text) if text.isascii() else int("x")
+    except ValueError:
+        raise typer.BadParameter("must be high, medium, low, none, or 0 to 9") from None
+
+
+Due = Annotated[
+    str | None,
+    typer.Option(
+        "--due",
+        metavar="WHEN",
+        help="A day, or a day and a time: tomorrow, 2026-12-01, or 'fri 17:00'.",
+        show_default=False,
+    ),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        "--zone",
+        metavar="ZONE",
+        help="The time zone of the due time, such as Europe/Berlin. Without it the time is that of "
+        "whoever reads it.",
+        show_default=False,
+    ),
+]
+Priority = Annotated[
+    int | None,
+    typer.Option(
+        "--priority",
+        metavar="PRIORITY",
+        parser=_priority,
+        help="high, medium, low or none; or 1, the highest, to 9, and 0.",
+        show_default=False,
+    ),
+]
+Project = Annotated[
+    str | None,
+    typer.Option("--project", metavar="NAME", help="At most 100 characters.", show_default=False),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="May be given up to 20 times.", show_default=False),
+]
+
+
+def given(
+    *,
+    due: str | None,
+    zone: str | None,
+    priority: int | None,
+    project: str | None,
+    tags: list[str] | None,
+) -> dict[str, Any]:
+    """Return the fields that were given, for the library."""
+    fields: dict[str, Any] = {
+        "due": None if due is None else due_of(due, zone),
+        "due_zone": zone,
+        "priority": priority,
+        "project": project,
+        "tags": tags or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
