@@ -16,7 +16,7 @@ from taskcore import TaskStore
 from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
 from taskcore.schema.catalog import Catalog
-from tests.databases import Database, emptied, execute, numbers, read_catalog
+from tests.databases import Cleaner, Database, execute, numbers, read_catalog
 from tests.folders import server_folder
 from tests.isolation import walls
 from tests.neon.pgbouncer import running_pgbouncer
@@ -239,6 +239,13 @@ def make_database() -> Iterator[MakeDatabase]:
 
 
 @pytest.fixture(scope="session")
+def cleaner(server: EmbeddedServer) -> Iterator[Cleaner]:  # noqa: ARG001  (it is closed first)
+    cleaner = Cleaner()
+    yield cleaner
+    cleaner.close()
+
+
+@pytest.fixture(scope="session")
 def emptied_databases() -> list[Database]:
     """Databases whose test is over; creating and dropping one takes a fifth of a second."""
     return []
@@ -252,7 +259,10 @@ def template_catalog(server: EmbeddedServer) -> Catalog:
 
 @pytest.fixture
 def database(
-    server: EmbeddedServer, template_catalog: Catalog, emptied_databases: list[Database]
+    server: EmbeddedServer,
+    cleaner: Cleaner,
+    template_catalog: Catalog,
+    emptied_databases: list[Database],
 ) -> Iterator[Database]:
     """A fresh migrated database, or an empty one that is as good."""
     if emptied_databases:
@@ -266,7 +276,7 @@ def database(
             )
         )
     yield database
-    if asyncio.run(emptied(database, template_catalog)):
+    if cleaner.emptied(database, template_catalog):
         emptied_databases.append(database)
 
 
