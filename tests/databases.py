@@ -96,10 +96,12 @@ class Cleaner:
 
     async def _emptied(self, database: Database, template: catalog.Catalog) -> bool:
         connection = await self._connected(database)
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        # Until they are gone: a pooler would give the next test one that is just ending.
+        while await connection.fetchval(  # noqa: ASYNC110  (a session tells nobody)
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        ):
+            await asyncio.sleep(0.001)
         if await catalog.read(connection) != template or await connection.fetchval(
             "SELECT true FROM pg_db_role_setting AS s JOIN pg_database AS d "
             "ON d.oid = s.setdatabase WHERE d.datname = current_database() LIMIT 1"
