@@ -69,7 +69,11 @@ class Cleaner:
 
     def emptied(self, database: Database, template: catalog.Catalog) -> bool:
         """Delete every row and end every session; tell whether the schema is the template's."""
-        return self._loop.run_until_complete(self._emptied(database, template))
+        as_new = self._loop.run_until_complete(self._emptied(database, template))
+        if not as_new:
+            # It is not used again.
+            self._loop.run_until_complete(self._connections.pop(database.name).close())
+        return as_new
 
     def close(self) -> None:
         for connection in self._connections.values():
