@@ -14,6 +14,7 @@ from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
 from taskcore.schema.roles import ROLES
 from tests.databases import execute
+from tests.folders import prepare
 
 NEON = "neon_like"
 """A role with the rights that Neon's console gives: no superuser, but BYPASSRLS."""
@@ -70,6 +71,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster(home: Path, version: int) -> Iterator[Cluster]:
+    prepare(home, version)
     server = EmbeddedServer(home, version=version)
     asyncio.run(server.start())
     try:

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -16,8 +16,8 @@ from taskcore import TaskStore
 from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
 from taskcore.schema.catalog import Catalog
-from tests.databases import Database, emptied, execute, numbers, read_catalog
-from tests.folders import server_folder
+from tests.databases import Cleaner, Database, execute, numbers, read_catalog
+from tests.folders import PREPARED, prepare, server_folder
 from tests.isolation import walls
 from tests.neon.pgbouncer import running_pgbouncer
 from tests.wire import Wire
@@ -29,8 +29,13 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.load_profile("default")
 
 
-def pytest_configure() -> None:
-    """A shell's background jobs ignore Ctrl-C, and so would every process the tests start."""
+def pytest_configure(config: pytest.Config) -> None:
+    if PREPARED not in os.environ:
+        # Not in a worker, which inherits the environment.
+        folder = contextlib.ExitStack()
+        os.environ[PREPARED] = str(folder.enter_context(server_folder()))
+        config.add_cleanup(folder.close)
+    # A shell's background jobs ignore Ctrl-C, and so would every process the tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -54,6 +59,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-skips", action="store_true", help="fail if a test is skipped, as CI demands"
     )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing collected is garbage before the end: the collector need not look at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -137,35 +153,26 @@ def home() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="session")
-def first_home() -> Iterator[Path]:
-    """A home that was used before; it has no users, and no server runs on it."""
-    with server_folder() as folder:
-        server = EmbeddedServer(folder)
-        asyncio.run(server.start())
-        asyncio.run(server.stop())
-        yield folder
-
-
 @pytest.fixture
-def used_home(home: Path, first_home: Path) -> Path:
-    """A copy of `first_home`, on which a start finds data."""
-    subprocess.run(["cp", "-a", first_home / "postgresql", home], check=True)
+def used_home(home: Path) -> Path:
+    """A home on which a start finds data."""
+    prepare(home)
     return home
 
 
 @pytest.fixture
-def used_long_home(home: Path, first_home: Path) -> Path:
-    """A copy of `first_home` whose path is too long for a socket."""
+def used_long_home(home: Path) -> Path:
+    """A home on which a start finds data, whose path is too long for a socket."""
     long = home / ("long" * 20) / ("path" * 20)
     long.mkdir(parents=True)
-    subprocess.run(["cp", "-a", first_home / "postgresql", long], check=True)
+    prepare(long)
     return long
 
 
 def _running_server(version: int, options: pytest.Config) -> Iterator[EmbeddedServer]:
     without: walls.Wall | None = options.getoption("--without")
     with server_folder() as folder:
+        prepare(folder, version)
         server = EmbeddedServer(folder, version=version)
         asyncio.run(server.start())
         # The tests of durability start servers of their own.
@@ -239,6 +246,13 @@ def make_database() -> Iterator[MakeDatabase]:
 
 
 @pytest.fixture(scope="session")
+def cleaner(server: EmbeddedServer) -> Iterator[Cleaner]:  # noqa: ARG001  (it is closed first)
+    cleaner = Cleaner()
+    yield cleaner
+    cleaner.close()
+
+
+@pytest.fixture(scope="session")
 def emptied_databases() -> list[Database]:
     """Databases whose test is over; creating and dropping one takes a fifth of a second."""
     return []
@@ -252,7 +266,10 @@ def template_catalog(server: EmbeddedServer) -> Catalog:
 
 @pytest.fixture
 def database(
-    server: EmbeddedServer, template_catalog: Catalog, emptied_databases: list[Database]
+    server: EmbeddedServer,
+    cleaner: Cleaner,
+    template_catalog: Catalog,
+    emptied_databases: list[Database],
 ) -> Iterator[Database]:
     """A fresh migrated database, or an empty one that is as good."""
     if emptied_databases:
@@ -266,7 +283,7 @@ def database(
             )
         )
     yield database
-    if asyncio.run(emptied(database, template_catalog)):
+    if cleaner.emptied(database, template_catalog):
         emptied_databases.append(database)
 
 

@@ -1,5 +1,6 @@
 """Databases of the test server."""
 
+import asyncio
 import itertools
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -56,24 +57,61 @@ async def read_catalog(url: str) -> catalog.Catalog:
         await connection.close()
 
 
-async def emptied(database: Database, template: catalog.Catalog) -> bool:
-    """Delete every row and end every session; tell whether the schema is the template's."""
-    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
-    try:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+class Cleaner:
+    """Makes databases as good as new, on connections that outlive a test: a new one is slow."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._connections: dict[str, asyncpg.Connection] = {}
+
+    def delete_rows(self, database: Database) -> None:
+        self._loop.run_until_complete(self._delete_rows(database))
+
+    def emptied(self, database: Database, template: catalog.Catalog) -> bool:
+        """Delete every row and end every session; tell whether the schema is the template's."""
+        as_new = self._loop.run_until_complete(self._emptied(database, template))
+        if not as_new:
+            # It is not used again.
+            self._loop.run_until_complete(self._connections.pop(database.name).close())
+        return as_new
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.terminate()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _connected(self, database: Database) -> asyncpg.Connection:
+        connection = self._connections.get(database.name)
+        try:
+            if connection is not None:
+                await connection.execute("SELECT")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            # A test has ended every session of its database.
+            connection = None
+        if connection is None:
+            connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+            self._connections[database.name] = connection
+        return connection
+
+    async def _delete_rows(self, database: Database) -> None:
+        connection = await self._connected(database)
+        await connection.execute("DELETE FROM taskcore.users; DELETE FROM taskcore.identities")
+
+    async def _emptied(self, database: Database, template: catalog.Catalog) -> bool:
+        connection = await self._connected(database)
+        # Until they are gone: a pooler would give the next test one that is just ending.
+        while await connection.fetchval(  # noqa: ASYNC110  (a session tells nobody)
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        if await catalog.read(connection) != template:
-            return False
-        if await connection.fetchval(
+        ):
+            await asyncio.sleep(0.001)
+        if await catalog.read(connection) != template or await connection.fetchval(
             "SELECT true FROM pg_db_role_setting AS s JOIN pg_database AS d "
             "ON d.oid = s.setdatabase WHERE d.datname = current_database() LIMIT 1"
         ):
             return False
         if await connection.fetchval("SELECT version_num FROM taskcore.alembic_version") != HEAD:
             return False
-        await connection.execute("DELETE FROM taskcore.users; DELETE FROM taskcore.identities")
+        await self._delete_rows(database)
         return True
-    finally:
-        await connection.close()

@@ -1,10 +1,19 @@
 """Folders for the data of test servers."""
 
+import asyncio
+import fcntl
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from taskcore.embedded import EmbeddedServer
+
+PREPARED = "TESTS_PREPARED"
+"""The variable that names the folder of `prepare` to every process of one run of pytest."""
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (the folder's name is made by tempfile)
 _ENOUGH = 4 * 2**30
@@ -25,3 +34,20 @@ def server_folder() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
+
+
+def prepare(home: Path, version: int = 18) -> None:
+    """Put the data of a server into a home; it was started once, and has no users.
+
+    The first process of a run that needs a version makes its data, which takes a second. All
+    others copy it.
+    """
+    original = Path(os.environ[PREPARED]) / str(version)
+    with original.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not original.exists():
+            server = EmbeddedServer(original.with_suffix(".new"), version=version)
+            asyncio.run(server.start())
+            asyncio.run(server.stop())
+            server.home.rename(original)
+    subprocess.run(["cp", "-a", original / "postgresql", home], check=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.folders import prepare
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int
     """``taskctl serve`` on the embedded database, on a free port."""
     home = Path("/tmp") / f"taskcore-docs-{os.getpid()}"  # noqa: S108  (reachable by its user)
     home.mkdir(mode=0o755)
+    prepare(home)
     port = free_port()
     log = tmp_path_factory.mktemp("served") / "log"
     with log.open("w") as output:

@@ -92,7 +92,10 @@ class Home:
                 f"`chown root {shlex.quote(str(self.folder))}`, or set TASKCORE_HOME to another "
                 "folder"
             )
-        for folder in (*reversed(self.folder.parents), self.folder):
+        folders = (*reversed(self.folder.parents), self.folder)
+        if self._programs.can_enter(*folders):
+            return
+        for folder in folders:
             if not self._programs.can_enter(folder):
                 raise ConfigurationError(
                     f"as root the server runs as the user {self._programs.user}, who cannot "

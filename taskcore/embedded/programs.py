@@ -71,15 +71,14 @@ class Programs:
         """Return whether the server's user can run the programs and read their files."""
         if self.user is None:
             return True
-        tests = [word for name in _NEEDED for word in ("-a", "-r", installation / name)]
         return (
-            self.run("test", *tests[1:]).returncode == 0
+            self._can("-r", *(installation / name for name in _NEEDED))
             and self.run(installation / "bin/postgres", "-V").returncode == 0
         )
 
-    def can_enter(self, folder: Path) -> bool:
-        """Return whether the server's user can pass through a folder."""
-        return self.run("test", "-x", folder).returncode == 0
+    def can_enter(self, *folders: Path) -> bool:
+        """Return whether the server's user can pass through all folders."""
+        return self._can("-x", *folders)
 
     def ensure_user(self) -> None:
         """As root, create the system user if it does not exist.
@@ -148,6 +147,11 @@ class Programs:
             output.seek(0)
             text = output.read().decode(errors="backslashreplace").strip()
         return subprocess.CompletedProcess([], result.returncode, text)
+
+    def _can(self, right: str, *paths: Path) -> bool:
+        """Ask in one process for all paths: as root each is a fork of this one."""
+        tests = [word for path in paths for word in ("-a", right, path)]
+        return self.run("test", *tests[1:]).returncode == 0
 
     def _copy(self, installation: Path, package: Path, copy: Path) -> None:
         """Copy the programs where the server's user can read them, completely or not at all."""

@@ -226,6 +226,21 @@ async def rest_answers_for_the_user_in_the_path(place: Place) -> None:
         assert created.headers["location"] == f"/users/{ME}/tasks/{created.json()['id']}"
 
 
+async def _reaches(client: httpx2.AsyncClient, user: int) -> None:
+    """Check that these credentials reach the tasks of this user, and of nobody else."""
+    assert (await client.get("/me")).json() == {"user_id": user}
+    for path in ("/me/tasks", f"/users/{user}/tasks"):
+        tasks = (await client.get(path)).json()
+        assert [task["title"] for task in tasks] == [f"{user}/{task['id']}" for task in tasks]
+        assert len(tasks) == 3
+    nobodys = await client.get("/users/999/tasks")
+    assert nobodys.status_code == 404
+    for other in {LOW, ME, HIGH} - {user}:
+        for path in (f"/users/{other}/tasks", f"/users/{other}/tasks/{SHARED}"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.content) == (404, nobodys.content)
+
+
 async def a_token_reaches_its_own_users_tasks_only(place: Place) -> None:
     rules = Issuer(ISSUER, audience=AUDIENCE, jwks_url=f"{ISSUER}/keys")
     bearer = Bearer(rules, fetch=Publisher(rsa_key().jwk(kid="k", alg="RS256")).fetch)
@@ -237,19 +252,7 @@ async def a_token_reaches_its_own_users_tasks_only(place: Place) -> None:
         for subject, user in [*callers.items()] * 2:
             signed = token(claims(iss=ISSUER, sub=subject, iat=now, exp=now + 600)).decode()
             client.headers["Authorization"] = f"Bearer {signed}"
-            assert (await client.get("/me")).json() == {"user_id": user}
-            for path in ("/me/tasks", f"/users/{user}/tasks"):
-                tasks = (await client.get(path)).json()
-                assert [task["title"] for task in tasks] == [
-                    f"{user}/{task['id']}" for task in tasks
-                ]
-                assert len(tasks) == 3
-            nobodys = await client.get("/users/999/tasks")
-            assert nobodys.status_code == 404
-            for other in {LOW, ME, HIGH} - {user}:
-                for path in (f"/users/{other}/tasks", f"/users/{other}/tasks/{SHARED}"):
-                    answer = await client.get(path)
-                    assert (answer.status_code, answer.content) == (404, nobodys.content)
+            await _reaches(client, user)
 
 
 async def an_api_token_reaches_its_own_users_tasks_only(place: Place) -> None:
@@ -280,19 +283,7 @@ async def _reaches_only_its_own(
             )
         for user, (name, value) in [*fields.items()] * 2:
             client.headers[name] = value
-            assert (await client.get("/me")).json() == {"user_id": user}
-            for path in ("/me/tasks", f"/users/{user}/tasks"):
-                tasks = (await client.get(path)).json()
-                assert [task["title"] for task in tasks] == [
-                    f"{user}/{task['id']}" for task in tasks
-                ]
-                assert len(tasks) == 3
-            nobodys = await client.get("/users/999/tasks")
-            assert nobodys.status_code == 404
-            for other in {LOW, ME, HIGH} - {user}:
-                for path in (f"/users/{other}/tasks", f"/users/{other}/tasks/{SHARED}"):
-                    answer = await client.get(path)
-                    assert (answer.status_code, answer.content) == (404, nobodys.content)
+            await _reaches(client, user)
         # They were made in between, for the others too.
         await place.owner.execute("DELETE FROM taskcore.tokens WHERE id = 99")
 

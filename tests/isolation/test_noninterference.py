@@ -47,9 +47,9 @@ TOTAL = _total()
 
 # A few programs, and of many how many in a hundred: an invocation of taskctl connects anew.
 FACES = {
-    "library": (faces.library, 60, 60),
-    "rest": (faces.rest, 40, 25),
-    "mounted": (faces.mounted, 25, 13),
+    "library": (faces.library, 40, 60),
+    "rest": (faces.rest, 25, 25),
+    "mounted": (faces.mounted, 15, 13),
     "cli_json": (faces.cli_json, 3, 1),
     "cli_text": (faces.cli_text, 3, 1),
 }

@@ -6,13 +6,12 @@ https://github.com/pgrls/pgrls. Its modes: ``anon``, an unbound session reads no
 
 import asyncio
 import json
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from taskcore.schema import catalog
 from tests.databases import Database, execute
@@ -20,7 +19,6 @@ from tests.databases import Database, execute
 pytestmark = pytest.mark.inspects
 
 CONFIGURATION = Path(__file__).parents[2] / "pgrls.toml"
-PGRLS = Path(sys.executable).with_name("pgrls")
 MODES = ("anon", "cross-tenant", "write")
 PROVEN = "isolated"
 BOUND = "current_setting('taskcore.user_id')::bigint"
@@ -28,19 +26,19 @@ BOUND = "current_setting('taskcore.user_id')::bigint"
 
 def pgrls(database: Database, command: str, *options: str, config: Path) -> tuple[int, Any]:
     """Run a command of pgrls as the owner; return its exit code and what it says."""
-    result = subprocess.run(
+    # Loaded on use, as it is large, and in this process, as it is loaded once.
+    from pgrls.cli import main  # noqa: PLC0415
+
+    result = CliRunner().invoke(
+        main,
         [
-            str(PGRLS),
             command,
             *("--database-url", database.owner_url, "--schemas", "taskcore"),
             *("--config", str(config), "--format", "json", *options),
         ],
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert result.stdout, result.stderr
-    return result.returncode, json.loads(result.stdout)
+    return result.exit_code, json.loads(result.stdout)
 
 
 def verdicts(database: Database, table: str, mode: str, config: Path) -> tuple[str, dict[str, str]]:

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from taskcore import Settings, TaskStore
 from taskcore.embedded import EmbeddedServer
 from taskcore_http import create_app
 from taskcore_http.errors import repeat_filter
 from tests.conftest import MakeDatabase
-from tests.databases import Database, execute, numbers
+from tests.databases import Cleaner, Database, execute, numbers
 from tests.taskcore_http.client import client_of
 from tests.taskcore_http.server import Server, serving
 
@@ -32,12 +33,12 @@ def shared_database(server: EmbeddedServer) -> Iterator[Database]:
 
 
 @pytest.fixture
-def database(shared_database: Database) -> Database:
-    """An empty database: one for all tests of this folder, as a new one takes half a second.
+def database(shared_database: Database, cleaner: Cleaner) -> Database:
+    """An empty database, one for all tests of this folder.
 
     Tests that change more than rows take `fresh_database`.
     """
-    asyncio.run(execute(shared_database.owner_url, "TRUNCATE taskcore.users CASCADE"))
+    cleaner.delete_rows(shared_database)
     return shared_database
 
 
@@ -47,16 +48,34 @@ def fresh_database(server: EmbeddedServer, make_database: MakeDatabase) -> Datab
     return make_database(server)
 
 
+@pytest.fixture(scope="session")
+def shared_store(shared_database: Database) -> TaskStore:
+    return TaskStore(shared_database.url, settings=Settings())
+
+
+@pytest.fixture(scope="session")
+def shared_app(shared_store: TaskStore) -> FastAPI:
+    """The application of the store. Making one takes longer than most tests do."""
+    return create_app(store=shared_store)
+
+
 @pytest.fixture
-async def client(store: TaskStore) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(create_app(store=store)) as client:
+async def store(shared_store: TaskStore, database: Database) -> AsyncIterator[TaskStore]:  # noqa: ARG001
+    """One store, opened for each test on its empty database."""
+    async with shared_store:
+        yield shared_store
+
+
+@pytest.fixture
+async def client(shared_app: FastAPI, store: TaskStore) -> AsyncIterator[httpx2.AsyncClient]:  # noqa: ARG001
+    async with client_of(shared_app) as client:
         yield client
 
 
 @pytest.fixture
-async def served(store: TaskStore) -> AsyncIterator[Server]:
+async def served(shared_app: FastAPI, store: TaskStore) -> AsyncIterator[Server]:  # noqa: ARG001
     """The application behind uvicorn, over TCP."""
-    async with serving(create_app(store=store)) as server:
+    async with serving(shared_app) as server:
         yield server
 
 

@@ -99,14 +99,20 @@ BEGUN = {
 
 
 @PROTOCOLS
-@pytest.mark.parametrize("case", BEGUN)
-async def test_a_client_that_does_not_finish_its_request_is_ended(
-    served: Server, store: TaskStore, case: str
+async def test_clients_that_do_not_finish_their_requests_are_ended_and_disturb_nobody(
+    served: Server, store: TaskStore
 ) -> None:
-    begun, drip = BEGUN[case]
+    ends = {
+        case: asyncio.create_task(is_ended(served, begun, drip=drip))
+        for case, (begun, drip) in BEGUN.items()
+    }
+    async with served.client() as client:
+        for _ in range(20):
+            error_of(await client.post(TASKS, json={}), 400)
 
-    await is_ended(served, begun, drip=drip)
+    await asyncio.wait(ends.values())
 
+    assert [case for case, end in ends.items() if end.exception() is not None] == []
     assert (await store.for_user(123).list()).items == ()
 
 
@@ -191,15 +197,6 @@ async def test_a_slow_reader_gets_the_whole_list(served: Server, store: TaskStor
 
     assert received > 3_000 * MAX_DESCRIPTION
     assert asyncio.get_running_loop().time() - began > Patient.read_seconds
-
-
-@PROTOCOLS
-async def test_clients_that_are_ended_do_not_disturb_the_others(served: Server) -> None:
-    async with served.client() as client:
-        waiting = [asyncio.create_task(is_ended(served, begun)) for begun, _ in BEGUN.values()]
-        for _ in range(20):
-            error_of(await client.post(TASKS, json={}), 400)
-        await asyncio.gather(*waiting)
 
 
 @pytest.mark.parametrize("protocol", [HttpToolsProtocol, H11Protocol])

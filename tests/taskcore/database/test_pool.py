@@ -34,7 +34,8 @@ async def make_pool(database: Database) -> AsyncIterator[MakePool]:
             connect: Callable[[], Awaitable[Connection]] = connect,
         ) -> Pool:
             pool = Pool(connect, max_size=max_size, idle_lifetime=idle_lifetime)
-            stack.push_async_callback(pool.close, 1)
+            # Most tests end with connections in use, which are waited for.
+            stack.push_async_callback(pool.close, 0.1)
             return pool
 
         yield make

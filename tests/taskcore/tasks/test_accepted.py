@@ -4,7 +4,6 @@ import asyncio
 import io
 import itertools
 import json
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +19,7 @@ from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE, MAX_VERSION
 from taskcore.schema.catalog import sql
 from taskcore.tasks.files import BadLine, read_csv, read_jsonl, write_csv, write_jsonl
 from tests.databases import Database
+from tests.inputs import WHITE_SPACE
 
 users = itertools.count(1)
 slow = settings(
@@ -28,7 +28,6 @@ slow = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
 # Characters that are white space in some of PostgreSQL's locales, or look blank.
 DOUBTFUL = "\u180e\u200b\u200c\u2060\ufeff\u1361\u00ad\u2800\u3164"
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
