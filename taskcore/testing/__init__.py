@@ -31,6 +31,7 @@ from taskcore.testing.operations import (
     Create,
     CreateMany,
     Delete,
+    DeleteMany,
     Foreign,
     Get,
     List,
@@ -42,7 +43,9 @@ from taskcore.testing.operations import (
     Reference,
     Step,
     Update,
+    UpdateMany,
     Walk,
+    ids,
 )
 from taskcore.testing.rest import RestFace
 from taskcore.testing.strategies import programs
@@ -53,6 +56,7 @@ __all__ = [
     "Create",
     "CreateMany",
     "Delete",
+    "DeleteMany",
     "Evidence",
     "Face",
     "Foreign",
@@ -69,7 +73,9 @@ __all__ = [
     "RestFace",
     "Step",
     "Update",
+    "UpdateMany",
     "Walk",
     "check_noninterference",
+    "ids",
     "programs",
 ]

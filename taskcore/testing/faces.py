@@ -13,12 +13,15 @@ from taskcore.testing.operations import (
     Create,
     CreateMany,
     Delete,
+    DeleteMany,
     Get,
     List,
     Observation,
     Operation,
     Update,
+    UpdateMany,
     Walk,
+    ids,
 )
 
 
@@ -47,7 +50,7 @@ class LibraryFace:
     """
 
     operations: Collection[type[Operation]] = frozenset(
-        {Create, CreateMany, Get, List, Walk, Update, Delete, Cancelled}
+        {Create, CreateMany, Get, List, Walk, Update, UpdateMany, Delete, DeleteMany, Cancelled}
     )
 
     def __init__(self, store: TaskStore) -> None:
@@ -103,8 +106,17 @@ async def _call(tasks: UserTasks, operation: Operation, target: Any) -> Observat
         case Delete(_, if_version):
             await tasks.delete(target, if_version=if_version)
             return Observation("returned")
+        case UpdateMany() | DeleteMany():
+            return Observation("returned", await _change_several(tasks, operation))
         case Cancelled():
             return await _cancel(tasks, operation)
+
+
+async def _change_several(tasks: UserTasks, operation: UpdateMany | DeleteMany) -> Any:
+    if isinstance(operation, DeleteMany):
+        return await tasks.delete_many(ids(operation))
+    change: dict[str, Any] = dict(operation.changes)
+    return [_fields(task) for task in await tasks.update_many(ids(operation), **change)]
 
 
 async def _list(tasks: UserTasks, operation: List, key: Any) -> Any:

@@ -6,7 +6,7 @@ import time
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import hypothesis
 from hypothesis import HealthCheck, given
@@ -17,13 +17,17 @@ from taskcore.limits import MAX_ID
 from taskcore.testing.faces import Face
 from taskcore.testing.operations import (
     Create,
+    DeleteMany,
     Foreign,
     Get,
     List,
     Literal,
     Observation,
+    Operation,
     Own,
+    Reference,
     Step,
+    UpdateMany,
 )
 from taskcore.testing.sequences import Call, Continuations, check_order_and_time
 from taskcore.testing.strategies import USERS, programs
@@ -157,6 +161,21 @@ async def _check(
     evidence.continuations.add(among.ids)
 
 
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """An operation whose references are ids.
+
+    Attributes:
+        operation: The operation, as a face gets it.
+        target: The id of its target.
+        strangers: The ids that it refers to and that are not the user's own.
+    """
+
+    operation: Operation
+    target: int | None
+    strangers: tuple[int, ...]
+
+
 class Run:
     """One run of a program, and the answers to the observed user.
 
@@ -195,10 +214,10 @@ class Run:
     async def play(self) -> None:
         """Take every step."""
         for places in self._groups():
-            targets = [self._target(place) for place in places]
-            calls = await asyncio.gather(*map(self._perform, places, targets))
-            for place, target, (observation, call) in zip(places, targets, calls, strict=True):
-                self._record(place, target, observation, call)
+            steps = [self._resolved(place) for place in places]
+            calls = await asyncio.gather(*map(self._perform, places, steps))
+            for place, step, (observation, call) in zip(places, steps, calls, strict=True):
+                self._record(place, step, observation, call)
 
     def _groups(self) -> Iterator[list[int]]:
         """Yield the places of steps that begin together. A user does one thing at a time."""
@@ -213,31 +232,62 @@ class Run:
             group.append(place)
         yield group
 
-    async def _perform(self, place: int, target: int | None) -> tuple[Observation, Call]:
-        step = self._program[place]
+    async def _perform(self, place: int, step: _Resolved) -> tuple[Observation, Call]:
+        user_id = self._users[self._program[place].user]
         began = time.time_ns() // 1_000_000
-        observation = await self._face.perform(self._users[step.user], step.operation, target)
+        observation = await self._face.perform(user_id, step.operation, step.target)
         return observation, Call(began, time.time_ns() // 1_000_000)
 
-    def _record(self, place: int, target: int | None, made: Observation, call: Call) -> None:
+    def _record(self, place: int, resolved: _Resolved, made: Observation, call: Call) -> None:
         step = self._program[place]
         own = self.ids[step.user]
         if step.user == _OBSERVED:
             check_order_and_time(made.created, own, call, self._clock_error_ms)
             for task_id in made.created:
                 self._canonical.name(task_id)
-            stranger = None if target in own or _is_literal(step) else target
-            self.transcript.append(Entry(place, step.operation, self._canonical.of(made, stranger)))
+            seen = self._canonical.of(made, resolved.strangers)
+            self.transcript.append(Entry(place, step.operation, seen))
         own.extend(made.created)
 
     # Resolve a reference to an id.
 
-    def _target(self, place: int) -> int | None:
+    def _resolved(self, place: int) -> _Resolved:
+        operation = self._program[place].operation
+        references: tuple[Reference, ...]
+        match operation:
+            case UpdateMany(references) | DeleteMany(references):
+                numbers = self._distinct(place, references)
+                targets = tuple(map(Literal, numbers))
+                performed: Operation = replace(operation, targets=targets)
+                target = None
+            case _ if operation.target is None:
+                references, numbers = (), []
+                performed, target = operation, None
+            case _:
+                references = (operation.target,)
+                numbers = [self._id(place, operation.target)]
+                performed, (target,) = operation, numbers
+        own = self.ids[self._program[place].user]
+        strangers = tuple(
+            number
+            for reference, number in zip(references, numbers, strict=True)
+            if number not in own and not isinstance(reference, Literal)
+        )
+        return _Resolved(performed, target, strangers)
+
+    def _distinct(self, place: int, references: Sequence[Reference]) -> list[int]:
+        """Return an id for each reference, no id of another user twice: alone they differ."""
+        numbers: list[int] = []
+        for reference in references:
+            number = self._id(place, reference)
+            twice = isinstance(reference, Foreign) and number in numbers
+            numbers.append(_never() if twice else number)
+        return numbers
+
+    def _id(self, place: int, reference: Reference) -> int:
         step = self._program[place]
         own = self.ids[step.user]
-        match step.operation.target:
-            case None:
-                return None
+        match reference:
             case Literal(number):
                 return number
             case Own(nth) if own:
@@ -262,10 +312,6 @@ class Run:
             for task_id in tasks
             if task_id not in own
         ]
-
-
-def _is_literal(step: Step) -> bool:
-    return isinstance(step.operation.target, Literal)
 
 
 def _new_user() -> int:

@@ -97,6 +97,31 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateMany:
+    """Make one change, which may be invalid, to several tasks: to all of them, or to none.
+
+    A face gets a `Literal` for each of ``targets``; `ids` reads them.
+    """
+
+    targets: tuple[Reference, ...]
+    changes: Mapping[str, Any]
+    target: None = field(default=None, init=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMany:
+    """Delete several tasks: all of them, or none. Its ``targets`` are as in `UpdateMany`."""
+
+    targets: tuple[Reference, ...]
+    target: None = field(default=None, init=False, repr=False)
+
+
+def ids(operation: UpdateMany | DeleteMany) -> list[int]:
+    """Return the ids of an operation on several tasks, as a face gets it."""
+    return [target.number for target in operation.targets if isinstance(target, Literal)]
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """Cancel a running call, then check that it took effect wholly or not at all.
 
@@ -114,7 +139,9 @@ class Cancelled:
     target: None = field(default=None, init=False, repr=False)
 
 
-Operation = Create | CreateMany | Get | List | Walk | Update | Delete | Cancelled
+Operation = (
+    Create | CreateMany | Get | List | Walk | Update | UpdateMany | Delete | DeleteMany | Cancelled
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from taskcore.testing.operations import (
     Create,
     CreateMany,
     Delete,
+    DeleteMany,
     Foreign,
     Get,
     List,
@@ -24,6 +25,7 @@ from taskcore.testing.operations import (
     Reference,
     Step,
     Update,
+    UpdateMany,
     Walk,
 )
 
@@ -148,6 +150,9 @@ references: st.SearchStrategy[Reference] = st.one_of(
 )
 """References to the user's own tasks, others' tasks, unused ids, and impossible ids."""
 
+# One task that is not the user's is enough for a refusal of all.
+_several = st.one_of(st.lists(_own, max_size=4), st.lists(references, max_size=4)).map(tuple)
+
 _versions = st.none() | st.integers(min_value=1, max_value=4)
 _completed = st.none() | st.booleans()
 _limits = st.one_of(
@@ -165,7 +170,9 @@ _OPERATIONS: dict[type[Operation], st.SearchStrategy[Operation]] = {
     List: st.builds(List, _limits, st.none() | references, _completed),
     Walk: st.builds(Walk, st.integers(min_value=1, max_value=3), _completed),
     Update: st.builds(Update, references, st.one_of(changes, changes, bad_changes), _versions),
+    UpdateMany: st.builds(UpdateMany, _several, st.one_of(changes, changes, bad_changes)),
     Delete: st.builds(Delete, references, _versions),
+    DeleteMany: st.builds(DeleteMany, _several),
     Cancelled: st.builds(
         Cancelled,
         st.sampled_from(["create", "update", "delete", "list"]),

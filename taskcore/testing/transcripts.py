@@ -40,14 +40,15 @@ class CanonicalForm:
         """Name a task that the user has just created."""
         self._names[task_id] = f"<task {len(self._names)}>"
 
-    def of(self, observation: Observation, stranger: int | None) -> Observation:
+    def of(self, observation: Observation, strangers: Sequence[int]) -> Observation:
         """Return an observation with names in place of ids and times.
 
         Args:
             observation: The observation.
-            stranger: A foreign id that the user gave.
+            strangers: The ids that the user gave and that are not the user's own.
         """
-        names = self._names if stranger is None else {**self._names, stranger: "<not mine>"}
+        given = {stranger: f"<not mine {place}>" for place, stranger in enumerate(strangers)}
+        names = {**self._names, **given}
         return Observation(observation.outcome, self._value(observation.value, names))
 
     def _value(self, value: Any, names: dict[int, str]) -> Any:

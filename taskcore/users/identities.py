@@ -78,8 +78,9 @@ class Identities:
         """Move identities to another issuer, as when users change to another identity provider.
 
         Each keeps its user, and a block. First all of them are checked: if one conflicts, nothing
-        is moved. They are then moved in batches of 1,000. If a call fails, calling again moves the
-        rest.
+        is moved. They are then moved in batches of 1,000. If a call fails, also because a new
+        identity has signed up since the check, the batches before stay moved, and calling again
+        moves the rest.
 
         Args:
             from_issuer: The issuer that they have.

@@ -63,7 +63,7 @@ async def _of_issuer(bearer: Any) -> "list[Check]":
 
 def _strangers(context: typer.Context, issuer: str) -> "Check":
     """Compare the issuer with those of the stored identities, as an administrator."""
-    from taskcore import PermissionDenied
+    from taskcore import PermissionDenied, TaskcoreError
     from taskcore.doctor.check import ok, warning
 
     name = "issuers of identities"
@@ -71,7 +71,14 @@ def _strangers(context: typer.Context, issuer: str) -> "Check":
         with session_of(context).open_as_owner() as opened:
             stored = opened.run(opened.store.identities.issuers())
     except PermissionDenied:
-        return ok(name, "not examined: only the role that migrated can list them")
+        return ok(
+            name,
+            "not examined: the application's role cannot list them. Run `taskctl doctor` with the "
+            "URL of the role that migrated",
+        )
+    except TaskcoreError as exc:
+        # The other checks say why, and must be shown.
+        return warning(name, [f"not examined: {exc}"], "correct what the other checks found first")
     strangers = [visible(one) for one in stored if one != issuer]
     if not strangers:
         return ok(name, "the configured issuer's" if stored else "there are no identities")

@@ -1,22 +1,18 @@
 """``taskctl identities``: the names that issuers have for users, for administrators."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from taskcore_cli.exit_codes import FAILED, Failed, say
+from taskcore_cli.exit_codes import FAILED, say
 from taskcore_cli.groups import Group
 from taskcore_cli.input.options import Json
+from taskcore_cli.input.subject_map import read_subject_map
 from taskcore_cli.output.listing import IDENTITIES, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.output.visible import visible
 from taskcore_cli.session import administering
-
-_COLUMNS = ("from_subject", "to_subject")
-# The most conflicts to show.
-_SHOWN = 20
 
 app = typer.Typer(
     cls=Group,
@@ -96,7 +92,8 @@ def move(
     json: Json = False,
 ) -> None:
     """Move identities to another issuer, all or none; users and tasks stay as they are."""
-    subjects = None if map_ is None else _subjects(map_)
+    read = None if map_ is None else read_subject_map(map_)
+    subjects = None if read is None else read.subjects
     with administering(context) as opened:
         moving = opened.store.identities.move
         outcome = opened.run(moving(from_, to, subjects, dry_run=True))
@@ -120,8 +117,9 @@ def move(
         if outcome.unknown:
             typer.echo(f"{outcome.unknown} of the map are unknown.")
     if outcome.conflicts:
-        for subject in outcome.conflicts[:_SHOWN]:
-            say(f"{visible(subject)}: its new identity is there already.")
+        for subject in outcome.conflicts:
+            line = "" if read is None else f"line {read.lines[subject]}: "
+            say(f"{line}{visible(subject)}: its new identity is there already.")
         say(
             f"{len(outcome.conflicts)} conflicts: nothing was moved. "
             "`taskctl users delete` removes a new user who should not be there."
@@ -129,29 +127,3 @@ def move(
         raise typer.Exit(FAILED)
     if not yes:
         say("Nothing was changed. Add --yes to move them.")
-
-
-def _subjects(file: Path) -> dict[str, str]:
-    subjects: dict[str, str] = {}
-    for line, row in _rows(file):
-        old, new = (row.get(name) or "" for name in _COLUMNS)
-        if not old or not new:
-            raise Failed(f"{file}, line {line}: from_subject and to_subject must not be empty")
-        if old in subjects:
-            raise Failed(f"{file}, line {line}: from_subject was there before")
-        subjects[old] = new
-    return subjects
-
-
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    import csv  # noqa: PLC0415  (--help needs none)
-
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines, strict=True)
-            if not {*_COLUMNS} <= {*(rows.fieldnames or ())}:
-                raise Failed(f"{file}: the first line must name from_subject and to_subject")
-            for row in rows:
-                yield rows.line_num, row
-    except (OSError, UnicodeError, csv.Error) as exc:
-        raise Failed(f"{file} cannot be read: {exc}") from exc

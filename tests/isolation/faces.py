@@ -17,6 +17,7 @@ from taskcore.access import SCOPES
 from taskcore.testing import (
     Create,
     Delete,
+    DeleteMany,
     Face,
     Get,
     LibraryFace,
@@ -25,6 +26,8 @@ from taskcore.testing import (
     Operation,
     RestFace,
     Update,
+    UpdateMany,
+    ids,
 )
 from taskcore_cli.app import app
 from taskcore_http import create_app, create_router
@@ -174,7 +177,9 @@ class CliFace:
         options: Given to every command.
     """
 
-    operations: Collection[type[Operation]] = frozenset({Create, Get, List, Update, Delete})
+    operations: Collection[type[Operation]] = frozenset(
+        {Create, Get, List, Update, UpdateMany, Delete, DeleteMany}
+    )
 
     def __init__(self, url: str, *options: str) -> None:
         self._environment = {"TASKCORE_DATABASE_URL": url}
@@ -212,6 +217,13 @@ class CliFace:
                 return await self._run(user_id, "list", words)
             case Update(_, changes):
                 return await self._update(user_id, operation, changes, target)
+            case UpdateMany(_, changes):
+                # Only this field can be changed in several tasks.
+                command = "done" if changes.get("completed", True) else "reopen"
+                return await self._run(user_id, command, ["--", *map(str, ids(operation))])
+            case DeleteMany():
+                words = ["--yes", "--", *map(str, ids(operation))]
+                return await self._run(user_id, "delete", words)
             case Delete(_, if_version):
                 words = ["--yes", *_guard(if_version), "--", str(target)]
                 return await self._run(user_id, "delete", words)

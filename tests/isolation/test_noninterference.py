@@ -21,13 +21,16 @@ from taskcore.tasks.ids import IdGenerator
 from taskcore.testing import (
     Cancelled,
     Create,
+    DeleteMany,
     Interference,
     LibraryFace,
     List,
     Observation,
     Operation,
     RestFace,
+    UpdateMany,
     check_noninterference,
+    ids,
 )
 from taskcore_http import create_app
 from tests.databases import Database
@@ -143,13 +146,18 @@ class Leaking(LibraryFace):
         super().__init__(store)
         self.total = 0
         self.everybodys: set[int] = set()
+        self.users: set[int] = set()
         self.last_user: int | None = None
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        self.users.add(user_id)
         observation = await super().perform(user_id, operation, target)
         self.total += len(observation.created)
         self.everybodys.update(observation.created)
         return observation
+
+    async def _own(self, user_id: int) -> set[int]:
+        return {task.id async for task in self.tasks_of(user_id).iterate()}
 
 
 class TellsForeignFromMissing(Leaking):
@@ -160,12 +168,32 @@ class TellsForeignFromMissing(Leaking):
         return observation
 
 
+class TellsForeignFromMissingAmongSeveral(Leaking):
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        observation = await super().perform(user_id, operation, target)
+        if (
+            isinstance(operation, UpdateMany | DeleteMany)
+            and observation.outcome == "TaskNotFound"
+            and self.everybodys.intersection(ids(operation)) - await self._own(user_id)
+        ):
+            return Observation("TaskNotFound", {"text": "some tasks are not yours"})
+        return observation
+
+
+class DeletesForeignAmongSeveral(Leaking):
+    async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
+        if isinstance(operation, DeleteMany):
+            for other in self.users:
+                for task_id in {*ids(operation)} & await self._own(other):
+                    await self._store.for_user(other).delete(task_id)
+            return Observation("returned")
+        return await super().perform(user_id, operation, target)
+
+
 class RefusesForeignCursors(Leaking):
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
-        own = await super().perform(user_id, List(), None)
-        if isinstance(operation, List) and target in self.everybodys - {
-            task["id"] for task in own.value
-        }:
+        own = await self._own(user_id)
+        if isinstance(operation, List) and target in self.everybodys - own:
             return Observation("BadCursor")
         return await super().perform(user_id, operation, target)
 

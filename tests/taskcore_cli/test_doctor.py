@@ -163,3 +163,7 @@ def test_issuers_of_identities_that_are_not_configured_are_named(
         assert found(database.owner_url) == ("warning", strangers)
         assert found(database.url)[0] == "ok"
         assert "not examined" in found(database.url)[1]
+        # A fault that keeps them from being listed hides no other check.
+        asyncio.run(execute(database.owner_url, "DROP SCHEMA taskcore CASCADE"))
+        status, finding = found(database.owner_url)
+        assert (status, finding.partition(":")[0]) == ("warning", "not examined")

@@ -123,21 +123,32 @@ def test_identities_move_after_they_were_counted(
     asyncio.run(_create(database, "1"))
     conflict = administer("identities", "move", *names, "--map", str(file), "--yes")
     assert conflict.exit_code == 1
-    assert "1: its new identity is there already." in conflict.stderr
+    assert "line 2: 1: its new identity is there already.\n" in conflict.stderr
     assert "nothing was moved" in conflict.stderr
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the first line must name from_subject and to_subject"),
-        (b"from_subject\n1\n", "the first line must name from_subject and to_subject"),
-        (b"from_subject,to_subject\n1,\n", "line 2: from_subject and to_subject must not be"),
-        (b"from_subject,to_subject\n1\n", "line 2: from_subject and to_subject must not be"),
-        (b"from_subject,to_subject\n1,a\n1,b\n", "line 3: from_subject was there before"),
-        (b"from_subject,to_subject\n1,a\n2,a\n", "subjects must not give two identities one name"),
+        (b"", "line 1: it must name from_subject and to_subject, each once"),
+        (b"from_subject\n1\n", "line 1: it must name from_subject and to_subject, each once"),
+        (b"from_subject,to_subject,to_subject\n1,a,b\n", "line 1: it must name"),
+        (b"from_subject,to_subject\n1,\n", "line 2: to_subject must not be empty"),
+        (b"from_subject,to_subject\n1\n", "line 2: to_subject must not be empty"),
+        (b"from_subject,to_subject\n1,a\n,b\n", "line 3: from_subject must not be empty"),
+        (b"from_subject,to_subject\n1,a\n2,b,c\n", "line 3: it has more values than line 1"),
+        (b"from_subject,to_subject\n1,a\n2,b\n1,c\n", "line 4: line 2 has the same from_subject"),
+        (b"from_subject,to_subject\n1,a\n2,a\n", "line 3: line 2 has the same to_subject"),
+        (
+            b"from_subject,to_subject\n1,a\n" + b"x" * 256 + b",b\n",
+            "line 3: from_subject must have",
+        ),
+        (
+            b'from_subject,to_subject\n1,"a\nb"\n2,c\n',
+            "line 2: to_subject must not contain control",
+        ),
         (b"from_subject,to_subject\n\xff,a\n", "cannot be read"),
-        (b'from_subject,to_subject\n"1,a\n', "cannot be read"),
+        (b'from_subject,to_subject\n1,a\n"2,b\n', "line 3: unexpected end of data"),
     ],
 )
 def test_a_map_that_cannot_be_used_is_explained(
@@ -148,6 +159,27 @@ def test_a_map_that_cannot_be_used_is_explained(
     file.write_bytes(content)
     words = ("--from", ISSUER, "--to", "https://new.example/", "--map", str(file))
     result = administer("identities", "move", *words)
-    assert result.exit_code == (2 if "one name" in message else 1)
+    assert result.exit_code == 1
+    assert f"{file}" in result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_every_conflict_is_named(administer: Run, database: Database) -> None:
+    """ID-614: a map has lines; without one, the subject is enough."""
+    subjects = [f"s{number}" for number in range(30)]
+    asyncio.run(_conflicting(database, subjects))
+    names = ("--from", ISSUER, "--to", "https://new.example/")
+    result = administer("identities", "move", *names)
+    assert result.exit_code == 1
+    assert result.stdout == "0 identities would move.\n"
+    for subject in subjects:
+        assert f"\n{subject}: its new identity is there already.\n" in f"\n{result.stderr}"
+    assert "30 conflicts: nothing was moved." in result.stderr
+
+
+async def _conflicting(database: Database, subjects: list[str]) -> None:
+    async with TaskStore(database.url) as store:
+        for issuer in (ISSUER, "https://new.example/"):
+            for subject in subjects:
+                await store.for_identity(issuer, subject).create("x")

@@ -21,7 +21,7 @@ async def _tasks(database: Database, secret: str) -> int:
 
 
 def test_tokens_are_made_listed_replaced_and_revoked(taskctl: Run, shared: Database) -> None:
-    """ID-821."""
+    """ID-821, ID-810."""
     assert "No tokens." in taskctl("tokens", "list").stderr
 
     result = taskctl("tokens", "create", "laptop\u202e")
@@ -41,6 +41,9 @@ def test_tokens_are_made_listed_replaced_and_revoked(taskctl: Run, shared: Datab
     assert fields["token"] not in table[1]
     new = json.loads(taskctl("tokens", "rotate", fields["id"], "--json").stdout)
     assert asyncio.run(_tasks(shared, new["token"])) == 0
+    again = taskctl("tokens", "rotate", fields["id"])
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "the token was replaced before" in again.stderr
     listed = json.loads(taskctl("tokens", "list", "--json").stdout)
     assert [one["id"] for one in listed] == [new["id"], int(fields["id"])]
     assert "token" not in listed[0]

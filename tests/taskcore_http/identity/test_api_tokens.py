@@ -79,7 +79,7 @@ async def test_a_token_reaches_the_tasks_of_its_user_only(
 
 
 async def test_a_caller_makes_lists_replaces_and_revokes_tokens(store: TaskStore) -> None:
-    """ID-817."""
+    """ID-817, ID-810."""
     app = create_app(store=store, identity=beside())
     async with signed_in(app, "ann") as ann:
         assert (await ann.get("/me/tokens")).json() == []
@@ -101,6 +101,9 @@ async def test_a_caller_makes_lists_replaces_and_revokes_tokens(store: TaskStore
 
         rotated = (await ann.post(f"/me/tokens/{new['id']}/rotate")).json()
         assert rotated["token"] != secret
+        # The old token goes on for a day, but has one successor.
+        error = error_of(await ann.post(f"/me/tokens/{new['id']}/rotate"), 400)
+        assert error["details"] == {"field": "token_id", "constraint": "replaced"}
         assert len((await ann.get("/me/tokens")).json()) == 2
         for _ in range(2):
             response = await ann.delete(f"/me/tokens/{new['id']}")

@@ -1,0 +1,73 @@
+"""The map of ``taskctl identities move``: a CSV file of old and new subjects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from taskcore_cli.exit_codes import Failed
+
+COLUMNS = ("from_subject", "to_subject")
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectMap:
+    """New subjects of identities.
+
+    Attributes:
+        subjects: The new subject for each old one.
+        lines: For each old subject, the line of the file that has it.
+    """
+
+    subjects: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+def read_subject_map(file: Path) -> SubjectMap:
+    """Read a map, which is kept in memory: about 400 bytes a line.
+
+    Raises:
+        Failed: The file cannot be read, or a line of it, which is named, cannot be used.
+    """
+    # Loaded on use: --help does not need taskcore.
+    from taskcore.errors import ValidationError  # noqa: PLC0415
+    from taskcore.validation import validate_name  # noqa: PLC0415
+
+    read = SubjectMap()
+    taken: dict[str, int] = {}
+    for line, row in _rows(file):
+        try:
+            old, new = (validate_name(row[name] or "", field=name) for name in COLUMNS)
+        except ValidationError as exc:
+            raise Failed(f"{file}, line {line}: {exc}") from exc
+        for name, value, earlier in zip(COLUMNS, (old, new), (read.lines, taken), strict=True):
+            if value in earlier:
+                raise Failed(f"{file}, line {line}: line {earlier[value]} has the same {name}")
+        read.subjects[old] = new
+        read.lines[old] = taken[new] = line
+    return read
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    import csv  # noqa: PLC0415  (--help needs none)
+
+    line = 1
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.DictReader(lines, strict=True)
+            names = list(rows.fieldnames or ())
+            if any(names.count(name) != 1 for name in COLUMNS):
+                raise Failed(f"{file}, line 1: it must name {' and '.join(COLUMNS)}, each once")
+            line = rows.line_num + 1
+            for row in rows:
+                if None in row:
+                    raise Failed(
+                        f"{file}, line {line}: it has more values than line 1; "
+                        "put a value with a comma in quotes"
+                    )
+                yield line, row
+                line = rows.line_num + 1
+    except csv.Error as exc:
+        raise Failed(f"{file}, line {line}: {exc}") from exc
+    except (OSError, UnicodeError) as exc:
+        raise Failed(f"{file} cannot be read: {exc}") from exc
