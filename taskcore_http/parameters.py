@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 from fastapi import Path, Request
 from pydantic import BeforeValidator
 
 from taskcore import ValidationError
-from taskcore.limits import MAX_ID, MAX_PAGE
+from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT
+from taskcore.tasks.task_filter import TaskFilters
 from taskcore.validation import validate_integer
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
-_Value = TypeVar("_Value", int, bool, str)
+_Value = TypeVar("_Value", int, bool, str, list[str])
 
 
 def _integer(field: str, high: int) -> Callable[[str], int]:
@@ -136,6 +137,52 @@ AFTER = QueryParameter(
 COMPLETED = QueryParameter(
     "completed", "Only completed, or only open tasks.", _boolean, {"type": "boolean"}
 )
+
+PROJECT = QueryParameter(
+    "project",
+    "Only tasks of this project; empty: only those without one.",
+    str,
+    {"type": "string", "maxLength": MAX_PROJECT, "pattern": r"^[^\x00]*$"},
+)
+TAGS = QueryParameter(
+    "tags",
+    "Only tasks with all of these tags, which commas separate.",
+    lambda text: text.split(","),
+    {"type": "string", "format": "tags"},
+)
+DUE_BEFORE = QueryParameter(
+    "due_before",
+    "Only tasks that are due on an earlier day, as it is written.",
+    str,
+    {"type": "string", "format": "date"},
+)
+DUE_AFTER = QueryParameter(
+    "due_after",
+    "Only tasks that are due on a later day, as it is written.",
+    str,
+    {"type": "string", "format": "date"},
+)
+PRIORITY_AT_LEAST = QueryParameter(
+    "priority_at_least",
+    "Only tasks with this priority or a higher one: 5 means 1 to 5.",
+    _integer("priority_at_least", MAX_PRIORITY),
+    integer_schema(MAX_PRIORITY),
+)
+FILTERS: tuple[QueryParameter[Any], ...] = (
+    PROJECT,
+    TAGS,
+    DUE_BEFORE,
+    DUE_AFTER,
+    PRIORITY_AT_LEAST,
+)
+"""Parameters that choose the tasks of a list."""
+
+
+def filters_of(request: Request) -> TaskFilters:
+    """Return the filters in the query, for the library."""
+    found = {parameter.name: parameter.of(request) for parameter in FILTERS}
+    return cast("TaskFilters", {k: value for k, value in found.items() if value is not None})
+
 
 IDENTITY_PARAMETERS = "taskcore.query"
 """The key of the scope that has the names of query parameters that dependencies read."""

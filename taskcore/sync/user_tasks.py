@@ -12,6 +12,7 @@ from taskcore.tasks.condition import Versions
 from taskcore.tasks.fields import TaskCreate, TaskOptions
 from taskcore.tasks.importing import Importable, ImportResult
 from taskcore.tasks.task import Task
+from taskcore.tasks.task_filter import TaskFilters
 from taskcore.tasks.task_page import TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 
@@ -76,15 +77,24 @@ class UserTasks:
         completed: bool | None = None,
         limit: int = DEFAULT_PAGE,
         after: str | None = None,
+        **filters: Unpack[TaskFilters],
     ) -> TaskPage:
         """Return a page of tasks, newest first."""
         return self._background.call(
-            self._tasks.list, completed=completed, limit=limit, after=after
+            self._tasks.list, completed=completed, limit=limit, after=after, **filters
         )
 
-    def iterate(self, *, completed: bool | None = None, after: str | None = None) -> Iterator[Task]:
+    def iterate(
+        self,
+        *,
+        completed: bool | None = None,
+        after: str | None = None,
+        **filters: Unpack[TaskFilters],
+    ) -> Iterator[Task]:
         """Yield every task, newest first, in constant memory."""
-        return self._background.iterate(self._tasks.iterate(completed=completed, after=after))
+        return self._background.iterate(
+            self._tasks.iterate(completed=completed, after=after, **filters)
+        )
 
     def update(
         self,

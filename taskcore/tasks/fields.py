@@ -32,7 +32,8 @@ from taskcore.tasks.due import Due, validate_zone
 from taskcore.tasks.tags import validate_tags
 
 
-def _text(value: str, limit: int) -> str:
+def text_of(value: str, limit: int) -> str:
+    """Return a text that PostgreSQL can store and that is not too long."""
     if "\x00" in value:
         raise PydanticCustomError("no_nul", "must not contain the NUL character")
     if not value.isascii():
@@ -52,7 +53,7 @@ def _line(value: str, limit: int) -> str:
     if not stripped:
         raise PydanticCustomError("non_empty", "must not be empty or blank")
     # The limit counts the text as it was sent: OpenAPI's maxLength means the same.
-    _text(value, limit)
+    text_of(value, limit)
     return stripped
 
 
@@ -70,7 +71,7 @@ def _whole(value: object) -> object:
 
 
 def _description(value: str) -> str | None:
-    return _text(value, MAX_DESCRIPTION) or None
+    return text_of(value, MAX_DESCRIPTION) or None
 
 
 # Go and PCRE do not read \\u3000, and Ruby not \\x85, so \\s stands for the white space beyond

@@ -25,6 +25,7 @@ from taskcore.tasks.fields import TaskCreate, TaskOptions
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
+from taskcore.tasks.task_filter import TaskFilters, filter_document
 from taskcore.tasks.task_page import ORDER, TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.tokens.tokens import Tokens
@@ -34,6 +35,7 @@ _CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, CREATE)
 _CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, CREATE)
 _GET = Operation("task_get_v1", 1, TASK_COLUMNS, READ)
 _LIST = Operation("task_list_v1", 3, TASK_COLUMNS, READ)
+_LIST_FILTERED = Operation("task_list_v1", 4, TASK_COLUMNS, READ)
 _UPDATE = Operation("task_update_v1", 5, f"{TASK_COLUMNS}, write_id", WRITE)
 _UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS, WRITE)
 _DELETE = Operation("task_delete_v1", 3, "version", WRITE)
@@ -239,6 +241,7 @@ class UserTasks:
         completed: bool | None = None,
         limit: int = DEFAULT_PAGE,
         after: str | None = None,
+        **filters: Unpack[TaskFilters],
     ) -> TaskPage:
         """Return a page of tasks, newest first.
 
@@ -246,6 +249,10 @@ class UserTasks:
             completed: Only completed or only open tasks; None for both.
             limit: 1 to 1,000.
             after: The cursor: ``next`` of the page before.
+            filters: Only tasks that fit all of these. ``project``: of this project; an empty text
+                means without one. ``tags``: with all of these. ``due_before`` and ``due_after``:
+                due on an earlier or a later day than this one, as written, whatever the zone.
+                ``priority_at_least``: 5 means the priorities 1 to 5.
 
         Raises:
             ValidationError: Names the argument and its limit.
@@ -256,15 +263,23 @@ class UserTasks:
             raise ValidationError(
                 "completed must be true or false", field="completed", constraint="type"
             )
+        chosen = filter_document(filters)
         # One row more than asked for tells whether there is a next page.
-        rows = await self._fetch(_LIST, key, limit + 1, completed)
+        if chosen is None:
+            rows = await self._fetch(_LIST, key, limit + 1, completed)
+        else:
+            rows = await self._fetch(_LIST_FILTERED, key, limit + 1, completed, chosen)
         items = self._tasks(rows[:limit])
         return TaskPage.model_construct(
             items=items, next=cursor_after(ORDER, items[-1].id) if len(rows) > limit else None
         )
 
     async def iterate(
-        self, *, completed: bool | None = None, after: str | None = None
+        self,
+        *,
+        completed: bool | None = None,
+        after: str | None = None,
+        **filters: Unpack[TaskFilters],
     ) -> AsyncIterator[Task]:
         """Yield every task, newest first, in constant memory.
 
@@ -273,7 +288,7 @@ class UserTasks:
         """
         cursor = after
         while True:
-            page = await self.list(completed=completed, limit=MAX_PAGE, after=cursor)
+            page = await self.list(completed=completed, limit=MAX_PAGE, after=cursor, **filters)
             for task in page:
                 yield task
             if page.next is None:

@@ -10,7 +10,16 @@ from taskcore_cli.groups import Group
 from taskcore_cli.input.confirmation import confirm, require_terminal
 from taskcore_cli.input.editor import as_fields, as_text, editor
 from taskcore_cli.input.editor import edit as edit_text
-from taskcore_cli.input.fields import Due, Priority, Project, Tags, Zone, given
+from taskcore_cli.input.fields import (
+    Due,
+    Priority,
+    Project,
+    Tags,
+    Zone,
+    chosen_by,
+    given,
+    priority_of,
+)
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
     All,
@@ -99,6 +108,31 @@ def list_(
     all_: All = False,
     open_: Annotated[bool, typer.Option("--open", help="Only open tasks.")] = False,
     done: Annotated[bool, typer.Option("--done", help="Only completed tasks.")] = False,
+    project: Annotated[
+        str | None,
+        typer.Option("--project", metavar="NAME", help='Only of this project; "": without one.'),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="Only with this tag; may be repeated."),
+    ] = None,
+    due_before: Annotated[
+        str | None,
+        typer.Option("--due-before", metavar="DAY", help="Only if due on an earlier day."),
+    ] = None,
+    due_after: Annotated[
+        str | None,
+        typer.Option("--due-after", metavar="DAY", help="Only if due on a later day."),
+    ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(
+            "--priority",
+            metavar="PRIORITY",
+            parser=priority_of,
+            help="Only with this priority or a higher one: high, medium, low, or 1 to 9.",
+        ),
+    ] = None,
     json: Json = False,
     form: Annotated[
         Form | None,
@@ -114,15 +148,18 @@ def list_(
     exclusive(json=json, format=form)
     exclusive(open=open_, done=done)
     completed = done if open_ or done else None
+    filters = chosen_by(
+        project=project, tags=tag, due_before=due_before, due_after=due_after, priority=priority
+    )
     listing = Listing(TASKS, form or (Form.json if json or names else Form.table), names)
     with session_of(context).open() as opened:
         tasks = opened.store.for_user(user)
         if all_:
-            opened.run(listing.stream(tasks.iterate(completed=completed)))
+            opened.run(listing.stream(tasks.iterate(completed=completed, **filters)))
             more = False
         else:
             wanted = DEFAULT_LIMIT if limit is None else limit
-            page = opened.run(tasks.list(completed=completed, limit=wanted))
+            page = opened.run(tasks.list(completed=completed, limit=wanted, **filters))
             listing.add_all(page.items)
             more = page.next is not None
     if more:

@@ -6,13 +6,16 @@ import typer
 
 from taskcore_cli.input.due import due_of
 
-_PRIORITIES = {"none": 0, "high": 1, "medium": 5, "low": 9}
+PRIORITIES = {0: "none", 1: "high", 5: "medium", 9: "low"}
+"""The priorities that have a name. RFC 5545, section 3.8.1.9, has these names for ranges."""
+
+_OF_NAME = {name: priority for priority, name in PRIORITIES.items()}
 
 
-def _priority(text: str) -> int:
+def priority_of(text: str) -> int:
     """Return a priority from a word or a number."""
-    if text.lower() in _PRIORITIES:
-        return _PRIORITIES[text.lower()]
+    if text.lower() in _OF_NAME:
+        return _OF_NAME[text.lower()]
     try:
         return int(text) if text.isascii() else int("x")
     except ValueError:
@@ -43,7 +46,7 @@ Priority = Annotated[
     typer.Option(
         "--priority",
         metavar="PRIORITY",
-        parser=_priority,
+        parser=priority_of,
         help="high, medium, low or none; or 1, the highest, to 9, and 0.",
         show_default=False,
     ),
@@ -75,3 +78,22 @@ def given(
         "tags": tags or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def chosen_by(
+    *,
+    project: str | None,
+    tags: list[str] | None,
+    due_before: str | None,
+    due_after: str | None,
+    priority: int | None,
+) -> dict[str, Any]:
+    """Return the filters of a list that were given, for the library."""
+    filters: dict[str, Any] = {
+        "project": project,
+        "tags": tags or None,
+        "due_before": None if due_before is None else due_of(due_before, None),
+        "due_after": None if due_after is None else due_of(due_after, None),
+        "priority_at_least": priority,
+    }
+    return {name: value for name, value in filters.items() if value is not None}

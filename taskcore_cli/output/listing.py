@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
+from taskcore_cli.input.fields import PRIORITIES
 from taskcore_cli.input.task_ids import needed_digits
 from taskcore_cli.output.due import WIDTH, due_cell, is_overdue
 from taskcore_cli.output.fields import document
@@ -146,6 +147,8 @@ def _task_row(task: "Task") -> tuple[str, ...]:
     if task.project is not None:
         words.append(f"[{visible(task.project)}]")
     words += (f"#{visible(tag)}" for tag in task.tags)
+    if task.priority:
+        words.append(f"!{PRIORITIES.get(task.priority, task.priority)}")
     return _id(task.id), state, f"{due_cell(task, now):<{WIDTH}}", " ".join(words)
 
 

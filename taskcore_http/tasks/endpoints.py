@@ -9,9 +9,18 @@ from starlette.responses import Response, StreamingResponse
 
 from taskcore import Task, TaskCreate, TaskPage, TaskUpdate, UserTasks
 from taskcore.limits import MAX_PAGE
+from taskcore.tasks.task_filter import TaskFilters
 from taskcore_http.errors import NOT_STORED
 from taskcore_http.identity.identify import Identify
-from taskcore_http.parameters import AFTER, COMPLETED, LIMIT, TASK_ID, check_query
+from taskcore_http.parameters import (
+    AFTER,
+    COMPLETED,
+    FILTERS,
+    LIMIT,
+    TASK_ID,
+    check_query,
+    filters_of,
+)
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, json_body
 from taskcore_http.tasks.preconditions import Preconditions, tag_of_list, tag_of_task
 
@@ -35,14 +44,17 @@ class TaskEndpoints:
         follow the `Link` with `rel="next"` until an answer has none.
         """
         tasks = await self._identify(request)
-        check_query(request, LIMIT, AFTER, COMPLETED)
+        check_query(request, LIMIT, AFTER, COMPLETED, *FILTERS)
         limit, after, completed = LIMIT.of(request), AFTER.of(request), COMPLETED.of(request)
+        filters = filters_of(request) if request.scope["query_string"] else TaskFilters()
         preconditions = Preconditions.of(request)
-        page = await tasks.list(completed=completed, limit=limit or MAX_PAGE, after=after)
+        page = await tasks.list(
+            completed=completed, limit=limit or MAX_PAGE, after=after, **filters
+        )
         if limit is None and page.next is not None:
             if preconditions.is_fresh(None):
                 return _not_modified()
-            return _stream(request, tasks, page, completed=completed)
+            return _stream(request, tasks, page, completed, filters)
         body = _TASKS.dump_json(page.items)
         tag = tag_of_list(body)
         if preconditions.is_fresh(tag):
@@ -135,7 +147,11 @@ def _not_modified(tag: str | None = None) -> Response:
 
 
 def _stream(
-    request: Request, tasks: UserTasks, first: TaskPage, *, completed: bool | None
+    request: Request,
+    tasks: UserTasks,
+    first: TaskPage,
+    completed: bool | None,  # noqa: FBT001  (as it is listed by)
+    filters: TaskFilters,
 ) -> StreamingResponse:
     """Answer with every task, with one page in memory at a time.
 
@@ -149,7 +165,7 @@ def _stream(
         yield _TASKS.dump_json(first.items)[:-1]
         cursor = first.next
         while cursor is not None:
-            page = await tasks.list(completed=completed, limit=MAX_PAGE, after=cursor)
+            page = await tasks.list(completed=completed, limit=MAX_PAGE, after=cursor, **filters)
             if page.items:
                 yield b"," + _TASKS.dump_json(page.items)[1:-1]
             cursor = page.next

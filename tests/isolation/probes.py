@@ -236,8 +236,11 @@ async def a_list_holds_its_users_tasks_only(place: Place) -> None:
             (False, SHARED, []),
             (True, SHARED, []),
         ):
-            listed = await place.ids("task_list_v1", ME, after, 1000, completed)
-            assert listed == [(ME, task) for task in expected]
+            for fitting in (None, "{}", '{"project": ""}', '{"tags": []}'):
+                listed = await place.ids("task_list_v1", ME, after, 1000, completed, fitting)
+                assert listed == [(ME, task) for task in expected]
+            for missing in ('{"project": "x"}', '{"tags": ["x"]}', '{"due_after": "2026-01-01"}'):
+                assert await place.call("task_list_v1", ME, after, 1000, completed, missing) == []
 
 
 async def a_task_is_changed_by_its_user_only(place: Place) -> None:
@@ -592,6 +595,8 @@ async def an_identity_does_not_outlive_its_call(place: Place) -> None:
         for setting in ("issuer", "subject", "user_id"):
             left = await caller.fetchval(f"SELECT current_setting('taskcore.{setting}', true)")
             assert left in ("", None), (name, setting)
+    # An identity was moved.
+    await place.seed()
 
 
 # Tokens.

@@ -356,10 +356,31 @@ def test_a_list_says_when_tasks_are_due_and_which_are_late(taskctl: Run) -> None
     for title, days in (("old", -2), ("now", 0), ("new", 3)):
         day = (today + timedelta(days=days)).date()
         taskctl("tasks", "add", title, "--due", day.isoformat(), "--project", "P", "--tag", "t")
-    taskctl("tasks", "add", "never")
+    taskctl("tasks", "add", "never", "--priority", "high")
     head, never, new, now, old = taskctl("tasks", "list").stdout.splitlines()
     assert "DUE" in head
-    assert re.search(r"open   - +never$", never)
+    assert re.search(r"open   - +never !high$", never)
     assert re.search(r"open   \d{4}-\d\d-\d\d \+3d +new \[P\] #t$", new)
     assert re.search(r"open   \d{4}-\d\d-\d\d today +now \[P\] #t$", now)
     assert re.search(r"late   \d{4}-\d\d-\d\d -2d +old \[P\] #t$", old)
+
+
+def test_a_list_shows_the_tasks_that_are_asked_for(taskctl: Run) -> None:
+    """TK-304."""
+    taskctl(
+        "tasks", "add", "a", "--project", "P", "--tag", "x", "--tag", "y", "--due", "2026-11-30"
+    )
+    taskctl("tasks", "add", "b", "--priority", "medium", "--tag", "x")
+
+    def found(*words: str) -> list[str]:
+        return [
+            task["title"] for task in json.loads(taskctl("tasks", "list", "--json", *words).stdout)
+        ]
+
+    assert found("--project", "P") == found("--tag", "y", "--tag", "x") == ["a"]
+    assert found("--project", "") == found("--priority", "medium", "--all") == ["b"]
+    assert found("--due-before", "2026-12-01", "--due-after", "2026-11-29") == ["a"]
+    assert found("--priority", "high") == []
+    refused = taskctl("tasks", "list", "--due-before", "2026-11-30T17:00")
+    assert refused.exit_code == 2
+    assert "due_before must be a date, such as 2026-11-30" in refused.stderr

@@ -169,3 +169,39 @@ async def test_tasks_deleted_while_the_list_is_sent_leave_it_well_formed(
 
     assert [task["id"] for task in tasks] == ids[:-1]
     assert pages == 2
+
+
+async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStore) -> None:
+    """TK-303: in pages, too, whose links keep the query."""
+    tasks = store.for_user(42)
+    for number in range(3):
+        await tasks.create(f"n. {number}", project="a", tags=["x", "y"], due="2026-11-30")
+    await tasks.create("other", project="b", tags=["x"], priority=5)
+    await tasks.create("bare")
+
+    async def found(query: str) -> list[str]:
+        return [task["title"] for task in tasks_of(await client.get(f"/users/42/tasks?{query}"))]
+
+    assert await found("project=b") == ["other"]
+    assert await found("project=") == ["bare"]
+    assert await found("tags=x") == ["other", "n. 2", "n. 1", "n. 0"]
+    assert await found("tags=y,x&completed=false") == ["n. 2", "n. 1", "n. 0"]
+    assert await found("due_before=2026-12-01&due_after=2026-11-29") == ["n. 2", "n. 1", "n. 0"]
+    assert await found("due_before=2026-11-30") == []
+    assert await found("priority_at_least=5") == ["other"]
+    page = await client.get("/users/42/tasks?project=a&limit=2")
+    following = page.links["next"]["url"]
+    assert "project=a" in following
+    assert [task["title"] for task in tasks_of(await client.get(following))] == ["n. 0"]
+
+    for query, field in (
+        ("tags=a&tags=b", "tags"),
+        ("tags=", "tags"),
+        ("due_before=tomorrow", "due_before"),
+        ("due_after=2026-11-30T17:00", "due_after"),
+        ("priority_at_least=high", "priority_at_least"),
+        ("priority_at_least=10", "priority_at_least"),
+        ("projekt=a", "projekt"),
+    ):
+        error = error_of(await client.get(f"/users/42/tasks?{query}"), 400)
+        assert error["details"]["field"] == field

@@ -211,6 +211,11 @@ def test_parameters_document_their_limits(document: dict[str, Any]) -> None:
         "limit": (1, 1000),
         "after": (None, None),
         "completed": (None, None),
+        "project": (None, None),
+        "tags": (None, None),
+        "due_before": (None, None),
+        "due_after": (None, None),
+        "priority_at_least": (1, 9),
         "If-Match": (None, None),
         "If-None-Match": (None, None),
     }

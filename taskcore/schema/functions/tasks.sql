@@ -245,12 +245,15 @@ REVOKE ALL ON FUNCTION taskcore.task_get_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_get_v1 TO taskcore_app;
 
 -- Read at most p_limit tasks with ids below p_after (null: from the newest), newest
--- first. p_completed null: open and completed tasks. Each of the three queries has its
+-- first. p_completed null: open and completed tasks. Each of the four queries has its
 -- own cached plan, so that open tasks use their index. force_generic_plan: otherwise
 -- PostgreSQL plans at each call for the given p_limit, which takes longer than reading.
 -- enable_bitmapscan = off: a bitmap would read and sort all tasks of the user.
+-- p_filter: an object whose members a task must fit: project ('' for none), tags (all of them),
+-- due_before and due_after (days), priority_at_least (1 to 9). Null: every task fits.
 CREATE OR REPLACE FUNCTION taskcore.task_list_v1(
-    p_user_id bigint, p_after bigint, p_limit integer, p_completed boolean
+    p_user_id bigint, p_after bigint, p_limit integer, p_completed boolean,
+    p_filter jsonb DEFAULT NULL
 ) RETURNS SETOF taskcore.tasks
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -262,12 +265,34 @@ AS $$
 DECLARE
     v_bound text;
     v_before bigint := COALESCE(p_after, 9223372036854775807);
+    v_project text;
+    v_tags text[];
+    v_due_before text;
+    v_due_after text;
+    v_priority integer;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
-    IF p_completed IS NULL THEN
+    IF p_filter IS NOT NULL THEN
+        SELECT f.project, COALESCE(f.tags, '{}'), f.due_before, f.due_after, f.priority_at_least
+            INTO v_project, v_tags, v_due_before, v_due_after, v_priority
+            FROM pg_catalog.jsonb_to_record(p_filter) AS f(
+                project text, tags text[], due_before text, due_after text,
+                priority_at_least integer
+            );
+        RETURN QUERY
+            SELECT t.* FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND t.id < v_before
+              AND (p_completed IS NULL OR t.completed = p_completed)
+              AND (v_project IS NULL OR COALESCE(t.project, '') = v_project)
+              AND t.tags @> v_tags
+              AND (v_due_before IS NULL OR pg_catalog.left(t.due, 10) < v_due_before)
+              AND (v_due_after IS NULL OR pg_catalog.left(t.due, 10) > v_due_after)
+              AND (v_priority IS NULL OR t.priority BETWEEN 1 AND v_priority)
+            ORDER BY t.id DESC LIMIT p_limit;
+    ELSIF p_completed IS NULL THEN
         RETURN QUERY
             SELECT t.* FROM taskcore.tasks AS t
             WHERE t.user_id = p_user_id AND t.id < v_before

@@ -212,7 +212,7 @@ async def _rewrite_get(database: Database, old: str, new: str) -> None:
     owner = await asyncpg.connect(**connect_arguments(database.owner_url))
     try:
         await owner.execute("ALTER TABLE taskcore.tasks DISABLE ROW LEVEL SECURITY")
-        for function in (GET, "taskcore.task_list_v1(bigint, bigint, integer, boolean)"):
+        for function in (GET, "taskcore.task_list_v1(bigint, bigint, integer, boolean, jsonb)"):
             text = await owner.fetchval(f"SELECT pg_get_functiondef('{function}'::regprocedure)")
             await owner.execute(text.replace(old, new))
     finally:

@@ -45,6 +45,9 @@ CALLS = {
     "task_list_v1 ": ("50, 300, 21, NULL", 21),
     "task_list_v1  ": ("50, NULL, 21, false", 10),
     "task_list_v1   ": ("50, NULL, 21, true", 21),
+    # A filter reads the user's tasks by key until enough of them fit; here all 1,000.
+    "task_list_v1    ": ('50, NULL, 21, NULL, \'{"project": "x"}\'', 1000),
+    "task_list_v1     ": ("50, NULL, 21, true, '{\"tags\": []}'", 42),
     "user_list_v1": ("20, 21", 21),
     "user_get_v1": ("50", 1002),
     "task_create_v1": (f"50, 2000, 7, {TASK}", 4),

@@ -1,0 +1,64 @@
+"""Which tasks a list shows, beside those that are completed or open."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated, Any, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, Strict
+from pydantic_core import PydanticCustomError
+
+from taskcore.limits import MAX_PRIORITY, MAX_PROJECT
+from taskcore.tasks.due import validate_due
+from taskcore.tasks.fields import Tags, text_of
+from taskcore.validation import validate
+
+
+class TaskFilters(TypedDict, total=False):
+    """The keyword arguments by which ``UserTasks.list`` and ``iterate`` choose tasks.
+
+    A task must fit all that are given.
+    """
+
+    project: str | None
+    tags: Iterable[str]
+    due_before: date | str | None
+    due_after: date | str | None
+    priority_at_least: int | None
+
+
+def _project(value: object) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("type", "must be a string")
+    return text_of(value.strip(), MAX_PROJECT)
+
+
+def _day(value: object) -> str:
+    day = validate_due(value)
+    if day is None or "T" in day.isoformat():
+        raise PydanticCustomError("type", "must be a date, such as 2026-11-30")
+    return day.isoformat()
+
+
+class _Filter(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    project: Annotated[str, PlainValidator(_project)] | None = None
+    tags: Tags = ()
+    due_before: Annotated[str, PlainValidator(_day)] | None = None
+    due_after: Annotated[str, PlainValidator(_day)] | None = None
+    priority_at_least: Annotated[int, Strict(), Field(ge=1, le=MAX_PRIORITY)] | None = None
+
+
+def filter_document(filters: TaskFilters) -> str | None:
+    """Return the JSON of a filter, as ``task_list_v1`` takes it; None if every task fits.
+
+    Raises:
+        ValidationError: Names the argument and the constraint.
+    """
+    given: dict[str, Any] = dict(filters)
+    if not given:
+        return None
+    if isinstance(given.get("tags"), Iterable) and not isinstance(given["tags"], str | bytes):
+        given["tags"] = tuple(given["tags"])
+    chosen = validate(_Filter, given, where="filter").model_dump_json(exclude_defaults=True)
+    return None if chosen == "{}" else chosen
