@@ -23,6 +23,7 @@ DOCUMENTS = (
     "docs/tutorial.md",
     "docs/howto/api-tokens.md",
     "docs/howto/backup.md",
+    "docs/howto/fields.md",
     "docs/howto/identity.md",
     "docs/howto/sign-in.md",
 )
