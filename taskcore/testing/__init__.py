@@ -27,11 +27,14 @@ except ModuleNotFoundError as exc:
 from taskcore.testing.faces import Face, LibraryFace
 from taskcore.testing.noninterference import Evidence, check_noninterference
 from taskcore.testing.operations import (
+    EVENTS,
     Cancelled,
+    ChangeToken,
     Create,
     CreateMany,
     Delete,
     DeleteMany,
+    Event,
     Foreign,
     Get,
     List,
@@ -52,11 +55,14 @@ from taskcore.testing.strategies import programs
 from taskcore.testing.transcripts import Interference
 
 __all__ = [
+    "EVENTS",
     "Cancelled",
+    "ChangeToken",
     "Create",
     "CreateMany",
     "Delete",
     "DeleteMany",
+    "Event",
     "Evidence",
     "Face",
     "Foreign",

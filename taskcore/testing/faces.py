@@ -110,6 +110,7 @@ async def _call(tasks: UserTasks, operation: Operation, target: Any) -> Observat
             return Observation("returned", await _change_several(tasks, operation))
         case Cancelled():
             return await _cancel(tasks, operation)
+    raise NotImplementedError(type(operation).__name__)
 
 
 async def _change_several(tasks: UserTasks, operation: UpdateMany | DeleteMany) -> Any:

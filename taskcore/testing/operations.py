@@ -139,8 +139,53 @@ class Cancelled:
     target: None = field(default=None, init=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeToken:
+    """Change the user's own API tokens. A user who has one acts by the newest.
+
+    The observation shows no id, no secret and no time.
+
+    Attributes:
+        change: ``create``, ``rotate`` or ``revoke``. The last two concern the newest token; a
+            user without one makes one first.
+    """
+
+    change: str
+    target: None = field(default=None, init=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens to a user who is not observed, beside their tasks.
+
+    Attributes:
+        kind: One of `EVENTS`.
+    """
+
+    kind: str
+    target: None = field(default=None, init=False, repr=False)
+
+
+EVENTS = ("sign up", "block user", "block identity", "unblock", "delete", "rotate keys", "forge")
+"""The events of users whom an issuer names.
+
+In turn: somebody else signs up with the user's issuer; the user or the identity is blocked, or let
+in again; the user is deleted; the issuer replaces a key; somebody sends a forged token of it.
+"""
+
 Operation = (
-    Create | CreateMany | Get | List | Walk | Update | UpdateMany | Delete | DeleteMany | Cancelled
+    Create
+    | CreateMany
+    | Get
+    | List
+    | Walk
+    | Update
+    | UpdateMany
+    | Delete
+    | DeleteMany
+    | Cancelled
+    | ChangeToken
+    | Event
 )
 
 

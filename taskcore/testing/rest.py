@@ -111,9 +111,13 @@ class RestFace:
     ) -> None:
         await self._stack.aclose()
 
+    def path_of(self, user_id: int) -> str:
+        """Return a user's path; override it where users have other paths, such as ``/me``."""
+        return f"/users/{user_id}"
+
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
         """Send the request, or all requests of a walk along the links."""
-        tasks = f"{self._prefix}/users/{user_id}/tasks"
+        tasks = f"{self._prefix}{self.path_of(user_id)}/tasks"
         task = f"{tasks}/{target}"
         match operation:
             case Create(new):

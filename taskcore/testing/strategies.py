@@ -10,11 +10,14 @@ from pydantic.fields import FieldInfo
 from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_TAG, MAX_TAGS
 from taskcore.tasks.fields import TaskCreate, TaskFields, type_of
 from taskcore.testing.operations import (
+    EVENTS,
     Cancelled,
+    ChangeToken,
     Create,
     CreateMany,
     Delete,
     DeleteMany,
+    Event,
     Foreign,
     Get,
     List,
@@ -178,11 +181,19 @@ _OPERATIONS: dict[type[Operation], st.SearchStrategy[Operation]] = {
         st.sampled_from(["create", "update", "delete", "list"]),
         st.integers(min_value=0, max_value=120),
     ),
+    ChangeToken: st.builds(ChangeToken, st.sampled_from(["create", "rotate", "revoke"])),
 }
+
+_events = st.builds(
+    Step,
+    st.integers(min_value=1, max_value=USERS - 1),
+    st.builds(Event, st.sampled_from(EVENTS)),
+    st.booleans(),
+)
 
 
 def operations(kinds: Collection[type[Operation]]) -> st.SearchStrategy[Operation]:
-    """Return a strategy of operations.
+    """Return a strategy of operations. It makes no `Event`, which not every user may have.
 
     Args:
         kinds: The operations of a face, such as `Create` and `Get`.
@@ -200,6 +211,7 @@ def programs(draw: st.DrawFn, kinds: Collection[type[Operation]]) -> tuple[Step,
     """
     users = st.sampled_from([0, 0, *range(1, USERS)])
     at_first = st.lists(st.builds(Step, users, _creates, st.booleans()), max_size=10)
-    later = st.lists(st.builds(Step, users, operations(kinds), st.booleans()), max_size=12)
+    step = st.builds(Step, users, operations(kinds), st.booleans())
+    later = st.lists(st.one_of(step, step, _events) if Event in kinds else step, max_size=12)
     # Several short lists: one is seldom long.
     return tuple(chain(draw(at_first), draw(later), draw(later), draw(later)))

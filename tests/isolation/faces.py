@@ -77,7 +77,7 @@ class IdentityFace(LibraryFace):
         observation = await super().perform(user_id, operation, target)
         # The user's id is random; that of another user would stay in the answer.
         own = await self.tasks_of(user_id).find_user_id()
-        return replace(observation, value=_renamed(observation.value, own, user_id))
+        return replace(observation, value=renamed(observation.value, own, user_id))
 
     async def _blocked(self, user_id: int) -> None:
         identities = self._administration.identities
@@ -127,12 +127,13 @@ async def _outcome(tasks: UserTasks) -> str:
     return "returned"
 
 
-def _renamed(value: Any, old: int | None, new: int) -> Any:
+def renamed(value: Any, old: int | None, new: int) -> Any:
+    """Return an observed value with another id for its user."""
     match value:
         case dict():
-            return {key: _renamed(each, old, new) for key, each in value.items()}
+            return {key: renamed(each, old, new) for key, each in value.items()}
         case list():
-            return [_renamed(each, old, new) for each in value]
+            return [renamed(each, old, new) for each in value]
     return new if value == old and type(value) is int else value
 
 

@@ -6,6 +6,7 @@ that profile says.
 """
 
 import asyncio
+import hashlib
 import itertools
 import os
 import secrets
@@ -17,11 +18,15 @@ import pytest
 from hypothesis import Phase, settings
 
 from taskcore import TaskStore, UserTasks
+from taskcore.schema import catalog
 from taskcore.tasks.ids import IdGenerator
 from taskcore.testing import (
+    EVENTS,
     Cancelled,
+    ChangeToken,
     Create,
     DeleteMany,
+    Event,
     Interference,
     LibraryFace,
     List,
@@ -33,8 +38,11 @@ from taskcore.testing import (
     ids,
 )
 from taskcore_http import create_app
-from tests.databases import Database
-from tests.isolation import faces
+from taskcore_http.identity import bearer
+from taskcore_http.identity.fetched_keys import FetchedKeys
+from tests.databases import Database, execute
+from tests.isolation import faces, walls
+from tests.isolation.bearer_face import BearerFace
 from tests.isolation.faces import IdentityFace, MakeFace, TokenFace
 from tests.taskcore_http.server import serving
 
@@ -64,7 +72,7 @@ def few(programs: int) -> settings:
 
 @pytest.mark.parametrize(("make", "programs"), [face[:2] for face in FACES.values()], ids=FACES)
 def test_no_user_senses_another(make: MakeFace, programs: int, database: Database) -> None:
-    """FR-008, FR-018, SC-002."""
+    """FR-008, FR-018, FR-020, SC-002."""
     evidence = check_noninterference(make(database.url), settings=few(programs))
 
     assert evidence.programs >= programs
@@ -116,6 +124,103 @@ def test_no_user_of_tokens_senses_another(database: Database, programs: int) -> 
 
     assert evidence.others
     assert evidence.foreign
+
+
+@pytest.mark.parametrize(
+    "programs", [25, pytest.param(-(-TOTAL * 20 // 100), marks=pytest.mark.thorough)]
+)
+def test_no_caller_senses_what_happens_to_others(database: Database, programs: int) -> None:
+    """ID-615: others sign up, are blocked and deleted, and their issuers rotate."""
+    face = BearerFace(database.url, database.owner_url)
+
+    evidence = check_noninterference(face, settings=few(programs))
+
+    assert evidence.others
+    assert evidence.foreign
+    for kind, status in face.answered:
+        assert status == (401 if kind.startswith("block") else 200)
+
+
+async def test_what_happens_to_others_takes_effect(database: Database) -> None:
+    """ID-615: otherwise the check would show nothing."""
+    changes = ("create", "rotate", "revoke")
+    async with BearerFace(database.url, database.owner_url) as face:
+        for user, kind in enumerate((*EVENTS, *changes), start=10**12):
+            task = await face.perform(user, Create({"title": "x"}), None)
+            assert task.outcome == "201"
+            if kind == "unblock":
+                await face.perform(user, Event("block user"), None)
+            operation = ChangeToken(kind) if kind in changes else Event(kind)
+            await face.perform(user, operation, None)
+            assert face.happened[kind] >= 1
+            listed = await face.perform(user, List(), None)
+            assert listed.outcome == ("401" if kind.startswith("block") else "200")
+            if listed.outcome == "200":
+                assert len(listed.value["body"]) == (0 if kind == "delete" else 1)
+
+
+def _block_of_everybody(database: Database, _monkeypatch: pytest.MonkeyPatch) -> None:
+    _break_function(
+        database,
+        "identity_block_v1",
+        "IF p_blocked THEN",
+        "UPDATE taskcore.identities SET blocked_at = now() WHERE p_blocked; IF p_blocked THEN",
+    )
+
+
+def _deletion_of_everybodys_tokens(database: Database, _monkeypatch: pytest.MonkeyPatch) -> None:
+    _break_function(
+        database,
+        "user_delete_v1",
+        "RETURN QUERY",
+        "DELETE FROM taskcore.tokens; RETURN QUERY",
+    )
+
+
+def _break_function(database: Database, name: str, pattern: str, replacement: str) -> None:
+    """Break a function, and take away the wall that would keep other users' rows from it."""
+    broken = walls.body_edited(name, pattern, replacement)(catalog.sql("functions"))
+    asyncio.run(execute(database.owner_url, walls.replacing(broken), walls.without("rls")))
+
+
+def _cache_by_the_header(_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in CVE-2026-35030, where tokens with one header were one entry."""
+    monkeypatch.setattr(bearer, "sha256", lambda token: hashlib.sha256(token[:20]))
+
+
+def _withdrawal_of_every_key(_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    use = FetchedKeys._use
+
+    def emptied(keys: FetchedKeys, *found: Any) -> None:
+        generation = keys._generation
+        use(keys, *found)
+        if keys._generation > generation:
+            keys._keys = None
+
+    monkeypatch.setattr(FetchedKeys, "_use", emptied)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        _block_of_everybody,
+        _deletion_of_everybodys_tokens,
+        _cache_by_the_header,
+        _withdrawal_of_every_key,
+    ],
+)
+def test_what_happens_to_others_is_found_if_it_reaches_a_user(
+    broken: Callable[[Database, pytest.MonkeyPatch], None],
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """ID-615: the check can fail."""
+    broken(database, monkeypatch)
+
+    # Each break shows in a few programs of a hundred: the user has to have what is taken away.
+    found = found_in(BearerFace(database.url, database.owner_url), programs=1000)
+
+    assert "depends on what other users do" in found
 
 
 class MixesIdentitiesUp(IdentityFace):
@@ -234,8 +339,8 @@ def test_a_leak_is_found(leak: type[Leaking], database: Database) -> None:
     assert "depends on what other users do" in found or "ids fall" in found
 
 
-def found_in(face: Any) -> str:
-    quick = settings(phases=[Phase.generate], derandomize=False, database=None)
+def found_in(face: Any, programs: int = 100) -> str:
+    quick = settings(few(programs), phases=[Phase.generate])
     with pytest.raises(Interference) as found:
         check_noninterference(face, settings=quick)
     return str(found.value)
