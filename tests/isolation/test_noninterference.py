@@ -288,7 +288,7 @@ class TellsForeignFromMissingAmongSeveral(Leaking):
 class DeletesForeignAmongSeveral(Leaking):
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:
         if isinstance(operation, DeleteMany):
-            for other in self.users:
+            for other in tuple(self.users):
                 for task_id in {*ids(operation)} & await self._own(other):
                     await self._store.for_user(other).delete(task_id)
             return Observation("returned")
