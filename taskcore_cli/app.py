@@ -108,4 +108,4 @@ def options(
         context.default_map = {
             name: {command: {"user": user} for command in group.commands[name].commands}
             for name in ("tasks", "tokens")
-        }
+        } | {"serve": {"user": user}}

@@ -119,12 +119,14 @@ def test_another_host_is_refused_while_nobody_is_verified(
 
 
 def test_the_link_signs_a_browser_in_and_a_script_takes_a_token(
-    start: Start, run: Run, environment: dict[str, str]
+    start: Start, run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """ID-907: also where several processes answer."""
-    words = ("--user", "42", "--workers", "2")
+    """ID-907: also where several processes answer, and with the user of a file."""
+    (tmp_path / ".env").write_text("TASKCTL_USER=42\n")
+    env = {name: value for name, value in environment.items() if name != "TASKCTL_USER"}
+    two = ("--workers", "2")
     with (
-        served(start, *words, ended_by=signal.SIGTERM, env=environment, trusting=False) as server,
+        served(start, *two, ended_by=signal.SIGTERM, env=env, trusting=False) as server,
         httpx2.Client(base_url=f"http://127.0.0.1:{server.port}") as client,
     ):
         assert client.get("/me/tasks").status_code == 401
@@ -144,7 +146,7 @@ def test_the_link_signs_a_browser_in_and_a_script_takes_a_token(
 def test_it_serves_a_user_who_has_too_many_tokens(
     start: Start, environment: dict[str, str], shared: Database
 ) -> None:
-    """ID-907: without a link."""
+    """ID-907: without a link, for the user of an option."""
     fill = (
         "INSERT INTO taskcore.users (id) VALUES (77); "
         "INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes) SELECT"
