@@ -233,7 +233,7 @@ def while_executing(exc: BaseException) -> Failure:
         _of_ids(exc, code)
         or _of_tokens(exc, code)
         or _of_identities(code)
-        or _of_fields(code)
+        or _of_fields(exc, code)
         or _reported(exc, code)
         or _lost(exc, code)
         or _refused(code)
@@ -260,13 +260,24 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
     return Failure(Outcome.REFUSED, error)
 
 
-def _of_fields(code: str) -> Failure | None:
-    """Translate an error that the functions raise about fields that do not fit together."""
-    if code != "TC007":
+def _of_fields(exc: BaseException, code: str) -> Failure | None:
+    """Translate an error that the functions raise about a change that does not fit the task."""
+    if code == "TC007":
+        error = ValidationError(
+            "due_zone needs a due date with a time",
+            field="due_zone",
+            constraint="zone_without_time",
+        )
+    elif code == "TC008":
+        limit = int(getattr(exc, "detail", None) or 0)
+        error = ValidationError(
+            f"tags must have at most {limit} tags",
+            field="tags",
+            constraint="max_items",
+            limits={"max": limit},
+        )
+    else:
         return None
-    error = ValidationError(
-        "due_zone needs a due date with a time", field="due_zone", constraint="zone_without_time"
-    )
     return Failure(Outcome.REFUSED, error)
 
 

@@ -1,11 +1,12 @@
 """A change of a task."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from pydantic import ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from taskcore.tasks.fields import TaskFields, TaskOptions
+from taskcore.tasks.fields import Tags, TaskFields, TaskOptions
 
 
 class TaskChanges(TaskOptions, total=False):
@@ -13,6 +14,8 @@ class TaskChanges(TaskOptions, total=False):
 
     title: str
     description: str | None
+    add_tags: Iterable[str]
+    remove_tags: Iterable[str]
     completed: bool
 
 
@@ -26,8 +29,12 @@ def _schema(schema: dict[str, Any]) -> None:
 class TaskUpdate(TaskFields):
     """A change of a task: the fields given are written, the others stay as they are.
 
-    A due date without a time removes the zone.
+    A due date without a time removes the zone. ``add_tags`` and ``remove_tags`` change single tags,
+    so that two writers do not undo each other; a tag that is in both is removed.
     """
+
+    add_tags: Tags = ()
+    remove_tags: Tags = ()
 
     model_config = ConfigDict(json_schema_extra=_schema)
 
@@ -48,7 +55,7 @@ class TaskUpdate(TaskFields):
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if not self.model_fields_set:
-            names = ", ".join(TaskFields.model_fields)
+            names = ", ".join(type(self).model_fields)
             raise PydanticCustomError(
                 "empty_update", "must name at least one of {names}", {"names": names}
             )

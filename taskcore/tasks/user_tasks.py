@@ -315,7 +315,8 @@ class UserTasks:
             if_version: Change the task only if it has this version, or one of these.
             unless_version: Change the task only if it has another version than these.
             changes: Any of the fields of `create`, and ``completed``; None clears a field. A due
-                date without a time removes the zone.
+                date without a time removes the zone. ``add_tags`` and ``remove_tags`` change
+                single tags, also if somebody else changes others at the same time.
 
         Raises:
             TaskNotFound: The user has no task with this id.

@@ -220,6 +220,14 @@ def edit(
     ] = False,
     tag: Tags = None,
     clear_tags: Annotated[bool, typer.Option("--clear-tags", help="Remove all tags.")] = False,
+    add_tag: Annotated[
+        list[str] | None,
+        typer.Option("--add-tag", metavar="TAG", help="Add this tag; may be repeated."),
+    ] = None,
+    remove_tag: Annotated[
+        list[str] | None,
+        typer.Option("--remove-tag", metavar="TAG", help="Remove this tag; may be repeated."),
+    ] = None,
     if_version: IfVersion = None,
     json: Json = False,
 ) -> None:
@@ -239,6 +247,9 @@ def edit(
             changes[name] = None
     if clear_tags:
         changes["tags"] = ()
+    for name, single in (("add_tags", add_tag), ("remove_tags", remove_tag)):
+        if single:
+            changes[name] = single
     if title is not None:
         changes["title"] = title
     if description is not None or clear_description:

@@ -321,6 +321,8 @@ def test_fields_are_options_of_add_and_edit(taskctl: Run) -> None:
     edit = ("tasks", "edit", str(task["id"]), "--json")
     task = json.loads(taskctl(*edit, "--clear-zone", "--tag", "c", "--priority", "3").stdout)
     assert (task["due_zone"], task["tags"], task["priority"]) == (None, ["c"], 3)
+    single = ("--add-tag", "e", "--add-tag", "d", "--remove-tag", "c")
+    assert json.loads(taskctl(*edit, *single).stdout)["tags"] == ["d", "e"]
     clear = ("--clear-due", "--clear-project", "--clear-tags", "--priority", "none")
     task = json.loads(taskctl(*edit, *clear).stdout)
     assert (task["due"], task["project"], task["tags"], task["priority"]) == (None, None, [], 0)

@@ -322,7 +322,8 @@ GRANT EXECUTE ON FUNCTION taskcore.task_list_v1 TO taskcore_app;
 -- is among p_unless_versions, or the change changes nothing. NULL: no condition. The row
 -- is locked first, so that no other write comes between. The version after the highest
 -- one is 1. A due date without a time ends the zone; a zone that is given without one is
--- SQLSTATE TC007.
+-- SQLSTATE TC007. add_tags and remove_tags are applied to the tags that the row then has; more
+-- than 20 are TC008, with this limit in DETAIL.
 CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
     p_user_id bigint, p_id bigint, p_write_id bigint, p_if_versions text[], p_changes jsonb,
     p_unless_versions text[] DEFAULT NULL
@@ -355,6 +356,20 @@ BEGIN
                 RAISE EXCEPTION 'a zone needs a time' USING ERRCODE = 'TC007';
             END IF;
             v_new.due_zone := NULL;
+        END IF;
+        IF p_changes ?| ARRAY['add_tags', 'remove_tags'] THEN
+            v_new.tags := ARRAY(
+                SELECT tag FROM pg_catalog.unnest(v_new.tags) AS tag
+                UNION SELECT pg_catalog.jsonb_array_elements_text(p_changes -> 'add_tags')
+                EXCEPT SELECT pg_catalog.jsonb_array_elements_text(p_changes -> 'remove_tags')
+            );
+            v_new.tags := ARRAY(
+                SELECT tag COLLATE "C" FROM pg_catalog.unnest(v_new.tags) AS tag ORDER BY 1
+            );
+            IF pg_catalog.cardinality(v_new.tags) > 20 THEN
+                RAISE EXCEPTION 'the task has too many tags'
+                    USING ERRCODE = 'TC008', DETAIL = '20';
+            END IF;
         END IF;
         IF v_old.write_id = p_write_id
             OR v_old.version::text <> ALL (p_if_versions)

@@ -15,12 +15,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskcore import Task, TaskCreate, TaskStore, TaskUpdate, UserTasks, ValidationError
+from taskcore import (
+    Task,
+    TaskChanges,
+    TaskCreate,
+    TaskStore,
+    TaskUpdate,
+    UserTasks,
+    ValidationError,
+)
 from taskcore.embedded import EmbeddedServer
 from taskcore.tasks.due import parse_due
 from taskcore.testing.strategies import changes, new_tasks
 from tests.conftest import MakeDatabase
 from tests.databases import execute
+from tests.sessions import until_blocked
 
 ZONES = ("Pacific/Kiritimati", "Etc/GMT+12", "America/Los_Angeles", "Europe/Copenhagen")
 
@@ -262,3 +271,43 @@ def test_a_due_date_survives_its_text(due: date) -> None:
     new = TaskCreate(title="x", due=due)
     again = TaskCreate.model_validate_json(new.model_dump_json())
     assert (again.due, type(again.due)) == (due, type(due))
+
+
+async def test_two_writers_add_and_remove_tags_at_once(
+    tasks: UserTasks, owner: asyncpg.Connection
+) -> None:
+    """TK-111: opentasks#863."""
+    task = await tasks.create("x", tags=["a", "b"])
+    async with owner.transaction():
+        await owner.execute("SELECT FROM taskcore.tasks FOR UPDATE")
+        changing = [
+            asyncio.ensure_future(tasks.update(task.id, **change))
+            for change in (
+                TaskChanges(add_tags=["c"]),
+                TaskChanges(add_tags=["Z"], remove_tags=["a"]),
+                TaskChanges(title="y"),
+            )
+        ]
+        await until_blocked(owner, 3)
+    await asyncio.gather(*changing)
+    changed = await tasks.get(task.id)
+    assert (changed.title, changed.tags) == ("y", ("Z", "b", "c"))
+
+
+async def test_single_tags_are_added_and_removed(tasks: UserTasks) -> None:
+    """TK-111."""
+    task = await tasks.create("x", tags=["a"])
+    assert await tasks.update(task.id, add_tags=["a"], remove_tags=["q"]) == task
+    both = await tasks.update(task.id, add_tags=["b", "cafe\u0301"], remove_tags=["b", "a"])
+    assert both.tags == ("caf\xe9",)
+    assert (await tasks.update(task.id, tags=["n"], add_tags=["m"])).tags == ("m", "n")
+    (one,) = await tasks.update_many([task.id], remove_tags=["m", "n"])
+    assert one.tags == ()
+    await tasks.update(task.id, tags=[str(number) for number in range(20)])
+    for call in (tasks.update(task.id, add_tags=["20"]), tasks.update(task.id, add_tags=["a,"])):
+        with pytest.raises(ValidationError) as caught:
+            await call
+        assert caught.value.field in ("tags", "add_tags")
+    assert len((await tasks.update(task.id, add_tags=["20"], remove_tags=["0"])).tags) == 20
+    with pytest.raises(ValidationError):
+        await tasks.create_many([{"title": "x", "add_tags": ["a"]}])
