@@ -154,7 +154,12 @@ references: st.SearchStrategy[Reference] = st.one_of(
 """References to the user's own tasks, others' tasks, unused ids, and impossible ids."""
 
 # One task that is not the user's is enough for a refusal of all.
-_several = st.one_of(st.lists(_own, max_size=4), st.lists(references, max_size=4)).map(tuple)
+_several: st.SearchStrategy[tuple[Reference, ...]] = st.one_of(
+    st.lists(_own, max_size=4).map(tuple),
+    st.lists(references, max_size=4).map(tuple),
+    st.tuples(_foreign),
+    st.tuples(_own, _foreign),
+)
 
 _versions = st.none() | st.integers(min_value=1, max_value=4)
 _completed = st.none() | st.booleans()

@@ -27,13 +27,15 @@ public class GeneratedClient {
 
         Task first = tasks.createTask(USER, fields("one"), null, null);
         Task second = tasks.createTask(USER, fields("two"), null, null);
-        ApiResponse<List<Task>> page =
-            tasks.listTasksWithHttpInfo(USER, 1, null, null, null, null);
+        ApiResponse<List<Task>> page = tasks.listTasksWithHttpInfo(
+            USER, 1, null, null, null, null, null, null, null, null, null);
         must(page.getData().equals(List.of(second)), "first page");
         String link = page.getHeaders().get("link").get(0);
         String cursor = link.substring(link.indexOf("after=") + 6, link.indexOf('>'));
         cursor = URLDecoder.decode(cursor, StandardCharsets.UTF_8);
-        must(tasks.listTasks(USER, 1, cursor, null, null, null).equals(List.of(first)), "next");
+        List<Task> next = tasks.listTasks(
+            USER, 1, cursor, null, null, null, null, null, null, null, null);
+        must(next.equals(List.of(first)), "next");
 
         // Without its own type for nulls this client cannot send one: empty means none too.
         TaskUpdate change = new TaskUpdate().description("");

@@ -4,12 +4,14 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 
-from client import Client
+from client import AuthenticatedClient, Client
 from client.api.tasks import create_task, delete_task, get_task, list_tasks, update_task
 from client.models import ErrorBody, Task, TaskCreate, TaskUpdate
 
-client = Client(base_url=sys.argv[2], headers={"Authorization": sys.argv[3]})
 stranger = Client(base_url=sys.argv[2])
+client = stranger
+if sys.argv[3] != "none":
+    client = AuthenticatedClient(base_url=sys.argv[2], token=sys.argv[3].removeprefix("Bearer "))
 
 first, second = (
     create_task.sync(42, client=client, body=TaskCreate(title=title, description="x"))

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +19,9 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 
 from taskcore import TaskStore, UserTasks
-from taskcore_http import create_app
+from taskcore_http import Bearer, create_app
 from taskcore_http.server.protocol import HttpProtocol
+from tests.taskcore_http.identity.issuing import Publisher, claims, rsa_key, rules, token
 from tests.taskcore_http.server import serving
 
 PROGRAMS = Path(__file__).parent
@@ -62,6 +64,16 @@ def test_the_document_is_valid(app: FastAPI) -> None:
     openapi_spec_validator.validate(app.openapi())
 
 
+@pytest.fixture
+async def signed(store: TaskStore) -> tuple[FastAPI, str]:
+    """An application that verifies tokens, and credentials of user 42 that it accepts."""
+    publisher = Publisher(rsa_key().jwk(kid="k", alg="RS256"))
+    issuer = rules(subject_is_user_id=True)
+    app = create_app(store=store, identity=Bearer(issuer, fetch=publisher.fetch))
+    now = int(time.time())
+    return app, f"Bearer {token(claims(sub='42', iat=now, exp=now + 3600)).decode()}"
+
+
 async def use(app: FastAPI, program: Callable[[str], None]) -> None:
     """Run a program with the URL of a server as ``taskctl serve`` runs it: Java offers HTTP/2."""
     async with serving(app, http=HttpProtocol, ws="none") as server:
@@ -70,14 +82,31 @@ async def use(app: FastAPI, program: Callable[[str], None]) -> None:
 
 @pytest.mark.skipif(PYTHON_GENERATOR is None, reason="needs openapi-python-client")
 async def test_a_generated_python_client_works(
-    app: FastAPI, document: Path, tmp_path: Path, credentials: str
+    app: FastAPI, document: Path, credentials: str
 ) -> None:
+    await use_python_client(app, document, credentials)
+
+
+@pytest.mark.skipif(PYTHON_GENERATOR is None, reason="needs openapi-python-client")
+async def test_a_generated_python_client_works_with_a_verified_token(
+    signed: tuple[FastAPI, str], tmp_path: Path
+) -> None:
+    """ID-701, ID-704: of the document that names the security schemes."""
+    app, credentials = signed
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps(app.openapi()))
+    await use_python_client(app, document, credentials)
+
+
+async def use_python_client(app: FastAPI, document: Path, credentials: str) -> None:
+    """Generate a client beside the document, and run the program with it."""
+    folder = document.parent
     generator = PYTHON_GENERATOR or ""
     generate = (generator, "generate", "--meta", "none", "--fail-on-warning")
-    run(*generate, "--path", document, "--output-path", tmp_path / "client")
+    run(*generate, "--path", document, "--output-path", folder / "client")
     python = Path(generator).resolve().with_name("python")
     script = PROGRAMS / "generated_client.py"
-    await use(app, lambda url: run(python, script, tmp_path, url, credentials))
+    await use(app, lambda url: run(python, script, folder, url, credentials))
 
 
 def generated(language: str, document: Path, *options: str) -> Path:
