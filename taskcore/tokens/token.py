@@ -94,7 +94,8 @@ class Token(BaseModel):
 
     id: Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
     name: str
-    scopes: tuple[Right, ...]
+    # An open list in the document: later releases may add scopes.
+    scopes: Annotated[tuple[Right, ...], Field(json_schema_extra={"items": {"type": "string"}})]
     created_at: datetime
     expires_at: datetime | None
     last_used_on: date | None
