@@ -54,7 +54,7 @@ class TaskEndpoints:
         if limit is None and page.next is not None:
             if preconditions.is_fresh(None):
                 return _not_modified()
-            return _stream(request, tasks, page, completed, filters)
+            return _stream(request, tasks, page, completed=completed, filters=filters)
         body = _TASKS.dump_json(page.items)
         tag = tag_of_list(body)
         if preconditions.is_fresh(tag):
@@ -150,7 +150,8 @@ def _stream(
     request: Request,
     tasks: UserTasks,
     first: TaskPage,
-    completed: bool | None,  # noqa: FBT001  (as it is listed by)
+    *,
+    completed: bool | None,
     filters: TaskFilters,
 ) -> StreamingResponse:
     """Answer with every task, with one page in memory at a time.
