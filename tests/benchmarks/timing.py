@@ -1,9 +1,10 @@
-"""Can one tell "another user's task" from "no such task" by the time the answer takes?
+"""Can one tell what the database has from what it does not have by the time the answer takes?
 
-A benchmark, not a test: nothing is asserted of time. One user asks for tasks that
-another user has and for tasks that nobody has, in random order, one at a time, on the
-embedded server in a folder of its own. Two things are computed of the two samples of
-latencies, each with a bootstrap interval:
+A benchmark, not a test: nothing is asserted of time. Somebody asks for things of two kinds that
+get the same answer, in random order, one at a time, on the embedded server in a folder of its
+own: another user's task and nobody's, the path of another user and of nobody, an identity with
+a user and an unknown one, an API token that has expired and an unknown one. Two things are
+computed of the two samples of latencies, each with a bootstrap interval:
 
 * AUC: how often a random answer for the one kind takes longer than a random answer
   for the other (Mann and Whitney's U, scaled). 0.5: no power at all.
@@ -12,56 +13,40 @@ latencies, each with a bootstrap interval:
 
 The same is computed of two samples of one kind, as a control: what noise looks like.
 
-    python -m tests.benchmarks.timing --rounds 5000 --face library --face http
+    python -m tests.benchmarks.timing --rounds 5000 --question tokens --face library
 """
 
 import argparse
 import asyncio
 import random
-import secrets
 import sys
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from statistics import NormalDist, median, quantiles
 
-from taskcore import TaskNotFound, TaskStore
+from taskcore import TaskStore
 from taskcore.embedded import EmbeddedServer
-from taskcore_http import create_app
-from tests.taskcore_http.client import client_of
+from tests.benchmarks.timing_questions import QUESTIONS, Question
 
-ASKING, OTHER = 1, 2
-KINDS = ("another's", "nobody's", "nobody's again")
 _RESAMPLES = 300
 
-Ask = Callable[[int], Awaitable[None]]
 
-
-async def measured(ask: Ask, foreign: Sequence[int], rounds: int) -> dict[str, list[int]]:
-    """Return nanoseconds for each kind of id; each round asks once for each, shuffled."""
-    taken = set(foreign)
-    lowest, highest = min(foreign), max(foreign)
-
-    def nobodys() -> int:
-        # From the same range: an id's size must not be what is measured.
-        while (task_id := random.randint(lowest, highest)) in taken:  # noqa: S311
-            pass
-        return task_id
-
-    times: dict[str, list[int]] = {kind: [] for kind in KINDS}
+async def measured(question: Question, rounds: int) -> tuple[list[int], list[int], list[int]]:
+    """Return nanoseconds for the known, the unknown, and once more the unknown; rounds shuffled."""
+    times: tuple[list[int], list[int], list[int]] = ([], [], [])
     for turn in range(-rounds // 10, rounds):
-        asked = [(KINDS[0], secrets.choice(foreign))]
-        asked += [(kind, nobodys()) for kind in KINDS[1:]]
+        asked = [(taken, question.draw(taken is times[0])) for taken in times]
         random.shuffle(asked)
-        for kind, task_id in asked:
+        for taken, thing in asked:
             start = time.perf_counter_ns()
-            await ask(task_id)
+            await question.ask(thing)
             end = time.perf_counter_ns()
             # The first tenth warms caches and plans up.
             if turn >= 0:
-                times[kind].append(end - start)
+                taken.append(end - start)
     return times
 
 
@@ -101,17 +86,18 @@ def interval(
     return cuts[0], cuts[-1]
 
 
-def report(face: str, times: dict[str, list[int]]) -> None:
-    say(f"\n{face}: {len(times[KINDS[0]])} answers of each kind, microseconds")
+def report(question: Question, times: tuple[list[int], list[int], list[int]]) -> None:
+    known, unknown, again = times
+    say(f"\n{question.name}: {len(known)} answers of each kind, microseconds")
     say(f"{'':16}{'median':>9}{'5 %':>9}{'25 %':>9}{'75 %':>9}{'95 %':>9}{'99 %':>9}")
-    for kind, taken in times.items():
+    kinds = (question.known, question.unknown, f"{question.unknown} again")
+    for kind, taken in zip(kinds, times, strict=True):
         cuts = quantiles(taken, n=100)
         shown = (median(taken), *(cuts[place - 1] for place in (5, 25, 75, 95, 99)))
         say(f"{kind:16}" + "".join(f"{value / 1000:9.1f}" for value in shown))
-    foreign, missing, again = (times[kind] for kind in KINDS)
     for name, first, second in (
-        ("another's against nobody's", foreign, missing),
-        ("control: nobody's twice", again, missing),
+        (f"{question.known} against {question.unknown}", known, unknown),
+        (f"control: {question.unknown} twice", again, unknown),
     ):
         low, high = interval(auc, first, second)
         power = auc(first, second)
@@ -129,50 +115,24 @@ def _verdict(power: float, low: float, high: float) -> str:
     # Averaging n answers moves two normal distributions apart by the root of n.
     distance = 2**0.5 * abs(NormalDist().inv_cdf(power))
     answers = (2 * NormalDist().inv_cdf(0.95) / distance) ** 2
-    return f"about {answers:.0f} answers for each id to be right 95 % of the time"
+    return f"about {answers:.0f} answers for each to be right 95 % of the time"
 
 
-async def run(rounds: int, faces: Sequence[str], tasks: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="taskcore-timing-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        server = await EmbeddedServer(Path(name)).start()
-        try:
-            async with TaskStore(server.application_url) as store:
-                titles = [{"title": f"task {number}"} for number in range(tasks)]
-                await store.for_user(ASKING).create_many(titles)
-                foreign = [task.id for task in await store.for_user(OTHER).create_many(titles)]
-                for face in faces:
-                    times = await {"library": _by_library, "http": _by_http}[face](
-                        store, foreign, rounds
-                    )
-                    report(face, times)
-        finally:
-            await server.stop()
-
-
-async def _by_library(
-    store: TaskStore, foreign: Sequence[int], rounds: int
-) -> dict[str, list[int]]:
-    mine = store.for_user(ASKING)
-
-    async def ask(task_id: int) -> None:
-        try:
-            await mine.get(task_id)
-        except TaskNotFound:
-            return
-        raise AssertionError("another user's task was found")
-
-    return await measured(ask, foreign, rounds)
-
-
-async def _by_http(store: TaskStore, foreign: Sequence[int], rounds: int) -> dict[str, list[int]]:
-    async with client_of(create_app(store=store)) as client:
-
-        async def ask(task_id: int) -> None:
-            answer = await client.get(f"/users/{ASKING}/tasks/{task_id}")
-            assert answer.status_code == 404, answer.text
-
-        return await measured(ask, foreign, rounds)
+async def run(rounds: int, questions: Collection[str], faces: Collection[str], count: int) -> None:
+    for name in questions:
+        # Each has a server of its own: the things of one question are not in the way of another.
+        with tempfile.TemporaryDirectory(
+            prefix="taskcore-timing-", ignore_cleanup_errors=True
+        ) as folder:
+            Path(folder).chmod(0o755)
+            server = await EmbeddedServer(Path(folder)).start()
+            try:
+                async with TaskStore(server.application_url) as store:
+                    async for question in QUESTIONS[name](server, store, count):
+                        if question.name.partition(",")[0] in faces:
+                            report(question, await measured(question, rounds))
+            finally:
+                await server.stop()
 
 
 def say(line: str) -> None:
@@ -182,10 +142,12 @@ def say(line: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5000, help="answers of each kind")
-    parser.add_argument("--tasks", type=int, default=1000, help="tasks of each user")
+    parser.add_argument("--count", type=int, default=1000, help="known things")
+    parser.add_argument("--question", action="append", choices=tuple(QUESTIONS))
     parser.add_argument("--face", action="append", choices=("library", "http"))
     arguments = parser.parse_args()
-    asyncio.run(run(arguments.rounds, arguments.face or ("library", "http"), tasks=arguments.tasks))
+    questions, faces = arguments.question or QUESTIONS, arguments.face or ("library", "http")
+    asyncio.run(run(arguments.rounds, questions, faces, arguments.count))
 
 
 if __name__ == "__main__":
