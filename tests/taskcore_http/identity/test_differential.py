@@ -296,9 +296,12 @@ def _total() -> int:
 @pytest.mark.timeout(7200)
 def test_other_libraries_accept_what_is_accepted_here_of_many_tokens() -> None:
     """ID-504."""
-    seen = _compare(_total())
+    total = _total()
+    seen = _compare(total)
 
-    assert seen[None] > 100
+    # Hypothesis may stop early, which would look like success.
+    assert sum(times for outcome, times in seen.items() if not isinstance(outcome, tuple)) >= total
+    assert seen[None] > total // 100
 
 
 def _signed_by(key: SigningKey, head: dict[str, Any]) -> bytes:
