@@ -3,6 +3,7 @@
 import logging
 import re
 import traceback
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -90,6 +91,8 @@ async def test_a_caller_makes_lists_replaces_and_revokes_tokens(store: TaskStore
         secret = new.pop("token")
         assert re.fullmatch("taskcore_pat_[0-9A-Za-z]{49}", secret)
         assert (new["name"], new["scopes"], new["last_used_on"]) == ("laptop", ["tasks:read"], None)
+        made, ends = (datetime.fromisoformat(new[name]) for name in ("created_at", "expires_at"))
+        assert ends - made == timedelta(days=90)
         response = await ann.get("/me/tokens")
         assert response.headers["cache-control"] == "no-store"
         assert response.json() == [new]
