@@ -1,8 +1,9 @@
 """Cursors: the place in a list where the next page begins, as an opaque string.
 
-A cursor is a JSON array of the list's order and the key of the page's last item, in
-base64url without padding (https://www.rfc-editor.org/rfc/rfc4648#section-5). It holds
-nothing of the item but its key, and a key of another user's item selects nothing.
+A cursor is a JSON array of the list's order, the key of the page's last item and what the
+list is ordered by, in base64url without padding
+(https://www.rfc-editor.org/rfc/rfc4648#section-5). It holds nothing else of the item, and a
+key of another user's item selects nothing.
 """
 
 import json
@@ -13,15 +14,36 @@ from taskcore.limits import MAX_ID
 
 _LONGEST = 100
 
+Value = str | int | None
+"""What a list is ordered by, beside the key."""
 
-def cursor_after(order: str, key: int) -> str:
-    """Return the cursor of the page that follows the item with this key."""
-    document = json.dumps([order, key], separators=(",", ":"))
+
+def cursor_after(order: str, key: int, *values: Value) -> str:
+    """Return the cursor of the page that follows the item with this key and these values."""
+    document = json.dumps([order, key, *values], separators=(",", ":"))
     return urlsafe_b64encode(document.encode()).rstrip(b"=").decode()
 
 
 def key_of(cursor: object, order: str) -> int:
-    """Return the key in a cursor.
+    """Return the key in a cursor of a list that is ordered by its keys alone.
+
+    Args:
+        cursor: ``next`` of a page.
+        order: The order of the list that the cursor is used for.
+
+    Raises:
+        ValidationError: It is not a cursor of a list in this order.
+    """
+    key, values = place_of(cursor, order)
+    if values:
+        raise not_of_this_list()
+    return key
+
+
+def place_of(cursor: object, order: str) -> tuple[int, tuple[Value, ...]]:
+    """Return the key in a cursor, and the values that the list is ordered by.
+
+    The values are texts, integers or None; the caller checks which.
 
     Args:
         cursor: ``next`` of a page.
@@ -32,18 +54,27 @@ def key_of(cursor: object, order: str) -> int:
     """
     if not isinstance(cursor, str):
         raise ValidationError("after must be a string", field="after", constraint="type")
-    key = _key_in(cursor[: _LONGEST + 1])
-    if key is None or cursor_after(order, key) != cursor:
-        raise ValidationError(
-            "after must be a cursor of this list, unchanged", field="after", constraint="cursor"
-        )
-    return key
+    place = _place_in(cursor[: _LONGEST + 1])
+    if place is None or cursor_after(order, place[0], *place[1]) != cursor:
+        raise not_of_this_list()
+    return place
 
 
-def _key_in(cursor: str) -> int | None:
+def not_of_this_list() -> ValidationError:
+    """Return the error for a cursor that is not one of a list in this order."""
+    return ValidationError(
+        "after must be a cursor of this list, unchanged", field="after", constraint="cursor"
+    )
+
+
+def _place_in(cursor: str) -> tuple[int, tuple[Value, ...]] | None:
     try:
         # Python ignores padding that is too long.
-        _order, key = json.loads(urlsafe_b64decode(f"{cursor}=="))
+        _order, key, *values = json.loads(urlsafe_b64decode(f"{cursor}=="))
     except (ValueError, TypeError, RecursionError):
         return None
-    return key if type(key) is int and 1 <= key <= MAX_ID else None
+    if type(key) is not int or not 1 <= key <= MAX_ID:
+        return None
+    if not all(value is None or type(value) in (str, int) for value in values):
+        return None
+    return key, tuple(values)

@@ -18,11 +18,12 @@ from pydantic import BeforeValidator
 from taskcore import ValidationError
 from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT
 from taskcore.tasks.task_filter import TaskFilters
+from taskcore.tasks.task_order import NEWEST, ORDERS, validate_order
 from taskcore.validation import validate_integer
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
-_Value = TypeVar("_Value", int, bool, str, list[str])
+_Value = TypeVar("_Value")
 
 
 def _integer(field: str, high: int) -> Callable[[str], int]:
@@ -137,7 +138,13 @@ AFTER = QueryParameter(
 COMPLETED = QueryParameter(
     "completed", "Only completed, or only open tasks.", _boolean, {"type": "boolean"}
 )
-
+ORDER = QueryParameter(
+    "order",
+    "`newest` first; `due`: soonest first, without a due date last; or `priority`: highest first, "
+    "none last. Tasks that are equal come newest first.",
+    validate_order,
+    {"type": "string", "enum": [*ORDERS], "default": NEWEST},
+)
 PROJECT = QueryParameter(
     "project",
     "Only tasks of this project; empty: only those without one.",

@@ -151,6 +151,17 @@ class TaskRow(SQLModel, table=True):
         # The limits of every field; revision 0001 says why they are in a function.
         CheckConstraint("taskcore.task_is_valid(tasks)", name="tasks_valid"),
         Index("tasks_open", "user_id", "id", postgresql_where=text("NOT completed")),
+        # Partial: a task without a due date or a priority costs them nothing.
+        Index(
+            "tasks_due",
+            *("user_id", "completed", "due", text("id DESC")),
+            postgresql_where=text("due IS NOT NULL"),
+        ),
+        Index(
+            "tasks_priority",
+            *("user_id", "completed", "priority", text("id DESC")),
+            postgresql_where=text("priority > 0"),
+        ),
     )
 
     user_id: int = Field(

@@ -13,6 +13,7 @@ from taskcore.tasks.fields import TaskCreate, TaskOptions
 from taskcore.tasks.importing import Importable, ImportResult
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_filter import TaskFilters
+from taskcore.tasks.task_order import NEWEST, TaskOrder
 from taskcore.tasks.task_page import TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 
@@ -75,25 +76,27 @@ class UserTasks:
         self,
         *,
         completed: bool | None = None,
+        order: TaskOrder = NEWEST,
         limit: int = DEFAULT_PAGE,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
     ) -> TaskPage:
-        """Return a page of tasks, newest first."""
+        """Return a page of tasks."""
         return self._background.call(
-            self._tasks.list, completed=completed, limit=limit, after=after, **filters
+            self._tasks.list, completed=completed, order=order, limit=limit, after=after, **filters
         )
 
     def iterate(
         self,
         *,
         completed: bool | None = None,
+        order: TaskOrder = NEWEST,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
     ) -> Iterator[Task]:
-        """Yield every task, newest first, in constant memory."""
+        """Yield every task in constant memory."""
         return self._background.iterate(
-            self._tasks.iterate(completed=completed, after=after, **filters)
+            self._tasks.iterate(completed=completed, order=order, after=after, **filters)
         )
 
     def update(

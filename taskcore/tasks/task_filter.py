@@ -49,16 +49,15 @@ class _Filter(BaseModel):
     priority_at_least: Annotated[int, Strict(), Field(ge=1, le=MAX_PRIORITY)] | None = None
 
 
-def filter_document(filters: TaskFilters) -> str | None:
-    """Return the JSON of a filter, as ``task_list_v1`` takes it; None if every task fits.
+def filter_options(filters: TaskFilters) -> dict[str, Any]:
+    """Return a filter as options of ``task_list_v1``; empty if every task fits.
 
     Raises:
         ValidationError: Names the argument and the constraint.
     """
     given: dict[str, Any] = dict(filters)
     if not given:
-        return None
+        return given
     if isinstance(given.get("tags"), Iterable) and not isinstance(given["tags"], str | bytes):
         given["tags"] = tuple(given["tags"])
-    chosen = validate(_Filter, given, where="filter").model_dump_json(exclude_defaults=True)
-    return None if chosen == "{}" else chosen
+    return validate(_Filter, given, where="filter").model_dump(exclude_defaults=True)

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any, Self, TypeVar, Unpack
 
 from taskcore.access import CREATE, READ, WRITE
-from taskcore.cursors import cursor_after, key_of
 from taskcore.database.database import Database
 from taskcore.database.failures import IdsMissing, IdsTaken, NotNewest
 from taskcore.errors import (
@@ -25,8 +24,15 @@ from taskcore.tasks.fields import TaskCreate, TaskOptions
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
-from taskcore.tasks.task_filter import TaskFilters, filter_document
-from taskcore.tasks.task_page import ORDER, TaskPage
+from taskcore.tasks.task_filter import TaskFilters, filter_options
+from taskcore.tasks.task_order import (
+    NEWEST,
+    TaskOrder,
+    cursor_of,
+    options_after,
+    validate_order,
+)
+from taskcore.tasks.task_page import TaskPage
 from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.tokens.tokens import Tokens
 from taskcore.validation import validate, validate_id, validate_integer
@@ -35,7 +41,7 @@ _CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, CREATE)
 _CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, CREATE)
 _GET = Operation("task_get_v1", 1, TASK_COLUMNS, READ)
 _LIST = Operation("task_list_v1", 3, TASK_COLUMNS, READ)
-_LIST_FILTERED = Operation("task_list_v1", 4, TASK_COLUMNS, READ)
+_LIST_CHOSEN = Operation("task_list_v1", 4, TASK_COLUMNS, READ)
 _UPDATE = Operation("task_update_v1", 5, f"{TASK_COLUMNS}, write_id", WRITE)
 _UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS, WRITE)
 _DELETE = Operation("task_delete_v1", 3, "version", WRITE)
@@ -239,16 +245,19 @@ class UserTasks:
         self,
         *,
         completed: bool | None = None,
+        order: TaskOrder = NEWEST,
         limit: int = DEFAULT_PAGE,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
     ) -> TaskPage:
-        """Return a page of tasks, newest first.
+        """Return a page of tasks.
 
         Args:
             completed: Only completed or only open tasks; None for both.
+            order: ``newest`` first; ``due``: soonest first, without a due date last; or
+                ``priority``: highest first, none last. Tasks that are equal come newest first.
             limit: 1 to 1,000.
-            after: The cursor: ``next`` of the page before.
+            after: The cursor: ``next`` of the page before, in the same order.
             filters: Only tasks that fit all of these. ``project``: of this project; an empty text
                 means without one. ``tags``: with all of these. ``due_before`` and ``due_after``:
                 due on an earlier or a later day than this one, as written, whatever the zone.
@@ -258,37 +267,41 @@ class UserTasks:
             ValidationError: Names the argument and its limit.
         """
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
-        key = None if after is None else key_of(after, ORDER)
+        key, place = options_after(after, validate_order(order))
         if completed is not None and not isinstance(completed, bool):
             raise ValidationError(
                 "completed must be true or false", field="completed", constraint="type"
             )
-        chosen = filter_document(filters)
+        options = filter_options(filters) | place
         # One row more than asked for tells whether there is a next page.
-        if chosen is None:
-            rows = await self._fetch(_LIST, key, limit + 1, completed)
+        if options:
+            rows = await self._fetch(_LIST_CHOSEN, key, limit + 1, completed, json.dumps(options))
         else:
-            rows = await self._fetch(_LIST_FILTERED, key, limit + 1, completed, chosen)
+            rows = await self._fetch(_LIST, key, limit + 1, completed)
         items = self._tasks(rows[:limit])
         return TaskPage.model_construct(
-            items=items, next=cursor_after(ORDER, items[-1].id) if len(rows) > limit else None
+            items=items, next=cursor_of(items[-1], order) if len(rows) > limit else None
         )
 
     async def iterate(
         self,
         *,
         completed: bool | None = None,
+        order: TaskOrder = NEWEST,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
     ) -> AsyncIterator[Task]:
-        """Yield every task, newest first, in constant memory.
+        """Yield every task in constant memory.
 
-        Reads one page after another, so a task that is created while it runs is not seen,
-        and one that is deleted may be. Arguments and errors are those of `list`.
+        Reads one page after another, so of the newest tasks one that is created while it runs is
+        not seen, and one that is deleted may be. In another order a task whose due date or
+        priority changes may be seen twice, or not. Arguments and errors are those of `list`.
         """
         cursor = after
         while True:
-            page = await self.list(completed=completed, limit=MAX_PAGE, after=cursor, **filters)
+            page = await self.list(
+                completed=completed, order=order, limit=MAX_PAGE, after=cursor, **filters
+            )
             for task in page:
                 yield task
             if page.next is None:

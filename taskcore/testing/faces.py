@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from taskcore import Task, TaskPage, TaskStore, UserTasks
-from taskcore.cursors import cursor_after, key_of
-from taskcore.tasks.task_page import ORDER
+from taskcore.cursors import cursor_after, place_of
+from taskcore.tasks.task_order import NEWEST, TaskOrder
 from taskcore.testing.operations import (
     Cancelled,
     Create,
@@ -122,20 +122,25 @@ async def _change_several(tasks: UserTasks, operation: UpdateMany | DeleteMany) 
 
 async def _list(tasks: UserTasks, operation: List, key: Any) -> Any:
     completed = operation.completed
-    after = None if key is None else cursor_after(ORDER, key)
+    after = None if key is None else cursor_after(NEWEST, key)
     if operation.limit is None:
         return [_fields(task) async for task in tasks.iterate(completed=completed, after=after)]
     page = await tasks.list(limit=operation.limit, after=after, completed=completed)
-    return _page(page)
+    return _page(page, NEWEST)
 
 
 async def _walk(tasks: UserTasks, operation: Walk) -> Any:
-    limit, completed = operation.limit, operation.completed
-    page = await tasks.list(limit=limit, completed=completed)
-    pages = [_page(page)]
-    while page.next is not None:
-        page = await tasks.list(limit=limit, completed=completed, after=page.next)
-        pages.append(_page(page))
+    pages: list[dict[str, Any]] = []
+    after: str | None = None
+    while not pages or after is not None:
+        page = await tasks.list(
+            limit=operation.limit,
+            completed=operation.completed,
+            order=operation.order,
+            after=after,
+        )
+        pages.append(_page(page, operation.order))
+        after = page.next
     return pages
 
 
@@ -180,9 +185,9 @@ def _is_whole(call: str, before: Task, changed: list[Task], lost: set[int]) -> b
     return call == "create" and task.id > before.id and found == ("created", "wholly", False, 1)
 
 
-def _page(page: TaskPage) -> dict[str, Any]:
-    """Return a page with the id from its cursor, so that two runs can be compared."""
-    following = None if page.next is None else key_of(page.next, ORDER)
+def _page(page: TaskPage, order: TaskOrder) -> dict[str, Any]:
+    """Return a page with the content of its cursor, so that two runs can be compared."""
+    following = None if page.next is None else place_of(page.next, order)
     return {"items": [_fields(task) for task in page], "next": following}
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from taskcore.tasks.task_order import NEWEST, TaskOrder
+
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -76,6 +78,7 @@ class Walk:
 
     limit: int
     completed: bool | None = None
+    order: TaskOrder = NEWEST
     target: None = field(default=None, init=False, repr=False)
 
 

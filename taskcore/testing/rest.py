@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from hashlib import blake2b
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
-from taskcore.cursors import cursor_after, key_of
-from taskcore.tasks.task_page import ORDER
+from taskcore import ValidationError
+from taskcore.cursors import cursor_after, place_of
+from taskcore.tasks.task_order import NEWEST, ORDERS
 from taskcore.testing.lifespan import Application, lifespan
 from taskcore.testing.operations import (
     Create,
@@ -126,13 +127,12 @@ class RestFace:
             case Get():
                 return self._observed(await self._send(user_id, "GET", task))
             case List(limit, _, completed):
-                after = None if target is None else cursor_after(ORDER, target)
+                after = None if target is None else cursor_after(NEWEST, target)
                 url = _with_query(tasks, limit=limit, completed=completed, after=after)
                 return self._observed(await self._send(user_id, "GET", url))
-            case Walk(limit, completed):
-                return await self._walk(
-                    user_id, _with_query(tasks, limit=limit, completed=completed)
-                )
+            case Walk(limit, completed, order):
+                url = _with_query(tasks, limit=limit, completed=completed, order=order)
+                return await self._walk(user_id, url)
             case Update(_, changes):
                 # PUT and PATCH do the same.
                 method = "PUT" if "title" in changes else "PATCH"
@@ -163,7 +163,7 @@ class RestFace:
     def _observed(self, response: Response, *, created: bool = False) -> Observation:
         body: Any = response.content.decode(errors="backslashreplace")
         headers = sorted(
-            (name.lower(), _CURSOR.sub(_key, value))
+            (name.lower(), _CURSOR.sub(_place, value))
             for name, value in response.headers.multi_items()
             if name.lower() not in self._ignored
         )
@@ -184,12 +184,15 @@ class RestFace:
         )
 
 
-# The id from the cursor of a link, so that two runs can be compared.
+# The content of the cursor of a link, so that two runs can be compared.
 _CURSOR = re.compile(r"(?<=[?&]after=)[\w-]+(?=[&>])")
 
 
-def _key(cursor: re.Match[str]) -> str:
-    return str(key_of(cursor[0], ORDER))
+def _place(cursor: re.Match[str]) -> str:
+    for order in ORDERS:
+        with suppress(ValidationError):
+            return str(place_of(cursor[0], order))
+    return cursor[0]
 
 
 def _with_query(path: str, **parameters: object) -> str:

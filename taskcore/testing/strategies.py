@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_TAG, MAX_TAGS
 from taskcore.tasks.fields import TaskCreate, TaskFields, type_of
+from taskcore.tasks.task_order import ORDERS
 from taskcore.testing.operations import (
     EVENTS,
     Cancelled,
@@ -176,7 +177,9 @@ _OPERATIONS: dict[type[Operation], st.SearchStrategy[Operation]] = {
     ),
     Get: st.builds(Get, references),
     List: st.builds(List, _limits, st.none() | references, _completed),
-    Walk: st.builds(Walk, st.integers(min_value=1, max_value=3), _completed),
+    Walk: st.builds(
+        Walk, st.integers(min_value=1, max_value=3), _completed, st.sampled_from(ORDERS)
+    ),
     Update: st.builds(Update, references, st.one_of(changes, changes, bad_changes), _versions),
     UpdateMany: st.builds(UpdateMany, _several, st.one_of(changes, changes, bad_changes)),
     Delete: st.builds(Delete, references, _versions),

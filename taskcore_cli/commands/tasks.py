@@ -12,6 +12,7 @@ from taskcore_cli.input.editor import as_fields, as_text, editor
 from taskcore_cli.input.editor import edit as edit_text
 from taskcore_cli.input.fields import (
     Due,
+    Order,
     Priority,
     Project,
     Tags,
@@ -43,6 +44,8 @@ from taskcore_cli.session import session_of
 
 if TYPE_CHECKING:
     from taskcore import Task
+
+_FIRST = {Order.newest: "newest", Order.due: "soonest", Order.priority: "most important"}
 
 app = typer.Typer(cls=Group, help="Work with the tasks of one user.", rich_markup_mode=None)
 
@@ -133,6 +136,10 @@ def list_(
             help="Only with this priority or a higher one: high, medium, low, or 1 to 9.",
         ),
     ] = None,
+    order: Annotated[
+        Order,
+        typer.Option("--order", help="due: the soonest first; priority: the highest first."),
+    ] = Order.newest,
     json: Json = False,
     form: Annotated[
         Form | None,
@@ -140,7 +147,7 @@ def list_(
     ] = None,
     fields: Fields = None,
 ) -> None:
-    """List tasks, newest first."""
+    """List tasks."""
     names = chosen(fields)
     if names and form in (Form.table, Form.csv):
         raise WrongUsage(f"--fields is for JSON, not for --format {form}")
@@ -155,15 +162,19 @@ def list_(
     with session_of(context).open() as opened:
         tasks = opened.store.for_user(user)
         if all_:
-            opened.run(listing.stream(tasks.iterate(completed=completed, **filters)))
+            opened.run(
+                listing.stream(tasks.iterate(completed=completed, order=order.value, **filters))
+            )
             more = False
         else:
             wanted = DEFAULT_LIMIT if limit is None else limit
-            page = opened.run(tasks.list(completed=completed, limit=wanted, **filters))
+            page = opened.run(
+                tasks.list(completed=completed, order=order.value, limit=wanted, **filters)
+            )
             listing.add_all(page.items)
             more = page.next is not None
     if more:
-        say(f"Showing the newest {listing.count}. Use --limit or --all for more.")
+        say(f"Showing the {_FIRST[order]} {listing.count}. Use --limit or --all for more.")
     elif not listing.count:
         say("No tasks.")
 

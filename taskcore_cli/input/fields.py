@@ -1,5 +1,6 @@
 """The fields of a task as options."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,15 @@ from taskcore_cli.input.due import due_of
 
 PRIORITIES = {0: "none", 1: "high", 5: "medium", 9: "low"}
 """The priorities that have a name. RFC 5545, section 3.8.1.9, has these names for ranges."""
+
+
+class Order(StrEnum):
+    """The order of a list of tasks."""
+
+    newest = "newest"
+    due = "due"
+    priority = "priority"
+
 
 _OF_NAME = {name: priority for priority, name in PRIORITIES.items()}
 

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from taskcore import Task, TaskCreate, TaskPage, TaskUpdate, UserTasks
 from taskcore.limits import MAX_PAGE
 from taskcore.tasks.task_filter import TaskFilters
+from taskcore.tasks.task_order import NEWEST, TaskOrder
 from taskcore_http.errors import NOT_STORED
 from taskcore_http.identity.identify import Identify
 from taskcore_http.parameters import (
@@ -17,6 +18,7 @@ from taskcore_http.parameters import (
     COMPLETED,
     FILTERS,
     LIMIT,
+    ORDER,
     TASK_ID,
     check_query,
     filters_of,
@@ -38,23 +40,24 @@ class TaskEndpoints:
         self._identify = identify
 
     async def list_tasks(self, request: Request) -> Response:
-        """List the user's tasks, newest first: all, or a page of `limit`.
+        """List the user's tasks: all, or a page of `limit`.
 
         Without `limit` the answer has every task, however many. To page, send `limit`, and
         follow the `Link` with `rel="next"` until an answer has none.
         """
         tasks = await self._identify(request)
-        check_query(request, LIMIT, AFTER, COMPLETED, *FILTERS)
+        check_query(request, LIMIT, AFTER, ORDER, COMPLETED, *FILTERS)
         limit, after, completed = LIMIT.of(request), AFTER.of(request), COMPLETED.of(request)
+        order = ORDER.of(request) or NEWEST
         filters = filters_of(request) if request.scope["query_string"] else TaskFilters()
         preconditions = Preconditions.of(request)
         page = await tasks.list(
-            completed=completed, limit=limit or MAX_PAGE, after=after, **filters
+            completed=completed, order=order, limit=limit or MAX_PAGE, after=after, **filters
         )
         if limit is None and page.next is not None:
             if preconditions.is_fresh(None):
                 return _not_modified()
-            return _stream(request, tasks, page, completed=completed, filters=filters)
+            return _stream(request, tasks, page, completed=completed, order=order, filters=filters)
         body = _TASKS.dump_json(page.items)
         tag = tag_of_list(body)
         if preconditions.is_fresh(tag):
@@ -152,6 +155,7 @@ def _stream(
     first: TaskPage,
     *,
     completed: bool | None,
+    order: TaskOrder,
     filters: TaskFilters,
 ) -> StreamingResponse:
     """Answer with every task, with one page in memory at a time.
@@ -166,7 +170,9 @@ def _stream(
         yield _TASKS.dump_json(first.items)[:-1]
         cursor = first.next
         while cursor is not None:
-            page = await tasks.list(completed=completed, limit=MAX_PAGE, after=cursor, **filters)
+            page = await tasks.list(
+                completed=completed, order=order, limit=MAX_PAGE, after=cursor, **filters
+            )
             if page.items:
                 yield b"," + _TASKS.dump_json(page.items)[1:-1]
             cursor = page.next

@@ -32,7 +32,15 @@ from taskcore_http.openapi import (
     succeeded,
     takes,
 )
-from taskcore_http.parameters import AFTER, COMPLETED, FILTERS, LIMIT, TASK_ID, USER_ID
+from taskcore_http.parameters import (
+    AFTER,
+    COMPLETED,
+    FILTERS,
+    LIMIT,
+    ORDER,
+    TASK_ID,
+    USER_ID,
+)
 from taskcore_http.server.log import TRUSTED
 from taskcore_http.session import add_session
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, body_schema
@@ -165,7 +173,7 @@ def _add_tasks(
         "list_tasks",
         response_model=list[Task],
         responses=listed() | not_modified() | errors(400, *refused, 412, 500, 503),
-        openapi_extra=takes(*user, LIMIT, AFTER, COMPLETED, *FILTERS, *PRECONDITIONS),
+        openapi_extra=takes(*user, LIMIT, AFTER, ORDER, COMPLETED, *FILTERS, *PRECONDITIONS),
     )
     add(
         tasks,

@@ -52,8 +52,8 @@ UNBOUND = (*DIRECTORY, "schema_version_v1")
 NESTED = ("task_update_many_v1", "task_delete_many_v1")
 """Functions that call others, with the caller's rights, and reach no table."""
 
-OF_TABLES = ("task_is_valid",)
-"""Functions that only the tables' own constraints call."""
+INNER = ("task_is_valid", "task_fits")
+"""Functions that only the tables' constraints and other functions call."""
 
 
 def task_calls(task: int, write: int, title: str) -> dict[str, Arguments]:

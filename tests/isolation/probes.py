@@ -40,6 +40,7 @@ NOT_MINE = (10, 11)
 SHARED = 12
 """An id that each of the three has a task with."""
 MY_DONE, MY_OPEN = 13, 14
+NEW = 20
 MISSING = 77
 
 TASK_CALLS = task_calls(SHARED, ME * 1000 + SHARED, "again") | {
@@ -236,11 +237,44 @@ async def a_list_holds_its_users_tasks_only(place: Place) -> None:
             (False, SHARED, []),
             (True, SHARED, []),
         ):
-            for fitting in (None, "{}", '{"project": ""}', '{"tags": []}'):
+            # No task has a due date or a priority: all orders are one.
+            none_due, none_high = '{"order": "due"}', '{"order": "priority", "after_priority": 0}'
+            for fitting in (None, "{}", '{"project": ""}', '{"tags": []}', none_due, none_high):
                 listed = await place.ids("task_list_v1", ME, after, 1000, completed, fitting)
                 assert listed == [(ME, task) for task in expected]
             for missing in ('{"project": "x"}', '{"tags": ["x"]}', '{"due_after": "2026-01-01"}'):
                 assert await place.call("task_list_v1", ME, after, 1000, completed, missing) == []
+
+
+async def a_list_in_another_order_holds_its_users_tasks_only(place: Place) -> None:
+    async with rolled_back(place.owner):
+        await place.owner.execute(
+            "UPDATE taskcore.tasks SET due = '2026-11-30', priority = 5 WHERE id <> $1", MY_DONE
+        )
+        await place.owner.execute(
+            "INSERT INTO taskcore.tasks (user_id, id, write_id, title, due, priority)"
+            " SELECT u, $2, u, 'later', '2026-12-01', 6 FROM unnest($1::bigint[]) AS u",
+            [LOW, ME, HIGH],
+            NEW,
+        )
+        await _ordered(place)
+
+
+async def _ordered(place: Place) -> None:
+    async with nothing_of_the_others_changes(place):
+        for order, same in (("due", "2026-11-30"), ("priority", 5)):
+            for completed, after, expected in (
+                (None, None, [MY_OPEN, SHARED, NEW, MY_DONE]),
+                (False, None, [MY_OPEN, SHARED, NEW]),
+                (True, None, [MY_DONE]),
+                (None, MY_OPEN, [SHARED, NEW, MY_DONE]),
+                (None, SHARED, [NEW, MY_DONE]),
+            ):
+                options = {"order": order} | ({f"after_{order}": same} if after else {})
+                listed = await place.ids(
+                    "task_list_v1", ME, after, 1000, completed, json.dumps(options)
+                )
+                assert listed == [(ME, task) for task in expected]
 
 
 async def a_task_is_changed_by_its_user_only(place: Place) -> None:
@@ -1281,6 +1315,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     users_may_have_tasks_with_the_same_id,
     a_task_is_read_by_its_user_only,
     a_list_holds_its_users_tasks_only,
+    a_list_in_another_order_holds_its_users_tasks_only,
     a_task_is_changed_by_its_user_only,
     a_task_is_deleted_by_its_user_only,
     several_tasks_are_changed_and_deleted_by_their_user_only,

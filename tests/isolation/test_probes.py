@@ -8,7 +8,7 @@ from tests.isolation.functions import (
     DIRECTORY,
     IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
-    OF_TABLES,
+    INNER,
     TOKEN_CALLS,
     TOKENS_OF_USER,
     USER_CALLS,
@@ -52,7 +52,7 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
     }
     administrators = {*USER_CALLS, *DIRECTORY, *IDENTITIES_OF_ADMINISTRATORS}
     assert {*IDENTITY_CALLS} <= application | administrators
-    assert {row["name"] for row in rows} == application | administrators | both | {*OF_TABLES}
+    assert {row["name"] for row in rows} == application | administrators | both | {*INNER}
     assert {row["name"] for row in rows if row["app"]} == application | both
     assert {row["name"] for row in rows if row["admin"]} == administrators | both
     assert not any(row["other"] for row in rows)

@@ -47,6 +47,8 @@ def test_a_cursor_passes_through_a_url_unchanged() -> None:
         encoded(["newest", "7"]),
         encoded(["newest"]),
         encoded(["newest", 7, 7]),
+        encoded(["newest", 7, None]),
+        encoded(["newest", 7, []]),
         encoded({"newest": 7, "x": 8}),
         encoded([None, 7]),
         encoded(7),

@@ -383,6 +383,13 @@ def test_a_list_shows_the_tasks_that_are_asked_for(taskctl: Run) -> None:
     assert found("--project", "") == found("--priority", "medium", "--all") == ["b"]
     assert found("--due-before", "2026-12-01", "--due-after", "2026-11-29") == ["a"]
     assert found("--priority", "high") == []
+    taskctl("tasks", "add", "c", "--due", "2026-11-29", "--priority", "low")
+    assert found("--order", "newest") == found() == ["c", "b", "a"]
+    assert found("--order", "due") == found("--order", "due", "--all") == ["c", "a", "b"]
+    assert found("--order", "priority") == ["b", "c", "a"]
+    for order, words in (("due", "soonest"), ("priority", "most important")):
+        shown = taskctl("tasks", "list", "--limit", "1", "--order", order)
+        assert f"Showing the {words} 1." in shown.stderr
     refused = taskctl("tasks", "list", "--due-before", "2026-11-30T17:00")
     assert refused.exit_code == 2
     assert "due_before must be a date, such as 2026-11-30" in refused.stderr

@@ -171,8 +171,20 @@ async def test_tasks_deleted_while_the_list_is_sent_leave_it_well_formed(
     assert pages == 2
 
 
+async def test_the_complete_list_has_an_order(served: Server, store: TaskStore) -> None:
+    """TK-305: over several pages."""
+    tasks = [{"title": "x", "due": f"20{n % 50 + 10}-01-01"} for n in range(2_500)]
+    made = await store.for_user(123).create_many(tasks)
+
+    async with served.client() as client:
+        listed = tasks_of(await client.get(f"{TASKS}?order=due"))
+
+    expected = sorted(made, key=lambda task: (str(task.due), -task.id))
+    assert [task["id"] for task in listed] == [task.id for task in expected]
+
+
 async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStore) -> None:
-    """TK-303: in pages, too, whose links keep the query."""
+    """TK-303, TK-305: in pages, too, whose links keep the query."""
     tasks = store.for_user(42)
     for number in range(3):
         await tasks.create(f"n. {number}", project="a", tags=["x", "y"], due="2026-11-30")
@@ -189,6 +201,9 @@ async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStor
     assert await found("due_before=2026-12-01&due_after=2026-11-29") == ["n. 2", "n. 1", "n. 0"]
     assert await found("due_before=2026-11-30") == []
     assert await found("priority_at_least=5") == ["other"]
+    assert await found("order=priority") == ["other", "bare", "n. 2", "n. 1", "n. 0"]
+    assert await found("order=due") == ["n. 2", "n. 1", "n. 0", "bare", "other"]
+    assert await found("order=newest") == await found("")
     page = await client.get("/users/42/tasks?project=a&limit=2")
     following = page.links["next"]["url"]
     assert "project=a" in following
@@ -197,6 +212,8 @@ async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStor
     for query, field in (
         ("tags=a&tags=b", "tags"),
         ("tags=", "tags"),
+        ("order=oldest", "order"),
+        (f"order=due&after={cursor(7)}", "after"),
         ("due_before=tomorrow", "due_before"),
         ("due_after=2026-11-30T17:00", "due_after"),
         ("priority_at_least=high", "priority_at_least"),

@@ -210,6 +210,7 @@ def test_parameters_document_their_limits(document: dict[str, Any]) -> None:
         "task_id": (1, 2**53 - 1),
         "limit": (1, 1000),
         "after": (None, None),
+        "order": (None, None),
         "completed": (None, None),
         "project": (None, None),
         "tags": (None, None),

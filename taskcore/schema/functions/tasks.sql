@@ -244,16 +244,40 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.task_get_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_get_v1 TO taskcore_app;
 
+-- Whether a task fits a filter. NULL: any. PostgreSQL puts the expression into the queries that
+-- use it, so it has no search_path of its own. Only task_list_v1, which has one, calls it.
+CREATE OR REPLACE FUNCTION taskcore.task_fits(
+    t taskcore.tasks, p_project text, p_tags text[], p_due_before text, p_due_after text,
+    p_priority smallint
+) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT (p_project IS NULL OR COALESCE(t.project, '') = p_project)
+        AND t.tags @> p_tags
+        AND (p_due_before IS NULL OR t.due < p_due_before)
+        AND (p_due_after IS NULL OR t.due > p_due_after)
+        AND (p_priority IS NULL OR t.priority BETWEEN 1 AND p_priority)
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.task_fits FROM PUBLIC;
+
 -- Read at most p_limit tasks with ids below p_after (null: from the newest), newest
--- first. p_completed null: open and completed tasks. Each of the four queries has its
+-- first. p_completed null: open and completed tasks. Each of the first three queries has its
 -- own cached plan, so that open tasks use their index. force_generic_plan: otherwise
 -- PostgreSQL plans at each call for the given p_limit, which takes longer than reading.
 -- enable_bitmapscan = off: a bitmap would read and sort all tasks of the user.
--- p_filter: an object whose members a task must fit: project ('' for none), tags (all of them),
--- due_before and due_after (days), priority_at_least (1 to 9). Null: every task fits.
+--
+-- p_options: an object with another order and the members that a task must fit. Null: every
+-- task, newest first. Members of a filter: project ('' for none), tags (all of them),
+-- due_before and due_after (days), priority_at_least (1 to 9). order: newest, due (soonest
+-- first, without one last) or priority (highest first, none last); the newest first among
+-- equals. With p_after, after_due or after_priority is the value of the task p_after; null or
+-- 0 if it has none. Open and completed tasks are two ranges of an index, so each is read
+-- in its order and the two are merged. Equal due dates and later ones are two queries, because
+-- OR would read all the equal ones for each page.
 CREATE OR REPLACE FUNCTION taskcore.task_list_v1(
     p_user_id bigint, p_after bigint, p_limit integer, p_completed boolean,
-    p_filter jsonb DEFAULT NULL
+    p_options jsonb DEFAULT NULL
 ) RETURNS SETOF taskcore.tasks
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -265,33 +289,106 @@ AS $$
 DECLARE
     v_bound text;
     v_before bigint := COALESCE(p_after, 9223372036854775807);
+    v_left bigint := COALESCE(p_limit, 9223372036854775807);
+    v_read bigint;
+    v_states boolean[];
+    v_order text;
     v_project text;
     v_tags text[];
     v_due_before text;
     v_due_after text;
-    v_priority integer;
+    v_due text;
+    v_priority smallint;
+    v_priorities smallint;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
-    IF p_filter IS NOT NULL THEN
-        SELECT f.project, COALESCE(f.tags, '{}'), f.due_before, f.due_after, f.priority_at_least
-            INTO v_project, v_tags, v_due_before, v_due_after, v_priority
-            FROM pg_catalog.jsonb_to_record(p_filter) AS f(
-                project text, tags text[], due_before text, due_after text,
-                priority_at_least integer
+    IF p_options IS NOT NULL THEN
+        -- Of one day, the date comes first, and its times begin with T: ~ is above all of them.
+        SELECT COALESCE(o."order", 'newest'), o.project, COALESCE(o.tags, '{}'), o.due_before,
+               o.due_after || '~', o.priority_at_least, o.after_due, o.after_priority
+            INTO v_order, v_project, v_tags, v_due_before,
+                 v_due_after, v_priorities, v_due, v_priority
+            FROM pg_catalog.jsonb_to_record(p_options) AS o(
+                "order" text, project text, tags text[], due_before text, due_after text,
+                priority_at_least smallint, after_due text, after_priority smallint
             );
-        RETURN QUERY
-            SELECT t.* FROM taskcore.tasks AS t
-            WHERE t.user_id = p_user_id AND t.id < v_before
-              AND (p_completed IS NULL OR t.completed = p_completed)
-              AND (v_project IS NULL OR COALESCE(t.project, '') = v_project)
-              AND t.tags @> v_tags
-              AND (v_due_before IS NULL OR pg_catalog.left(t.due, 10) < v_due_before)
-              AND (v_due_after IS NULL OR pg_catalog.left(t.due, 10) > v_due_after)
-              AND (v_priority IS NULL OR t.priority BETWEEN 1 AND v_priority)
-            ORDER BY t.id DESC LIMIT p_limit;
+        v_states := CASE WHEN p_completed IS NULL THEN '{f,t}' ELSE ARRAY[p_completed] END;
+        IF v_order = 'due' AND (p_after IS NULL OR v_due IS NOT NULL) THEN
+            IF v_due IS NOT NULL THEN
+                RETURN QUERY
+                    SELECT l.* FROM pg_catalog.unnest(v_states) AS s(completed)
+                    CROSS JOIN LATERAL (
+                        SELECT t.* FROM taskcore.tasks AS t
+                        WHERE t.user_id = p_user_id AND t.completed = s.completed
+                          AND t.due = v_due AND t.id < v_before
+                          AND taskcore.task_fits(t, v_project, v_tags, v_due_before,
+                                                 v_due_after, v_priorities)
+                        ORDER BY t.id DESC LIMIT v_left
+                    ) AS l
+                    ORDER BY l.id DESC LIMIT v_left;
+                GET DIAGNOSTICS v_read = ROW_COUNT;
+                v_left := v_left - v_read;
+            END IF;
+            v_due := GREATEST(v_due COLLATE "C", v_due_after, '');
+            IF v_left > 0 THEN
+                RETURN QUERY
+                    SELECT l.* FROM pg_catalog.unnest(v_states) AS s(completed)
+                    CROSS JOIN LATERAL (
+                        SELECT t.* FROM taskcore.tasks AS t
+                        WHERE t.user_id = p_user_id AND t.completed = s.completed
+                          AND t.due > v_due AND t.due < COALESCE(v_due_before, '~')
+                          AND taskcore.task_fits(t, v_project, v_tags, NULL, NULL, v_priorities)
+                        ORDER BY t.due, t.id DESC LIMIT v_left
+                    ) AS l
+                    ORDER BY l.due, l.id DESC LIMIT v_left;
+                GET DIAGNOSTICS v_read = ROW_COUNT;
+                v_left := v_left - v_read;
+            END IF;
+            v_before := 9223372036854775807;
+        ELSIF v_order = 'priority' AND (p_after IS NULL OR v_priority > 0) THEN
+            FOR v_each IN COALESCE(v_priority, 1) .. COALESCE(v_priorities, 9) LOOP
+                EXIT WHEN v_left <= 0;
+                RETURN QUERY
+                    SELECT l.* FROM pg_catalog.unnest(v_states) AS s(completed)
+                    CROSS JOIN LATERAL (
+                        SELECT t.* FROM taskcore.tasks AS t
+                        WHERE t.user_id = p_user_id AND t.completed = s.completed
+                          AND t.priority = v_each AND t.priority > 0 AND t.id < v_before
+                          AND taskcore.task_fits(t, v_project, v_tags, v_due_before,
+                                                 v_due_after, NULL)
+                        ORDER BY t.id DESC LIMIT v_left
+                    ) AS l
+                    ORDER BY l.id DESC LIMIT v_left;
+                GET DIAGNOSTICS v_read = ROW_COUNT;
+                v_left := v_left - v_read;
+                v_before := 9223372036854775807;
+            END LOOP;
+        END IF;
+        -- Newest first, or those that an order puts last.
+        IF v_left > 0 AND NOT p_completed THEN
+            RETURN QUERY
+                SELECT t.* FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.id < v_before
+                  AND NOT t.completed
+                  AND (v_order <> 'due' OR t.due IS NULL)
+                  AND (v_order <> 'priority' OR t.priority = 0)
+                  AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
+                                         v_priorities)
+                ORDER BY t.id DESC LIMIT v_left;
+        ELSIF v_left > 0 THEN
+            RETURN QUERY
+                SELECT t.* FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.id < v_before
+                  AND (p_completed IS NULL OR t.completed)
+                  AND (v_order <> 'due' OR t.due IS NULL)
+                  AND (v_order <> 'priority' OR t.priority = 0)
+                  AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
+                                         v_priorities)
+                ORDER BY t.id DESC LIMIT v_left;
+        END IF;
     ELSIF p_completed IS NULL THEN
         RETURN QUERY
             SELECT t.* FROM taskcore.tasks AS t

@@ -3,6 +3,7 @@
 https://www.postgresql.org/docs/current/monitoring-stats.html
 """
 
+import json
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -17,8 +18,9 @@ pytestmark = pytest.mark.inspects
 
 FILL = """
 INSERT INTO taskcore.users (id) SELECT generate_series(1, 100);
-INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed)
-    SELECT u, t, 1, 'task ' || t, t > 10
+INSERT INTO taskcore.tasks (user_id, id, write_id, title, completed, due, priority)
+    SELECT u, t, 1, 'task ' || t, t > 10, CASE WHEN t <= 900 THEN '2026-11-0' || t % 9 + 1 END,
+           CASE WHEN t <= 900 THEN t % 9 + 1 ELSE 0 END
     FROM generate_series(1, 100) AS u, generate_series(1, 1000) AS t;
 INSERT INTO taskcore.tokens (hash, user_id, id, name, scopes, last_used_on)
     SELECT sha256(format('%s-%s', u, t)::bytea), u, t, 'x', ARRAY['tasks:read'],
@@ -48,6 +50,33 @@ CALLS = {
     # A filter reads the user's tasks by key until enough of them fit; here all 1,000.
     "task_list_v1    ": ('50, NULL, 21, NULL, \'{"project": "x"}\'', 1000),
     "task_list_v1     ": ("50, NULL, 21, true, '{\"tags\": []}'", 42),
+    # Other orders: a page of the open tasks and one of the completed. If the page is not full,
+    # the user's tasks without a due date or a priority are read too, of the open or of all.
+    **{
+        f"task_list_v1 {order} {after} {completed}": (
+            f"50, {after}, 21, {completed}, '{json.dumps({'order': order, **place})}'",
+            most,
+        )
+        for order, after, place, completed, most in (
+            ("due", "NULL", {}, "NULL", 31),
+            ("due", "NULL", {}, "false", 20),
+            ("due", "NULL", {}, "true", 21),
+            # 100 tasks are due on this day, and 400 later.
+            ("due", "500", {"after_due": "2026-11-05"}, "NULL", 31),
+            ("due", "500", {"after_due": "2026-11-05"}, "true", 21),
+            ("due", "30", {"after_due": "2026-11-05"}, "true", 42),
+            ("due", "NULL", {"due_after": "2026-11-05"}, "true", 21),
+            # Those without a due date, along the key.
+            ("due", "950", {}, "NULL", 21),
+            ("priority", "NULL", {}, "NULL", 31),
+            ("priority", "NULL", {}, "false", 20),
+            ("priority", "NULL", {}, "true", 21),
+            ("priority", "500", {"after_priority": 5}, "NULL", 31),
+            ("priority", "30", {"after_priority": 5}, "true", 42),
+            ("priority", "NULL", {"priority_at_least": 1}, "true", 21),
+            ("priority", "950", {"after_priority": 0}, "NULL", 21),
+        )
+    },
     "user_list_v1": ("20, 21", 21),
     "user_get_v1": ("50", 1002),
     "task_create_v1": (f"50, 2000, 7, {TASK}", 4),
@@ -87,7 +116,8 @@ class Reader:
 
     async def call(self, function: str, arguments: str) -> None:
         """Call a function and roll back, so that calls do not meet each other's rows."""
-        statement = f"SELECT * FROM taskcore.{function}({arguments})"  # noqa: S608
+        name = function.partition(" ")[0]
+        statement = f"SELECT * FROM taskcore.{name}({arguments})"  # noqa: S608
         try:
             await self._connection.execute(f"BEGIN; {statement}; ROLLBACK")
         except asyncpg.PostgresError as exc:

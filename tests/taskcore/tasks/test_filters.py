@@ -1,5 +1,6 @@
 """Lists of some of a user's tasks."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskcore import Task, TaskStore, UserTasks, ValidationError
+from taskcore.cursors import cursor_after
+from taskcore.tasks.task_order import ORDERS, TaskOrder
 
 DAY = date(2026, 11, 30)
 PROJECTS = (None, "a", "b")
@@ -55,26 +58,80 @@ def fits(task: Task, **filters: Any) -> bool:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(new=_tasks(), filters=FILTERS, limit=st.integers(1, 3))
+def ordered(tasks: list[Task], order: TaskOrder) -> list[Task]:
+    """The same in plain Python, of tasks that are newest first."""
+    keys: dict[TaskOrder, Callable[[Task], Any]] = {
+        "newest": lambda _: 0,
+        "due": lambda task: (task.due is None, task.due and task.due.isoformat()),
+        "priority": lambda task: task.priority or 10,
+    }
+    return sorted(tasks, key=keys[order])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(
+    new=_tasks(),
+    filters=FILTERS,
+    order=st.sampled_from(ORDERS),
+    limit=st.integers(1, 3),
+)
 async def test_a_list_has_the_tasks_that_fit_and_no_others(
-    store: TaskStore, new: list[dict[str, Any]], filters: dict[str, Any], limit: int
+    store: TaskStore,
+    new: list[dict[str, Any]],
+    filters: dict[str, Any],
+    order: TaskOrder,
+    limit: int,
 ) -> None:
-    """TK-301, TK-302: page by page too."""
+    """TK-301, TK-302, TK-305: page by page too."""
     tasks = store.for_user(42)
     if old := [task.id async for task in tasks.iterate()]:
         await tasks.delete_many(old)
     made = list(await tasks.create_many(new))[::-1]
     made[::2] = [await tasks.update(task.id, completed=True) for task in made[::2]]
-    expected = [task for task in made if fits(task, **filters)]
+    expected = ordered([task for task in made if fits(task, **filters)], order)
 
-    assert [task async for task in tasks.iterate(**filters)] == expected
-    page = await tasks.list(limit=limit, **filters)
+    assert [task async for task in tasks.iterate(order=order, **filters)] == expected
+    page = await tasks.list(limit=limit, order=order, **filters)
     found = list(page)
     while page.next is not None:
-        page = await tasks.list(limit=limit, after=page.next, **filters)
+        page = await tasks.list(limit=limit, order=order, after=page.next, **filters)
         found += page
     assert found == expected
+
+
+@pytest.mark.parametrize("wrong", ["oldest", "Due", "", None, 7])
+async def test_an_order_that_is_unknown_is_refused(tasks: UserTasks, wrong: Any) -> None:
+    """TK-305."""
+    for call in (tasks.list(order=wrong), anext(tasks.iterate(order=wrong))):
+        with pytest.raises(ValidationError) as caught:
+            await call
+        assert caught.value.details == {"field": "order", "constraint": "type"}
+
+
+@pytest.mark.parametrize(
+    ("order", "cursor"),
+    [
+        ("due", cursor_after("newest", 7)),
+        ("newest", cursor_after("due", 7, "2026-11-30")),
+        ("priority", cursor_after("due", 7, None)),
+        ("due", cursor_after("due", 7)),
+        ("due", cursor_after("due", 7, 7)),
+        ("due", cursor_after("due", 7, "2026-11-30T17:00")),
+        ("due", cursor_after("due", 7, "2026-11-31")),
+        ("due", cursor_after("due", 7, "2026-11-30", None)),
+        ("priority", cursor_after("priority", 7, 10)),
+        ("priority", cursor_after("priority", 7, -1)),
+        ("priority", cursor_after("priority", 7, None)),
+        ("priority", cursor_after("priority", 7, "1")),
+    ],
+)
+async def test_a_cursor_of_another_order_is_refused(
+    tasks: UserTasks, order: TaskOrder, cursor: str
+) -> None:
+    """TK-305."""
+    with pytest.raises(ValidationError) as caught:
+        await tasks.list(order=order, after=cursor)
+    assert caught.value.details == {"field": "after", "constraint": "cursor"}
 
 
 async def test_a_filter_shows_nobody_elses_tasks(store: TaskStore) -> None:

@@ -14,6 +14,8 @@ OPERATIONS: dict[str, Callable[[UserTasks, int], Awaitable[object]]] = {
     "get": lambda tasks, task_id: tasks.get(task_id),
     "list": lambda tasks, _id: tasks.list(limit=1000),
     "list of open tasks": lambda tasks, _id: tasks.list(completed=False),
+    "list of a project by due date": lambda tasks, _id: tasks.list(order="due", project="x"),
+    "list by priority": lambda tasks, _id: tasks.list(order="priority"),
     "update": lambda tasks, task_id: tasks.update(task_id, title="Another title"),
     "update without effect": lambda tasks, task_id: tasks.update(task_id, completed=False),
     "update_many": lambda tasks, task_id: tasks.update_many([task_id], title="Another title"),
@@ -47,7 +49,7 @@ OWNERS: dict[str, Callable[[TaskStore], Awaitable[UserTasks]]] = {
 async def test_an_operation_on_a_warm_connection_is_one_round_trip(
     wire: Wire, operation: str, owner: str
 ) -> None:
-    """SC-001, ID-611, ID-814: the network costs an operation one latency and no more."""
+    """SC-001, ID-611, ID-814, TK-302: the network costs an operation one latency and no more."""
     async with TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
         tasks = await OWNERS[owner](store)
         first, second = await tasks.create_many([{"title": "one"}, {"title": "two"}])

@@ -204,3 +204,19 @@ def upgrade() -> None:
         schema="taskcore",
         postgresql_where=sa.text("NOT completed"),
     )
+    # For lists in other orders. Open and completed tasks are apart, because most lists show
+    # the open ones, and the completed ones have the earliest due dates.
+    op.create_index(
+        "tasks_due",
+        "tasks",
+        ["user_id", "completed", "due", sa.text("id DESC")],
+        schema="taskcore",
+        postgresql_where=sa.text("due IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_priority",
+        "tasks",
+        ["user_id", "completed", "priority", sa.text("id DESC")],
+        schema="taskcore",
+        postgresql_where=sa.text("priority > 0"),
+    )
