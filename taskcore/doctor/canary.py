@@ -22,6 +22,7 @@ _FUNCTIONS = {
     "import": "task_import_v1($1, $2, $3)",
     "get": "task_get_v1($1, $2)",
     "list": "task_list_v1($1, NULL, 1000, $2)",
+    "count": "task_count_v1($1, $2, NULL)",
     "update": "task_update_v1($1, $2, $3, NULL, $4)",
     "update_many": "task_update_many_v1($1, $2, $3, $4)",
     "delete": "task_delete_v1($1, $2, NULL)",
@@ -119,6 +120,8 @@ class _Canary:
                 _ids(found) == [(ours, own), (ours, shared)],
                 "list did not return the user's own tasks and no others",
             )
+            (count,) = await self._call("count", ours, completed)
+            self.expect(count["tasks"] == len((own, shared)), "count counted another user's tasks")
         found = await self._call("list", ours, True)
         self.expect(not found, "list of the completed tasks returned some")
 

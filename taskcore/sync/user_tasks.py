@@ -99,6 +99,10 @@ class UserTasks:
             self._tasks.iterate(completed=completed, order=order, after=after, **filters)
         )
 
+    def count(self, *, completed: bool | None = None, **filters: Unpack[TaskFilters]) -> int:
+        """Return the number of tasks."""
+        return self._background.call(self._tasks.count, completed=completed, **filters)
+
     def update(
         self,
         task_id: int,

@@ -42,6 +42,7 @@ _CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, CREATE)
 _GET = Operation("task_get_v1", 1, TASK_COLUMNS, READ)
 _LIST = Operation("task_list_v1", 3, TASK_COLUMNS, READ)
 _LIST_CHOSEN = Operation("task_list_v1", 4, TASK_COLUMNS, READ)
+_COUNT = Operation("task_count_v1", 2, "tasks", READ)
 _UPDATE = Operation("task_update_v1", 5, f"{TASK_COLUMNS}, write_id", WRITE)
 _UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS, WRITE)
 _DELETE = Operation("task_delete_v1", 3, "version", WRITE)
@@ -268,10 +269,7 @@ class UserTasks:
         """
         validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
         key, place = options_after(after, validate_order(order))
-        if completed is not None and not isinstance(completed, bool):
-            raise ValidationError(
-                "completed must be true or false", field="completed", constraint="type"
-            )
+        _check_completed(completed)
         options = filter_options(filters) | place
         # One row more than asked for tells whether there is a next page.
         if options:
@@ -307,6 +305,17 @@ class UserTasks:
             if page.next is None:
                 return
             cursor = page.next
+
+    async def count(self, *, completed: bool | None = None, **filters: Unpack[TaskFilters]) -> int:
+        """Return the number of tasks. All of the user's are read: `list` is for a page.
+
+        Arguments and errors are those of `list`.
+        """
+        _check_completed(completed)
+        options = filter_options(filters)
+        rows = await self._fetch(_COUNT, completed, json.dumps(options) if options else None)
+        number: int = rows[0]["tasks"]
+        return number
 
     async def update(
         self,
@@ -512,6 +521,13 @@ def _given(change: object, changes: TaskChanges) -> object:
             constraint="given_twice",
         )
     return change
+
+
+def _check_completed(completed: object) -> None:
+    if completed is not None and not isinstance(completed, bool):
+        raise ValidationError(
+            "completed must be true or false", field="completed", constraint="type"
+        )
 
 
 def _not_found() -> TaskNotFound:

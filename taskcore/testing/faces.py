@@ -10,6 +10,7 @@ from taskcore.cursors import cursor_after, place_of
 from taskcore.tasks.task_order import NEWEST, TaskOrder
 from taskcore.testing.operations import (
     Cancelled,
+    Count,
     Create,
     CreateMany,
     Delete,
@@ -50,7 +51,10 @@ class LibraryFace:
     """
 
     operations: Collection[type[Operation]] = frozenset(
-        {Create, CreateMany, Get, List, Walk, Update, UpdateMany, Delete, DeleteMany, Cancelled}
+        {
+            *(Create, CreateMany, Get, List, Walk, Count),
+            *(Update, UpdateMany, Delete, DeleteMany, Cancelled),
+        }
     )
 
     def __init__(self, store: TaskStore) -> None:
@@ -95,10 +99,8 @@ async def _call(tasks: UserTasks, operation: Operation, target: Any) -> Observat
             )
         case Get():
             return Observation("returned", _fields(await tasks.get(target)))
-        case List():
-            return Observation("returned", await _list(tasks, operation, target))
-        case Walk():
-            return Observation("returned", await _walk(tasks, operation))
+        case List() | Walk() | Count():
+            return Observation("returned", await _read_several(tasks, operation, target))
         case Update(_, changes, if_version):
             change: dict[str, Any] = dict(changes)
             task = await tasks.update(target, if_version=if_version, **change)
@@ -118,6 +120,15 @@ async def _change_several(tasks: UserTasks, operation: UpdateMany | DeleteMany) 
         return await tasks.delete_many(ids(operation))
     change: dict[str, Any] = dict(operation.changes)
     return [_fields(task) for task in await tasks.update_many(ids(operation), **change)]
+
+
+async def _read_several(tasks: UserTasks, operation: List | Walk | Count, target: Any) -> Any:
+    match operation:
+        case List():
+            return await _list(tasks, operation, target)
+        case Walk():
+            return await _walk(tasks, operation)
+    return await tasks.count(completed=operation.completed, project=operation.project)
 
 
 async def _list(tasks: UserTasks, operation: List, key: Any) -> Any:

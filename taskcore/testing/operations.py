@@ -83,6 +83,15 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """Count the tasks, or those of a project."""
+
+    completed: bool | None = None
+    project: str | None = None
+    target: None = field(default=None, init=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """Change the fields given, which may be invalid; with ``if_version`` where a face has it."""
 
@@ -182,6 +191,7 @@ Operation = (
     | Get
     | List
     | Walk
+    | Count
     | Update
     | UpdateMany
     | Delete

@@ -14,6 +14,7 @@ from taskcore.testing.operations import (
     EVENTS,
     Cancelled,
     ChangeToken,
+    Count,
     Create,
     CreateMany,
     Delete,
@@ -180,6 +181,7 @@ _OPERATIONS: dict[type[Operation], st.SearchStrategy[Operation]] = {
     Walk: st.builds(
         Walk, st.integers(min_value=1, max_value=3), _completed, st.sampled_from(ORDERS)
     ),
+    Count: st.builds(Count, _completed, st.none() | st.just("")),
     Update: st.builds(Update, references, st.one_of(changes, changes, bad_changes), _versions),
     UpdateMany: st.builds(UpdateMany, _several, st.one_of(changes, changes, bad_changes)),
     Delete: st.builds(Delete, references, _versions),

@@ -12,14 +12,24 @@ from taskcore_cli.input.editor import as_fields, as_text, editor
 from taskcore_cli.input.editor import edit as edit_text
 from taskcore_cli.input.fields import (
     Due,
-    Order,
     Priority,
     Project,
     Tags,
     Zone,
-    chosen_by,
     given,
-    priority_of,
+)
+from taskcore_cli.input.filters import (
+    AtLeast,
+    Done,
+    DueAfter,
+    DueBefore,
+    InOrder,
+    OfProject,
+    Open,
+    Order,
+    WithTags,
+    chosen_by,
+    completed_by,
 )
 from taskcore_cli.input.options import (
     DEFAULT_LIMIT,
@@ -109,37 +119,14 @@ def list_(
     user: User,
     limit: Limit = None,
     all_: All = False,
-    open_: Annotated[bool, typer.Option("--open", help="Only open tasks.")] = False,
-    done: Annotated[bool, typer.Option("--done", help="Only completed tasks.")] = False,
-    project: Annotated[
-        str | None,
-        typer.Option("--project", metavar="NAME", help='Only of this project; "": without one.'),
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option("--tag", metavar="TAG", help="Only with this tag; may be repeated."),
-    ] = None,
-    due_before: Annotated[
-        str | None,
-        typer.Option("--due-before", metavar="DAY", help="Only if due on an earlier day."),
-    ] = None,
-    due_after: Annotated[
-        str | None,
-        typer.Option("--due-after", metavar="DAY", help="Only if due on a later day."),
-    ] = None,
-    priority: Annotated[
-        int | None,
-        typer.Option(
-            "--priority",
-            metavar="PRIORITY",
-            parser=priority_of,
-            help="Only with this priority or a higher one: high, medium, low, or 1 to 9.",
-        ),
-    ] = None,
-    order: Annotated[
-        Order,
-        typer.Option("--order", help="due: the soonest first; priority: the highest first."),
-    ] = Order.newest,
+    open_: Open = False,
+    done: Done = False,
+    project: OfProject = None,
+    tag: WithTags = None,
+    due_before: DueBefore = None,
+    due_after: DueAfter = None,
+    priority: AtLeast = None,
+    order: InOrder = Order.newest,
     json: Json = False,
     form: Annotated[
         Form | None,
@@ -153,8 +140,7 @@ def list_(
         raise WrongUsage(f"--fields is for JSON, not for --format {form}")
     exclusive(limit=limit, all=all_)
     exclusive(json=json, format=form)
-    exclusive(open=open_, done=done)
-    completed = done if open_ or done else None
+    completed = completed_by(open_=open_, done=done)
     filters = chosen_by(
         project=project, tags=tag, due_before=due_before, due_after=due_after, priority=priority
     )
@@ -177,6 +163,33 @@ def list_(
         say(f"Showing the {_FIRST[order]} {listing.count}. Use --limit or --all for more.")
     elif not listing.count:
         say("No tasks.")
+
+
+@app.command()
+def count(
+    context: typer.Context,
+    *,
+    user: User,
+    open_: Open = False,
+    done: Done = False,
+    project: OfProject = None,
+    tag: WithTags = None,
+    due_before: DueBefore = None,
+    due_after: DueAfter = None,
+    priority: AtLeast = None,
+    json: Json = False,
+) -> None:
+    """Print the number of tasks."""
+    completed = completed_by(open_=open_, done=done)
+    filters = chosen_by(
+        project=project, tags=tag, due_before=due_before, due_after=due_after, priority=priority
+    )
+    with session_of(context).open() as opened:
+        number = opened.run(opened.store.for_user(user).count(completed=completed, **filters))
+    if json:
+        print_json({"count": number})
+    else:
+        typer.echo(number)
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """The fields of a task as options."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -9,14 +8,6 @@ from taskcore_cli.input.due import due_of
 
 PRIORITIES = {0: "none", 1: "high", 5: "medium", 9: "low"}
 """The priorities that have a name. RFC 5545, section 3.8.1.9, has these names for ranges."""
-
-
-class Order(StrEnum):
-    """The order of a list of tasks."""
-
-    newest = "newest"
-    due = "due"
-    priority = "priority"
 
 
 _OF_NAME = {name: priority for priority, name in PRIORITIES.items()}
@@ -88,22 +79,3 @@ def given(
         "tags": tags or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def chosen_by(
-    *,
-    project: str | None,
-    tags: list[str] | None,
-    due_before: str | None,
-    due_after: str | None,
-    priority: int | None,
-) -> dict[str, Any]:
-    """Return the filters of a list that were given, for the library."""
-    filters: dict[str, Any] = {
-        "project": project,
-        "tags": tags or None,
-        "due_before": None if due_before is None else due_of(due_before, None),
-        "due_after": None if due_after is None else due_of(due_after, None),
-        "priority_at_least": priority,
-    }
-    return {name: value for name, value in filters.items() if value is not None}

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Header
 from taskcore import NewToken, TaskcoreError, TaskStore, UserTasks
 from taskcore.access import SCOPES
 from taskcore.testing import (
+    Count,
     Create,
     Delete,
     DeleteMany,
@@ -179,7 +180,7 @@ class CliFace:
     """
 
     operations: Collection[type[Operation]] = frozenset(
-        {Create, Get, List, Update, UpdateMany, Delete, DeleteMany}
+        {Create, Get, List, Count, Update, UpdateMany, Delete, DeleteMany}
     )
 
     def __init__(self, url: str, *options: str) -> None:
@@ -211,11 +212,11 @@ class CliFace:
                 return await self._run(user_id, "add", words)
             case Get():
                 return await self._run(user_id, "show", ["--", str(target)])
-            case List(limit, _, completed):
-                words = ["--all"] if limit is None else [f"--limit={limit}"]
+            case List(completed=completed) | Count(completed=completed):
+                words = _words_of(operation)
                 if completed is not None:
                     words.append("--done" if completed else "--open")
-                return await self._run(user_id, "list", words)
+                return await self._run(user_id, type(operation).__name__.lower(), words)
             case Update(_, changes):
                 return await self._update(user_id, operation, changes, target)
             case UpdateMany(_, changes):
@@ -280,6 +281,12 @@ _CLEARING = {
     "project": "--clear-project",
     "tags": "--clear-tags",
 }
+
+
+def _words_of(operation: List | Count) -> list[str]:
+    if isinstance(operation, Count):
+        return [] if operation.project is None else [f"--project={operation.project}"]
+    return ["--all"] if operation.limit is None else [f"--limit={operation.limit}"]
 
 
 def _options_of(fields: Mapping[str, Any]) -> list[str]:

@@ -72,6 +72,7 @@ def task_calls(task: int, write: int, title: str) -> dict[str, Arguments]:
         "task_import_v1": (write, batch),
         "task_get_v1": (task,),
         "task_list_v1": (None, 1000, None),
+        "task_count_v1": (None, None),
         "task_update_v1": (task, write, None, json.dumps(fields)),
         "task_update_many_v1": ([str(task)], write, json.dumps(fields)),
         "task_delete_v1": (task, None),

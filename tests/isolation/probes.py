@@ -242,8 +242,12 @@ async def a_list_holds_its_users_tasks_only(place: Place) -> None:
             for fitting in (None, "{}", '{"project": ""}', '{"tags": []}', none_due, none_high):
                 listed = await place.ids("task_list_v1", ME, after, 1000, completed, fitting)
                 assert listed == [(ME, task) for task in expected]
+                if after is None:
+                    count = await place.call("task_count_v1", ME, completed, fitting)
+                    assert count == [(len(expected),)]
             for missing in ('{"project": "x"}', '{"tags": ["x"]}', '{"due_after": "2026-01-01"}'):
                 assert await place.call("task_list_v1", ME, after, 1000, completed, missing) == []
+                assert await place.call("task_count_v1", ME, completed, missing) == [(0,)]
 
 
 async def a_list_in_another_order_holds_its_users_tasks_only(place: Place) -> None:

@@ -52,6 +52,7 @@ QUERIES = {
     "task_import_v1": 1,
     "task_get_v1": 1,
     "task_list_v1": 8,
+    "task_count_v1": 2,
     "task_update_v1": 2,
     "task_delete_v1": 2,
     "user_get_v1": 2,

@@ -368,7 +368,7 @@ def test_a_list_says_when_tasks_are_due_and_which_are_late(taskctl: Run) -> None
 
 
 def test_a_list_shows_the_tasks_that_are_asked_for(taskctl: Run) -> None:
-    """TK-304."""
+    """TK-304, TK-306."""
     taskctl(
         "tasks", "add", "a", "--project", "P", "--tag", "x", "--tag", "y", "--due", "2026-11-30"
     )
@@ -390,6 +390,9 @@ def test_a_list_shows_the_tasks_that_are_asked_for(taskctl: Run) -> None:
     for order, words in (("due", "soonest"), ("priority", "most important")):
         shown = taskctl("tasks", "list", "--limit", "1", "--order", order)
         assert f"Showing the {words} 1." in shown.stderr
+    assert taskctl("tasks", "count").stdout == "3\n"
+    assert taskctl("tasks", "count", "--project", "", "--open").stdout == "2\n"
+    assert taskctl("tasks", "count", "--tag", "x", "--done", "--json").stdout == '{"count": 0}\n'
     refused = taskctl("tasks", "list", "--due-before", "2026-11-30T17:00")
     assert refused.exit_code == 2
     assert "due_before must be a date, such as 2026-11-30" in refused.stderr

@@ -245,7 +245,7 @@ REVOKE ALL ON FUNCTION taskcore.task_get_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_get_v1 TO taskcore_app;
 
 -- Whether a task fits a filter. NULL: any. PostgreSQL puts the expression into the queries that
--- use it, so it has no search_path of its own. Only task_list_v1, which has one, calls it.
+-- use it, so it has no search_path of its own. Only task_list_v1 and task_count_v1, which have one, call it.
 CREATE OR REPLACE FUNCTION taskcore.task_fits(
     t taskcore.tasks, p_project text, p_tags text[], p_due_before text, p_due_after text,
     p_priority smallint
@@ -411,6 +411,55 @@ $$;
 
 REVOKE ALL ON FUNCTION taskcore.task_list_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_list_v1 TO taskcore_app;
+
+-- Count the tasks that task_list_v1 returns for p_completed and the filter in p_options. Open
+-- tasks have a query of their own, for their index.
+CREATE OR REPLACE FUNCTION taskcore.task_count_v1(
+    p_user_id bigint, p_completed boolean, p_options jsonb
+) RETURNS TABLE (tasks bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET enable_seqscan = off
+AS $$
+DECLARE
+    v_bound text;
+    v_project text;
+    v_tags text[];
+    v_due_before text;
+    v_due_after text;
+    v_priorities smallint;
+BEGIN
+    IF p_user_id IS NULL OR p_user_id < 1 THEN
+        RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
+    SELECT o.project, COALESCE(o.tags, '{}'), o.due_before, o.due_after || '~',
+           o.priority_at_least
+        INTO v_project, v_tags, v_due_before, v_due_after, v_priorities
+        FROM pg_catalog.jsonb_to_record(COALESCE(p_options, '{}')) AS o(
+            project text, tags text[], due_before text, due_after text,
+            priority_at_least smallint
+        );
+    IF NOT p_completed THEN
+        RETURN QUERY
+            SELECT pg_catalog.count(*) FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND NOT t.completed
+              AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
+                                     v_priorities);
+    ELSE
+        RETURN QUERY
+            SELECT pg_catalog.count(*) FROM taskcore.tasks AS t
+            WHERE t.user_id = p_user_id AND (p_completed IS NULL OR t.completed)
+              AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
+                                     v_priorities);
+    END IF;
+    v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.task_count_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.task_count_v1 TO taskcore_app;
 
 -- Change a task. The keys of p_changes are the columns to write; a missing key leaves
 -- its column as it is. Returns the row as it then is; no row: the user has no task with

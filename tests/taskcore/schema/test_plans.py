@@ -77,6 +77,8 @@ CALLS = {
             ("priority", "950", {"after_priority": 0}, "NULL", 21),
         )
     },
+    "task_count_v1": ("50, NULL, NULL", 1000),
+    "task_count_v1 ": ('50, false, \'{"project": "x"}\'', 10),
     "user_list_v1": ("20, 21", 21),
     "user_get_v1": ("50", 1002),
     "task_create_v1": (f"50, 2000, 7, {TASK}", 4),

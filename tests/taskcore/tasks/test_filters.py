@@ -82,7 +82,7 @@ async def test_a_list_has_the_tasks_that_fit_and_no_others(
     order: TaskOrder,
     limit: int,
 ) -> None:
-    """TK-301, TK-302, TK-305: page by page too."""
+    """TK-301, TK-302, TK-305, TK-306: page by page too."""
     tasks = store.for_user(42)
     if old := [task.id async for task in tasks.iterate()]:
         await tasks.delete_many(old)
@@ -91,6 +91,7 @@ async def test_a_list_has_the_tasks_that_fit_and_no_others(
     expected = ordered([task for task in made if fits(task, **filters)], order)
 
     assert [task async for task in tasks.iterate(order=order, **filters)] == expected
+    assert await tasks.count(**filters) == len(expected)
     page = await tasks.list(limit=limit, order=order, **filters)
     found = list(page)
     while page.next is not None:
@@ -139,6 +140,7 @@ async def test_a_filter_shows_nobody_elses_tasks(store: TaskStore) -> None:
     await store.for_user(43).create("theirs", project="a", tags=["x"], priority=1, due=DAY)
     for filters in ({"project": "a"}, {"tags": ["x"]}, {"priority_at_least": 9}):
         assert list(await store.for_user(42).list(**filters)) == []
+        assert await store.for_user(42).count(**filters) == 0
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ async def test_a_filter_that_cannot_be_used_is_explained(
     tasks: UserTasks, filters: dict[str, Any], field: str, constraint: str
 ) -> None:
     """TK-301."""
-    for call in (tasks.list(**filters), anext(tasks.iterate(**filters))):
+    for call in (tasks.list(**filters), anext(tasks.iterate(**filters)), tasks.count(**filters)):
         with pytest.raises(ValidationError) as caught:
             await call
         assert (caught.value.field, caught.value.constraint) == (field, constraint)

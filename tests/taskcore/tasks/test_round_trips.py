@@ -16,6 +16,8 @@ OPERATIONS: dict[str, Callable[[UserTasks, int], Awaitable[object]]] = {
     "list of open tasks": lambda tasks, _id: tasks.list(completed=False),
     "list of a project by due date": lambda tasks, _id: tasks.list(order="due", project="x"),
     "list by priority": lambda tasks, _id: tasks.list(order="priority"),
+    "count": lambda tasks, _id: tasks.count(),
+    "count of a project": lambda tasks, _id: tasks.count(project="x"),
     "update": lambda tasks, task_id: tasks.update(task_id, title="Another title"),
     "update without effect": lambda tasks, task_id: tasks.update(task_id, completed=False),
     "update_many": lambda tasks, task_id: tasks.update_many([task_id], title="Another title"),
