@@ -18,6 +18,9 @@ MAX_PRIORITY = 9
 MAX_PROJECT = 100
 """Longest name of a project, in characters, including the white space that is removed."""
 
+MAX_KEY = 200
+"""Longest key of a task, in characters, including the white space that is removed."""
+
 MAX_TAGS = 20
 """The most tags of a task."""
 

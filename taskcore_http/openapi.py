@@ -54,6 +54,7 @@ class HeaderParameter:
 
     name: str
     description: str
+    format: str
 
     def documented(self) -> dict[str, Any]:
         """Describe it for OpenAPI."""
@@ -61,7 +62,7 @@ class HeaderParameter:
             "name": self.name,
             "in": "header",
             "required": False,
-            "schema": {"type": "string", "format": "entity-tags"},
+            "schema": {"type": "string", "format": self.format},
             "description": self.description,
         }
 
@@ -71,12 +72,20 @@ PRECONDITIONS = (
         "If-Match",
         "The `ETag` of an earlier answer, several of them, or `*`. If the task has none of these "
         "tags now, nothing is done and the answer is 412.",
+        "entity-tags",
     ),
     HeaderParameter(
         "If-None-Match",
         "The `ETag` of an earlier answer, several of them, or `*`. If the task or list still has "
         "one of these tags, GET and HEAD answer 304, and other methods do nothing and answer 412.",
+        "entity-tags",
     ),
+)
+IDEMPOTENCY_KEY = HeaderParameter(
+    "Idempotency-Key",
+    "The `key` of the task if the body has none, with or without quotes. A request that is sent "
+    "again with the same key creates nothing: the answer is 200, with the stored task.",
+    "idempotency-key",
 )
 _ETAG = {
     "description": "Names this version of the answer, for `If-Match` and `If-None-Match`.",
@@ -94,6 +103,7 @@ TASK = {
     "priority": 5,
     "project": "Household",
     "tags": ["shop"],
+    "key": "ticket-4711",
     "completed": True,
     "user_id": 42,
     "version": 2,
@@ -201,6 +211,7 @@ def not_modified() -> Responses:
 def succeeded(status: int, description: str, *, location: bool = False) -> Responses:
     """Describe an answer with one task."""
     response: dict[str, Any] = {
+        "model": Task,
         "description": description,
         "content": {"application/json": {"example": TASK}},
         "headers": {"ETag": _ETAG},
@@ -224,7 +235,7 @@ def listed() -> Responses:
     """Describe the answer with tasks."""
     return {
         200: {
-            "description": "The tasks, newest first.",
+            "description": "The tasks.",
             "content": {"application/json": {"example": [TASK]}},
             "headers": {
                 "ETag": _ETAG | {"description": f"{_ETAG['description']} Absent from a long list."},

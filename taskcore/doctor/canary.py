@@ -28,7 +28,6 @@ _FUNCTIONS = {
     "delete": "task_delete_v1($1, $2, NULL)",
     "delete_many": "task_delete_many_v1($1, $2)",
 }
-_TASK = json.dumps({"title": "canary"})
 _CHANGE = json.dumps({"title": "changed"})
 _BINDING = "SELECT nullif(current_setting('taskcore.user_id', true), '')"
 _DIRECT = (
@@ -107,7 +106,8 @@ class _Canary:
         shared, own, foreign, elsewhere = 1, 2, 3, 4
         for user, ids in ((ours, (shared, own)), (theirs, (shared, foreign, elsewhere))):
             for task in ids:
-                rows = await self._call("create", user, task, new_write_id(), _TASK)
+                new = json.dumps({"title": "canary", "key": f"canary {task}"})
+                rows = await self._call("create", user, task, new_write_id(), new)
                 self.expect(_ids(rows) == [(user, task)], "create did not return the user's task")
         untouched = [tuple(row) for row in await self._call("list", theirs, None)]
 

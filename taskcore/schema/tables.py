@@ -151,7 +151,13 @@ class TaskRow(SQLModel, table=True):
         # The limits of every field; revision 0001 says why they are in a function.
         CheckConstraint("taskcore.task_is_valid(tasks)", name="tasks_valid"),
         Index("tasks_open", "user_id", "id", postgresql_where=text("NOT completed")),
-        # Partial: a task without a due date or a priority costs them nothing.
+        # Partial: a task without a key, a due date or a priority costs them nothing.
+        Index(
+            "tasks_key",
+            *("user_id", "key"),
+            unique=True,
+            postgresql_where=text("key IS NOT NULL"),
+        ),
         Index(
             "tasks_due",
             *("user_id", "completed", "due", text("id DESC")),
@@ -187,6 +193,7 @@ class TaskRow(SQLModel, table=True):
         default_factory=list,
         sa_column=Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     )
+    key: str | None = Field(default=None, sa_column=Column("key", Text(collation="C")))
     completed: bool = Field(
         default=False,
         sa_column=Column("completed", Boolean, nullable=False, server_default=text("false")),

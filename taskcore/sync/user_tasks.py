@@ -9,7 +9,7 @@ from taskcore.sync.background import Background
 from taskcore.sync.tokens import Tokens
 from taskcore.tasks import user_tasks
 from taskcore.tasks.condition import Versions
-from taskcore.tasks.fields import TaskCreate, TaskOptions
+from taskcore.tasks.fields import NewTaskOptions, TaskCreate
 from taskcore.tasks.importing import Importable, ImportResult
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_filter import TaskFilters
@@ -48,10 +48,19 @@ class UserTasks:
         self,
         title: str | TaskCreate,
         description: str | None = None,
-        **fields: Unpack[TaskOptions],
+        **fields: Unpack[NewTaskOptions],
     ) -> Task:
         """Create a task."""
         return self._background.call(self._tasks.create, title, description, **fields)
+
+    def get_or_create(
+        self,
+        title: str | TaskCreate,
+        description: str | None = None,
+        **fields: Unpack[NewTaskOptions],
+    ) -> tuple[Task, bool]:
+        """Create a task, unless the user has one with its ``key``; tell whether it is new."""
+        return self._background.call(self._tasks.get_or_create, title, description, **fields)
 
     def create_many(self, tasks: Iterable[TaskCreate | Mapping[str, Any]]) -> tuple[Task, ...]:
         """Create a batch of tasks in one statement: all of them, or none."""

@@ -1,5 +1,6 @@
 """A task's writable fields and their limits. Every kind of input derives from them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from types import NoneType
@@ -22,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from taskcore.limits import (
     MAX_DESCRIPTION,
+    MAX_KEY,
     MAX_PRIORITY,
     MAX_PROJECT,
     MAX_TAG,
@@ -65,6 +67,12 @@ def _project(value: str) -> str:
     return _line(value, MAX_PROJECT)
 
 
+def _key(value: str) -> str:
+    if _CONTROL.search(value):
+        raise PydanticCustomError("no_control", "must not contain control characters")
+    return _line(value, MAX_KEY)
+
+
 def _whole(value: object) -> object:
     """Return 5 for 5.0, which is an integer in JSON Schema (2020-12 Core, section 4.2.3)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -77,6 +85,9 @@ def _description(value: str) -> str | None:
 # Go and PCRE do not read \\u3000, and Ruby not \\x85, so \\s stands for the white space beyond
 # ASCII. Most languages take it for fewer characters; JavaScript takes U+FEFF for white space too.
 _NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]*"
 
 _IN_TAG = r"[^\x00-\x1f\x7f-\x9f,]*"
 _TAG = rf"^{_IN_TAG}[^\x00-\x1f\x7f-\x9f,\s]{_IN_TAG}$"
@@ -165,11 +176,29 @@ Tags = Annotated[
         },
     ),
 ]
+Key = Annotated[
+    Annotated[str, Strict(), AfterValidator(_key)] | None,
+    Field(
+        description="Your own name for the task, such as its id elsewhere. A user has one task "
+        "with a key: creating it again returns the stored task, unchanged.",
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": MAX_KEY,
+                    "pattern": rf"^{_NO_CONTROL}[^\x00-\x1f\x7f-\x9f\s]{_NO_CONTROL}$",
+                },
+                {"type": "null"},
+            ]
+        },
+    ),
+]
 Completed = Annotated[bool, Strict()]
 
 
 class TaskOptions(TypedDict, total=False):
-    """The keyword arguments of ``UserTasks.create`` beside title and description."""
+    """The keyword arguments of ``UserTasks.update`` that ``UserTasks.create`` has too."""
 
     due: datetime | date | str | None
     due_zone: str | None
@@ -178,8 +207,14 @@ class TaskOptions(TypedDict, total=False):
     tags: Iterable[str]
 
 
-class TaskCreate(BaseModel):
-    """A task to create. An empty description becomes null."""
+class NewTaskOptions(TaskOptions, total=False):
+    """The keyword arguments of ``UserTasks.create`` beside title and description."""
+
+    key: str | None
+
+
+class _Fields(BaseModel):
+    """The fields of a new task that can be changed."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", revalidate_instances="subclass-instances"
@@ -218,8 +253,14 @@ class TaskCreate(BaseModel):
         return value
 
 
-class TaskFields(TaskCreate):
-    """Every field that a caller can write: those of a new task, and those that only change."""
+class TaskCreate(_Fields):
+    """A task to create. An empty description becomes null."""
+
+    key: Key = None
+
+
+class TaskFields(_Fields):
+    """Every field that a caller can change."""
 
     completed: Completed = False
 

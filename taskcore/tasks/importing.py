@@ -28,7 +28,7 @@ Importable = TaskImport | Task | Mapping[str, Any]
 Tasks = Iterable[Importable] | AsyncIterable[Importable]
 """The tasks of an import."""
 
-_IMPORT = Operation("task_import_v1", 2, "id", CREATE)
+_IMPORT = Operation("task_import_v1", 2, "id, by_key", CREATE)
 
 _LIST = Operation("task_list_v1", 3, "id", WRITE)
 
@@ -46,7 +46,7 @@ class ImportResult(BaseModel):
 
     Attributes:
         imported: New tasks.
-        present: Tasks whose id the user had already; the user's task was left as it is.
+        present: Tasks whose id or key the user had already; the user's task was left as it is.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,9 +117,10 @@ class Import:
                 *(write_id, document),
             )
             taken = {row["id"] for row in rows}
+            present = {row["id"] for row in rows if row["by_key"]}
             stored += len(tasks) - len(taken)
             # Ids that were made here, and that other writes hold.
-            clashes = [tasks[task_id] for task_id in sorted(taken - given)]
+            clashes = [tasks[task_id] for task_id in sorted(taken - given - present)]
             if not clashes:
                 self._imported += stored
                 self._present += len(batch) - stored

@@ -32,6 +32,7 @@ class Task(BaseModel):
     priority: int = Field(ge=0, le=MAX_PRIORITY, json_schema_extra={"format": "int32"})
     project: str | None
     tags: tuple[str, ...]
+    key: str | None
     completed: bool
     user_id: Id
     version: int = Field(ge=1, le=MAX_VERSION, json_schema_extra={"format": "int32"})

@@ -7,7 +7,7 @@ from pydantic import Field, Strict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from taskcore.limits import MAX_VERSION
-from taskcore.tasks.fields import TaskFields
+from taskcore.tasks.fields import Key, TaskFields
 from taskcore.tasks.moments import Moment
 from taskcore.tasks.task import Id
 
@@ -23,6 +23,7 @@ class TaskImport(TaskFields):
     """
 
     id: Annotated[Id, Strict()] | None = None
+    key: Key = None
     version: Annotated[int, Strict(), Field(ge=1, le=MAX_VERSION)] = 1
     created_at: Moment | None = None
     updated_at: Moment | None = None

@@ -20,7 +20,7 @@ from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE
 from taskcore.operation import Operation
 from taskcore.owner import NO_USER, Owner, UserOwner
 from taskcore.tasks.condition import Versions, version_condition
-from taskcore.tasks.fields import TaskCreate, TaskOptions
+from taskcore.tasks.fields import NewTaskOptions, TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
@@ -38,6 +38,7 @@ from taskcore.tokens.tokens import Tokens
 from taskcore.validation import validate, validate_id, validate_integer
 
 _CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, CREATE)
+_CREATE_ONCE = Operation("task_create_v1", 4, f"{TASK_COLUMNS}, write_id", CREATE)
 _CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, CREATE)
 _GET = Operation("task_get_v1", 1, TASK_COLUMNS, READ)
 _LIST = Operation("task_list_v1", 3, TASK_COLUMNS, READ)
@@ -113,9 +114,12 @@ class UserTasks:
         self,
         title: str | TaskCreate,
         description: str | None = None,
-        **fields: Unpack[TaskOptions],
+        **fields: Unpack[NewTaskOptions],
     ) -> Task:
         """Create a task. The user's first task creates the user.
+
+        With a ``key`` the call may be repeated: if the user already has a task with this key, that
+        task is returned as it is now. `get_or_create` also tells whether it is new.
 
         Args:
             title: 1 to 500 characters; white space at both ends is removed. Or a whole
@@ -124,10 +128,28 @@ class UserTasks:
             fields: Any of these. ``due``: a `date`, a `datetime` without ``tzinfo`` or with a
                 `ZoneInfo`, or their text, such as ``2026-11-30T17:00``; ``due_zone``: the IANA zone
                 of a due time; ``priority``: 0 (none), 1 (highest) to 9; ``project``: 1 to 100
-                characters; ``tags``: at most 20, each of 1 to 50 characters.
+                characters; ``tags``: at most 20, each of 1 to 50 characters; ``key``: your own name
+                for the task, 1 to 200 characters, which cannot be changed later.
 
         Raises:
             ValidationError: Names the field and the constraint.
+        """
+        task, _ = await self.get_or_create(title, description, **fields)
+        return task
+
+    async def get_or_create(
+        self,
+        title: str | TaskCreate,
+        description: str | None = None,
+        **fields: Unpack[NewTaskOptions],
+    ) -> tuple[Task, bool]:
+        """Create a task, unless the user has one with its ``key``.
+
+        Without a key it is always created. Arguments and errors are those of `create`.
+
+        Returns:
+            The task, and whether this call has created it. A task that was there is returned as
+            it is now; its other fields may differ from those given.
         """
         if type(title) is TaskCreate and description is None and not fields:
             new = title
@@ -135,21 +157,27 @@ class UserTasks:
             given = {"title": title, "description": description, **fields}
             new = validate(TaskCreate, given, where="task")
         document = new.model_dump_json(exclude_defaults=True)
+        operation = _CREATE if new.key is None else _CREATE_ONCE
         owner = self._owner.key
         task_id, write_id = self._ids.next(owner), self._ids.write_id(owner)
         must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             try:
                 rows, repeated = await self._write(
-                    _CREATE, task_id, write_id, document, must_be_newest
+                    operation, task_id, write_id, document, must_be_newest
                 )
             except NotNewest as found:
                 self._ids.rise(owner, found.newest, found.server_ms)
                 # A task with an even higher id was created after this call began.
                 must_be_newest = False
             else:
+                if rows and new.key is None:
+                    return self._tasks(rows)[0], True
                 if rows:
-                    return self._tasks(rows)[0]
+                    *columns, made_by = rows[0]
+                    (task,) = self._tasks([columns])
+                    # If an earlier attempt stored it, another write may have changed it since.
+                    return task, made_by == write_id or (repeated and task.id == task_id)
                 if repeated:
                     raise OutcomeUnknown(
                         "the answer to the create was lost, and another write holds the task now"
@@ -167,7 +195,8 @@ class UserTasks:
                 ones are newer.
 
         Returns:
-            The tasks, in the order given.
+            The tasks, in the order given. In place of one whose key the user already has, or
+            which comes twice, the task that is there.
 
         Raises:
             ValidationError: Names the field with its place, such as ``tasks[3].title``.
@@ -204,9 +233,12 @@ class UserTasks:
                 first = min(ids.index(task_id) for task_id in taken.ids)
                 ids[first:] = [self._ids.next(owner) for _ in ids[first:]]
                 continue
-            if len(rows) < len(new):
+            stored = self._tasks(rows)
+            if any(task.key is not None for task in new):
+                stored = _in_order(stored, ids, new)
+            if len(stored) < len(new):
                 raise OutcomeUnknown("the batch was stored, and other writes have changed it since")
-            return self._tasks(rows)
+            return stored
         raise DatabaseError("no free task ids were found")
 
     async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
@@ -491,6 +523,17 @@ def _batch(items: Iterable[_Item], field: str) -> list[_Item]:
             limits={"max": MAX_BATCH},
         )
     return batch
+
+
+def _in_order(stored: tuple[Task, ...], ids: list[int], new: list[TaskCreate]) -> tuple[Task, ...]:
+    """Return the stored task for each new one that has one, by its id or else by its key."""
+    by_id = {task.id: task for task in stored}
+    by_key = {task.key: task for task in stored if task.key is not None}
+    found = (
+        by_id.get(task_id) or by_key.get(task.key or "")
+        for task_id, task in zip(ids, new, strict=True)
+    )
+    return tuple(task for task in found if task is not None)
 
 
 def _task_ids(task_ids: Iterable[int]) -> list[int]:

@@ -90,8 +90,9 @@ class LibraryFace:
 async def _call(tasks: UserTasks, operation: Operation, target: Any) -> Observation:
     match operation:
         case Create(new):
-            task = await tasks.create(**new)
-            return Observation("returned", _fields(task), (task.id,))
+            task, is_new = await tasks.get_or_create(**new)
+            seen = {"task": _fields(task), "is_new": is_new}
+            return Observation("returned", seen, (task.id,))
         case CreateMany(batch):
             created = await tasks.create_many(batch)
             return Observation(

@@ -241,13 +241,15 @@ class Run:
     def _record(self, place: int, resolved: _Resolved, made: Observation, call: Call) -> None:
         step = self._program[place]
         own = self.ids[step.user]
+        # A task whose key was there is not new.
+        created = [task_id for task_id in dict.fromkeys(made.created) if task_id not in own]
         if step.user == _OBSERVED:
-            check_order_and_time(made.created, own, call, self._clock_error_ms)
-            for task_id in made.created:
+            check_order_and_time(created, own, call, self._clock_error_ms)
+            for task_id in created:
                 self._canonical.name(task_id)
             seen = self._canonical.of(made, resolved.strangers)
             self.transcript.append(Entry(place, step.operation, seen))
-        own.extend(made.created)
+        own.extend(created)
 
     # Resolve a reference to an id.
 

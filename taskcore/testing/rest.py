@@ -123,7 +123,7 @@ class RestFace:
         match operation:
             case Create(new):
                 response = await self._send(user_id, "POST", tasks, new)
-                return self._observed(response, created=response.status_code == 201)  # noqa: PLR2004
+                return self._observed(response, created=response.status_code in (200, 201))
             case Get():
                 return self._observed(await self._send(user_id, "GET", task))
             case List(limit, _, completed):

@@ -7,7 +7,15 @@ from typing import Any
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_TAG, MAX_TAGS
+from taskcore.limits import (
+    MAX_ID,
+    MAX_KEY,
+    MAX_PAGE,
+    MAX_PRIORITY,
+    MAX_PROJECT,
+    MAX_TAG,
+    MAX_TAGS,
+)
 from taskcore.tasks.fields import TaskCreate, TaskFields, type_of
 from taskcore.tasks.task_order import ORDERS
 from taskcore.testing.operations import (
@@ -59,6 +67,11 @@ _OF_NAME: dict[str, tuple[st.SearchStrategy[Any], Collection[Any]]] = {
         st.none() | _TEXTS.filter(str.strip),
         ("", " ", "x" * (MAX_PROJECT + 1), "\x00", 7),
     ),
+    # Few, so that some are there already.
+    "key": (
+        st.none() | st.sampled_from(["k", " k ", "ключ"]),
+        ("", " ", "x" * (MAX_KEY + 1), "a\n", "a\ud800", 7),
+    ),
     "tags": (
         st.lists(_TAGS, max_size=3),
         (["a,b"], [" "], ["x" * (MAX_TAG + 1)], [*map(str, range(MAX_TAGS + 1))], "ab", [7], None),
@@ -98,13 +111,15 @@ def _invalid(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
     return st.sampled_from([*values, "", " \t\u2003", None] if field.is_required() else values)
 
 
+_WRITABLE = TaskCreate.model_fields | TaskFields.model_fields
+
 valid: Mapping[str, st.SearchStrategy[Any]] = {
-    name: _valid(name, field) for name, field in TaskFields.model_fields.items()
+    name: _valid(name, field) for name, field in _WRITABLE.items()
 }
 """Values of each writable field that are accepted; most are short."""
 
 invalid: Mapping[str, st.SearchStrategy[Any]] = {
-    name: _invalid(name, field) for name, field in TaskFields.model_fields.items()
+    name: _invalid(name, field) for name, field in _WRITABLE.items()
 }
 """Values of each writable field that are refused."""
 
@@ -132,12 +147,17 @@ bad_new_tasks: st.SearchStrategy[dict[str, Any]] = _with_one_bad(new_tasks, Task
 """New tasks with one field that is refused."""
 
 changes: st.SearchStrategy[dict[str, Any]] = (
-    st.fixed_dictionaries({}, optional=valid).map(_fitting).filter(bool)
+    st.fixed_dictionaries({}, optional={name: valid[name] for name in TaskFields.model_fields})
+    .map(_fitting)
+    .filter(bool)
 )
 """Changes that are accepted."""
 
 bad_changes: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.just({}), st.just({"user_id": 1}), _with_one_bad(changes, TaskFields.model_fields)
+    st.just({}),
+    st.just({"user_id": 1}),
+    st.just({"key": "k"}),
+    _with_one_bad(changes, TaskFields.model_fields),
 )
 """Changes that are refused."""
 

@@ -12,6 +12,7 @@ from taskcore_cli.input.editor import as_fields, as_text, editor
 from taskcore_cli.input.editor import edit as edit_text
 from taskcore_cli.input.fields import (
     Due,
+    Key,
     Priority,
     Project,
     Tags,
@@ -80,6 +81,7 @@ def add(
     priority: Priority = None,
     project: Project = None,
     tag: Tags = None,
+    key: Key = None,
     json: Json = False,
 ) -> None:
     """Create a task and print it. Titles from standard input are all created, or none is."""
@@ -87,11 +89,16 @@ def add(
     if title == "-":
         if description is not None:
             raise WrongUsage("titles from standard input take no --description")
+        if key is not None:
+            raise WrongUsage("titles from standard input take no --key")
         _add_lines(context, user, fields, json=json)
         return
     with session_of(context).open() as opened:
-        task = opened.run(opened.store.for_user(user).create(title, description, **fields))
+        tasks = opened.store.for_user(user)
+        task, is_new = opened.run(tasks.get_or_create(title, description, key=key, **fields))
     print_item(task, as_json=json)
+    if not is_new:
+        say("A task with this key was there already: nothing was changed.")
 
 
 def _add_lines(context: typer.Context, user: int, fields: dict[str, Any], *, json: bool) -> None:

@@ -61,6 +61,16 @@ Tags = Annotated[
     typer.Option("--tag", metavar="TAG", help="May be given up to 20 times.", show_default=False),
 ]
 
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="KEY",
+        help="Your own name for the task. If a task has it already, nothing is created.",
+        show_default=False,
+    ),
+]
+
 
 def given(
     *,

@@ -1,6 +1,7 @@
 """Request bodies: JSON objects of at most 128 KiB."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
@@ -24,9 +25,18 @@ MERGE_PATCH = (*JSON, "application/merge-patch+json")
 
 
 async def json_body(
-    request: Request, model: type[_Model], media_types: tuple[str, ...] = JSON
+    request: Request,
+    model: type[_Model],
+    media_types: tuple[str, ...] = JSON,
+    defaults: Mapping[str, object] | None = None,
 ) -> _Model:
     """Read a model from the request's body.
+
+    Args:
+        request: The request.
+        model: The model.
+        media_types: Those that are accepted.
+        defaults: Values of members that the body does not have, or has as null; None for none.
 
     Raises:
         RequestRefused: 415 if it is not plain JSON, 413 if it is too long.
@@ -55,6 +65,10 @@ async def json_body(
         raise ValidationError(
             "body is not well-formed JSON", field="body", constraint="json"
         ) from None
+    if isinstance(data, dict):
+        for name, value in (defaults or {}).items():
+            if value is not None and data.get(name) is None:
+                data[name] = value
     return validate(model, data, where="body")
 
 

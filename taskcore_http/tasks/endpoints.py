@@ -24,6 +24,7 @@ from taskcore_http.parameters import (
     filters_of,
 )
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, json_body
+from taskcore_http.tasks.idempotency import idempotency_key
 from taskcore_http.tasks.preconditions import Preconditions, tag_of_list, tag_of_task
 
 _TASKS = TypeAdapter(tuple[Task, ...])
@@ -70,16 +71,18 @@ class TaskEndpoints:
     async def create_task(self, request: Request) -> Response:
         """Create a task.
 
-        After OUTCOME_UNKNOWN the task may have been created: list the newest tasks before
-        you send it again.
+        With a `key`, or an `Idempotency-Key`, you can send the request again: a task that is there
+        is returned as it is, with 200. Without one the task may have been created after
+        OUTCOME_UNKNOWN: list the newest tasks before you send it again.
         """
         tasks = await self._identify(request)
         check_query(request)
         preconditions = Preconditions.of(request)
-        new = await json_body(request, TaskCreate)
+        new = await json_body(request, TaskCreate, defaults={"key": idempotency_key(request)})
         preconditions.refuse_for_creation()
-        task = await tasks.create(new)
-        return _task(task, status=201, headers={"Location": f"{_path(request)}/{task.id}"})
+        task, is_new = await tasks.get_or_create(new)
+        location = f"{_path(request)}/{task.id}"
+        return _task(task, status=201 if is_new else 200, headers={"Location": location})
 
     async def get_task(self, request: Request) -> Response:
         """Read one task."""

@@ -21,6 +21,7 @@ from taskcore_http.identity.identify import (
 from taskcore_http.me import Me, MyEndpoints
 from taskcore_http.openapi import (
     CHANGES,
+    IDEMPOTENCY_KEY,
     NEW_TASK,
     PRECONDITIONS,
     Task,
@@ -183,8 +184,10 @@ def _add_tasks(
         status_code=201,
         response_model=Task,
         responses=succeeded(201, "The task; `Location` is its path.", location=True)
+        | succeeded(200, "A task with this key is there already, unchanged.", location=True)
         | errors(400, *refused, 412, 413, 415, 500, 503),
-        openapi_extra=takes(*user, *PRECONDITIONS) | body_schema(TaskCreate, NEW_TASK),
+        openapi_extra=takes(*user, IDEMPOTENCY_KEY, *PRECONDITIONS)
+        | body_schema(TaskCreate, NEW_TASK),
     )
     add(
         task,

@@ -291,7 +291,9 @@ def _words_of(operation: List | Count) -> list[str]:
 
 def _options_of(fields: Mapping[str, Any]) -> list[str]:
     """Return the options of fields that have a value."""
-    names = {"due": "due", "due_zone": "zone", "priority": "priority", "project": "project"}
+    names = {"due": "due", "due_zone": "zone"} | {
+        name: name for name in ("priority", "project", "key")
+    }
     words = [
         f"--{option}={fields[name]}"
         for name, option in names.items()

@@ -818,6 +818,10 @@ def _keys() -> list[DatabaseMutant]:
             "tasks: ids unique over all users", ("CREATE UNIQUE INDEX ids ON taskcore.tasks (id)",)
         ),
         DatabaseMutant(
+            "tasks: keys unique over all users",
+            ("CREATE UNIQUE INDEX keys ON taskcore.tasks (key)",),
+        ),
+        DatabaseMutant(
             "identities: subjects unique over all issuers",
             (
                 "TRUNCATE taskcore.identities",

@@ -406,11 +406,33 @@ async def an_import_is_stored_for_its_user_only(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
         # It returns only ids that the user's own tasks have.
         taken = await place.call("task_import_v1", ME, 5, batch(NOT_MINE[0], MY_DONE))
-        assert taken == [(MY_DONE,)]
+        assert taken == [(MY_DONE, False)]
         mine = await place.row("task_get_v1", ME, MY_DONE)
         assert mine[2] == f"{ME}/{MY_DONE}"
         repeated = TASK_CALLS["task_import_v1"]
         assert await place.call("task_import_v1", ME, *repeated) == []
+
+
+async def a_key_names_its_users_task_only(place: Place) -> None:
+    """The others have keys that I do not have, and one that each of us has."""
+    async with rolled_back(place.owner):
+        for key, task in (("theirs", NOT_MINE[0]), ("everybody's", SHARED)):
+            await place.owner.execute("UPDATE taskcore.tasks SET key = $1 WHERE id = $2", key, task)
+        new, known = ({"title": "x", "key": key} for key in ("theirs", "everybody's"))
+        async with nothing_of_the_others_changes(place):
+            for task, write in ((NEW, 5), (NEW + 1, 6)):
+                made = await place.ids("task_create_v1", ME, task, write, json.dumps(new))
+                assert made == [(ME, NEW)]
+            there = await place.ids("task_create_v1", ME, NEW + 1, 6, json.dumps(known))
+            assert there == [(ME, SHARED)]
+        batch = json.dumps([{"id": NEW, **new}, {"id": NEW + 1, **known}])
+        async with nothing_of_the_others_changes(place):
+            made = await place.ids("task_create_many_v1", ME, 5, batch)
+            assert made == [(ME, NEW), (ME, SHARED)]
+        async with nothing_of_the_others_changes(place):
+            present = await place.call("task_import_v1", ME, 5, batch)
+            assert present == [(NEW + 1, True)]
+            assert await place.ids("task_get_v1", ME, NEW) == [(ME, NEW)]
 
 
 async def an_administrator_sees_and_erases_the_user_named_only(place: Place) -> None:
@@ -1327,6 +1349,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_batch_is_stored_for_its_user_only,
     a_new_task_is_compared_with_its_users_tasks_only,
     an_import_is_stored_for_its_user_only,
+    a_key_names_its_users_task_only,
     an_administrator_sees_and_erases_the_user_named_only,
     an_administrator_blocks_the_user_named_only,
     an_identity_is_that_of_its_user_only,

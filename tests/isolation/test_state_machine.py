@@ -40,6 +40,7 @@ class Row:
     priority: int = 0
     project: str | None = None
     tags: tuple[str, ...] = ()
+    key: str | None = None
     completed: bool = False
     version: int = 1
 
@@ -54,8 +55,9 @@ def _normalized(given: dict[str, Any]) -> dict[str, Any]:
         stored["title"] = stored["title"].strip()
     if "description" in stored:
         stored["description"] = stored["description"] or None
-    if stored.get("project"):
-        stored["project"] = stored["project"].strip()
+    for name in ("project", "key"):
+        if stored.get(name):
+            stored[name] = stored[name].strip()
     if "tags" in stored:
         stored["tags"] = tuple(sorted({tag.strip() for tag in stored["tags"]}))
     # A due date without a time removes the zone.
@@ -96,26 +98,32 @@ class Users(RuleBasedStateMachine):
             "tags": list(row.tags)
         }
 
+    def _stored(self, user: int, task: Task, new: dict[str, Any]) -> bool:
+        """Add a new task to the model, unless its key is there: then it is the task returned."""
+        row = Row(task.id, **_normalized(new))
+        for known in self.rows[user].values():
+            if row.key is not None and known.key == row.key:
+                self._is(user, task, known)
+                return False
+        self._is(user, task, row)
+        assert all(task.id > other for other in self.rows[user])
+        self.rows[user][task.id] = row
+        return True
+
     # The actions of a user.
 
     @rule(who=USERS, new=new_tasks)
     def create(self, who: int, new: dict[str, Any]) -> None:
         user = self.users[who]
-        task = self.run(self.store.for_user(user).create(**new))
-        row = Row(task.id, **_normalized(new))
-        self._is(user, task, row)
-        assert all(task.id > other for other in self.rows[user])
-        self.rows[user][task.id] = row
+        task, is_new = self.run(self.store.for_user(user).get_or_create(**new))
+        assert is_new is self._stored(user, task, new)
 
     @rule(who=USERS, tasks=st.lists(new_tasks, max_size=4))
     def create_many(self, who: int, tasks: list[dict[str, Any]]) -> None:
         user = self.users[who]
         created = self.run(self.store.for_user(user).create_many(tasks))
         for task, new in zip(created, tasks, strict=True):
-            row = Row(task.id, **_normalized(new))
-            self._is(user, task, row)
-            assert all(task.id > other for other in self.rows[user])
-            self.rows[user][task.id] = row
+            self._stored(user, task, new)
 
     @rule(who=USERS, bad=bad_new_tasks)
     def create_badly(self, who: int, bad: dict[str, Any]) -> None:

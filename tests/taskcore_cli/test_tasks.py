@@ -352,6 +352,18 @@ def test_a_field_that_cannot_be_used_is_explained(
     assert message in result.stderr
 
 
+def test_a_task_with_a_key_is_added_once(taskctl: Run) -> None:
+    """TK-112."""
+    first = taskctl("tasks", "add", "one", "--key", "k", "--json")
+    again = taskctl("tasks", "add", "two", "--key", "k", "--json")
+    assert (first.stdout, first.stderr) == (again.stdout, "")
+    assert again.stderr == "A task with this key was there already: nothing was changed.\n"
+    assert json.loads(first.stdout)["key"] == "k"
+    refused = taskctl("tasks", "add", "-", "--key", "k")
+    assert refused.exit_code == 2
+    assert "take no --key" in refused.stderr
+
+
 def test_a_list_says_when_tasks_are_due_and_which_are_late(taskctl: Run) -> None:
     """TK-204."""
     today = datetime.now().astimezone()

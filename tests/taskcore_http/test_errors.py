@@ -54,7 +54,8 @@ NEW: Cases = {
     "completed at creation": ({"completed": True}, details("completed", "unknown_field")),
 }
 CHANGE: Cases = {
-    **INVALID_FIELDS,
+    **{case: one for case, one in INVALID_FIELDS.items() if "key" not in one[0]},
+    "key": ({"key": "x"}, details("key", "unknown_field")),
     **UNKNOWN_FIELDS,
     "nothing": ({}, details("body", "empty_update")),
 }

@@ -20,7 +20,7 @@ CONTRACT = Path(__file__).parents[2] / "specs/001-backend-core/contracts/openapi
 _EVERY = {"400", "412", "4XX", "500", "503"}
 OPERATIONS: dict[tuple[str, str], tuple[str, set[str]]] = {
     ("GET", "/users/{user_id}/tasks"): ("list_tasks", {"200", "304", *_EVERY}),
-    ("POST", "/users/{user_id}/tasks"): ("create_task", {"201", "413", "415", *_EVERY}),
+    ("POST", "/users/{user_id}/tasks"): ("create_task", {"200", "201", "413", "415", *_EVERY}),
     ("GET", "/users/{user_id}/tasks/{task_id}"): ("get_task", {"200", "304", "404", *_EVERY}),
     ("PUT", "/users/{user_id}/tasks/{task_id}"): (
         *("replace_task", {"200", "404", "413", "415", *_EVERY}),
@@ -144,6 +144,9 @@ async def test_every_documented_status_can_be_produced(
         request = {"content": b" " * 200_000, "headers": {"Content-Type": "application/json"}}
     if status == "415":
         request = {"content": b"{}", "headers": {"Content-Type": "text/plain"}}
+    if (method, status) == ("POST", "200"):
+        await store.for_user(123).create("there", key="k")
+        request["headers"] = {"Idempotency-Key": "k"}
     if status == "412":
         request["headers"] = {"If-Match": '"none"'}
     if status == "304":
@@ -217,6 +220,7 @@ def test_parameters_document_their_limits(document: dict[str, Any]) -> None:
         "due_before": (None, None),
         "due_after": (None, None),
         "priority_at_least": (1, 9),
+        "Idempotency-Key": (None, None),
         "If-Match": (None, None),
         "If-None-Match": (None, None),
     }

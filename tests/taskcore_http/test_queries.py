@@ -24,7 +24,7 @@ TASKS = "/users/123/tasks"
         (
             "colour=red",
             details("colour", "unknown_field"),
-            "here: known are limit, after, completed",
+            "here: known are limit, after, order, completed",
         ),
         ("limit", details("limit", "type"), "limit must be"),
         ("x", details("x", "unknown_field"), ""),

@@ -24,6 +24,7 @@ schemathesis.openapi.format(
 )
 
 schemathesis.openapi.format("local-date-time", st.sampled_from(["2026-11-30T17:00", "2024-02-29"]))
+schemathesis.openapi.format("idempotency-key", st.sampled_from(["a", '"b"', "ABC-123"]))
 schemathesis.openapi.format("tags", st.sampled_from(["a", "a,b", " a "]))
 schemathesis.openapi.format("time-zone", st.sampled_from(["UTC", "Europe/Berlin"]))
 

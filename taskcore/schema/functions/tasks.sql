@@ -19,8 +19,9 @@ GRANT CREATE ON SCHEMA taskcore TO taskcore_definer;
 SET LOCAL ROLE taskcore_definer;
 
 -- Create one task from p_task, an object with the fields of a new task, of which only title must
--- be there. The user's first task creates the user. No row: another write holds the id. A repeated write (same
--- write_id) returns the stored row.
+-- be there. The user's first task creates the user. If the user has a task with its key, returns
+-- that one and stores nothing. No row: another write holds the id. A repeated write (same
+-- write_id) returns the stored row. The write_id of the row says which it is.
 -- p_newest: the id must be above those of all tasks of the user, and at least 4096,
 -- as lower ids hold no time. Tasks of the same store do not count (the upper half of
 -- their write_id is the same), because ids of one store rise. Otherwise nothing is
@@ -49,17 +50,23 @@ BEGIN
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     RETURN QUERY
         INSERT INTO taskcore.tasks AS t (
-            user_id, id, write_id, title, description, due, due_zone, priority, project, tags
+            user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
+            key
         )
         VALUES (p_user_id, p_id, p_write_id, v_new.title, v_new.description, v_new.due,
                 v_new.due_zone, COALESCE(v_new.priority, 0::smallint), v_new.project,
-                COALESCE(v_new.tags, '{}'))
-        ON CONFLICT (user_id, id) DO NOTHING
+                COALESCE(v_new.tags, '{}'), v_new.key)
+        ON CONFLICT DO NOTHING
         RETURNING t.*;
     IF NOT FOUND THEN
         RETURN QUERY
             SELECT t.* FROM taskcore.tasks AS t
             WHERE t.user_id = p_user_id AND t.id = p_id AND t.write_id = p_write_id;
+        IF NOT FOUND AND v_new.key IS NOT NULL THEN
+            RETURN QUERY
+                SELECT t.* FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.key = v_new.key;
+        END IF;
     ELSIF p_newest THEN
         SELECT t.id INTO v_newest
             FROM taskcore.tasks AS t
@@ -82,8 +89,9 @@ GRANT EXECUTE ON FUNCTION taskcore.task_create_v1 TO taskcore_app;
 -- Create a batch, all of it or nothing. p_tasks is an array of objects as in
 -- task_create_v1, each with an id. SQLSTATE TC001: other writes hold the ids listed in
 -- DETAIL, and nothing was stored. p_newest and TC002: as in task_create_v1, for the
--- lowest id. A repeated batch returns those of its rows that no other write has changed
--- since. OFFSET 0 makes the planner look up each id by key; for all ids at once it may
+-- lowest id, unless a task with one of the keys was there. A repeated batch returns those of
+-- its rows that no other write has changed since. Tasks of other writes that have the keys
+-- follow. OFFSET 0 makes the planner look up each id by key; for all ids at once it may
 -- read every task of the user.
 CREATE OR REPLACE FUNCTION taskcore.task_create_many_v1(
     p_user_id bigint, p_write_id bigint, p_tasks jsonb, p_newest boolean DEFAULT false
@@ -116,13 +124,14 @@ BEGIN
     ) THEN
         INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
         INSERT INTO taskcore.tasks (
-            user_id, id, write_id, title, description, due, due_zone, priority, project, tags
+            user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
+            key
         )
             SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
-                   COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}')
+                   COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'), b.key
             FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
             ORDER BY b.id
-        ON CONFLICT (user_id, id) DO NOTHING;
+        ON CONFLICT DO NOTHING;
         GET DIAGNOSTICS v_stored = ROW_COUNT;
         SELECT pg_catalog.string_agg(b.id::text, ',') INTO v_taken
             FROM pg_catalog.unnest(v_ids) AS b(id)
@@ -134,7 +143,8 @@ BEGIN
         IF v_taken IS NOT NULL THEN
             RAISE EXCEPTION 'task ids are taken' USING ERRCODE = 'TC001', DETAIL = v_taken;
         END IF;
-        -- If some were there and not taken, another attempt of this write has stored them.
+        -- If some were there and not taken, another attempt of this write has stored them, or
+        -- tasks with their keys were there.
         IF p_newest AND v_stored = pg_catalog.cardinality(v_ids) THEN
             SELECT t.id INTO v_newest
                 FROM taskcore.tasks AS t
@@ -157,6 +167,17 @@ BEGIN
         ) AS s
         WHERE s.write_id = p_write_id
         ORDER BY s.id;
+    GET DIAGNOSTICS v_stored = ROW_COUNT;
+    IF v_stored < pg_catalog.cardinality(v_ids) THEN
+        RETURN QUERY
+            SELECT s.*
+            FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(key text)
+            CROSS JOIN LATERAL (
+                SELECT t.* FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.key = b.key OFFSET 0
+            ) AS s
+            WHERE s.write_id <> p_write_id;
+    END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
 $$;
@@ -166,11 +187,12 @@ GRANT EXECUTE ON FUNCTION taskcore.task_create_many_v1 TO taskcore_app;
 
 -- Store exported tasks. p_tasks is an array of objects with id and title, and all
 -- other columns of a task but user_id and write_id, which may be missing. A task whose
--- id the user already has is left as it is, and its id is returned. A repeated import
--- (same write_id) does not return its own ids.
+-- id or key the user already has is left as it is. Returns the ids of those that were not
+-- stored; by_key: a task with another id has the key. A repeated import (same write_id) does
+-- not return its own ids.
 CREATE OR REPLACE FUNCTION taskcore.task_import_v1(
     p_user_id bigint, p_write_id bigint, p_tasks jsonb
-) RETURNS TABLE (id bigint)
+) RETURNS TABLE (id bigint, by_key boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
@@ -188,10 +210,10 @@ BEGIN
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     INSERT INTO taskcore.tasks (
         user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
-        completed, version, created_at, updated_at, completed_at
+        key, completed, version, created_at, updated_at, completed_at
     )
         SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
-               COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'),
+               COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'), b.key,
                COALESCE(b.completed, false), COALESCE(b.version, 1),
                COALESCE(b.created_at, b.updated_at, pg_catalog.now()),
                COALESCE(b.updated_at, b.created_at, pg_catalog.now()),
@@ -199,17 +221,25 @@ BEGIN
                    b.completed_at, b.updated_at, b.created_at, pg_catalog.now()) END
         FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
         ORDER BY b.id
-    ON CONFLICT (user_id, id) DO NOTHING;
+    ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_stored = ROW_COUNT;
     IF v_stored < pg_catalog.jsonb_array_length(p_tasks) THEN
         RETURN QUERY
-            SELECT b.id
+            SELECT b.id, false
             FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(id bigint)
             CROSS JOIN LATERAL (
                 SELECT t.write_id FROM taskcore.tasks AS t
                 WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0
             ) AS s
             WHERE s.write_id <> p_write_id;
+        RETURN QUERY
+            SELECT b.id, true
+            FROM pg_catalog.jsonb_to_recordset(p_tasks) AS b(id bigint, key text)
+            CROSS JOIN LATERAL (
+                SELECT t.id FROM taskcore.tasks AS t
+                WHERE t.user_id = p_user_id AND t.key = b.key OFFSET 0
+            ) AS s
+            WHERE s.id <> b.id;
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END

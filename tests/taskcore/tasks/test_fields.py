@@ -195,22 +195,28 @@ async def test_project_and_priority_are_written_and_changed(tasks: UserTasks) ->
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(new=new_tasks, change=changes)
 async def test_every_way_of_writing_stores_the_same(
-    tasks: UserTasks, new: dict[str, Any], change: dict[str, Any]
+    store: TaskStore, new: dict[str, Any], change: dict[str, Any]
 ) -> None:
     """TK-110: one by one, in a batch, by import, and by changes."""
+    # Two users, because a user has one task with a key.
+    tasks, others = store.for_user(1), store.for_user(2)
 
     def written(task: Task) -> dict[str, Any]:
-        return task.model_dump(exclude={"id", "created_at", "updated_at", "completed_at"})
+        return task.model_dump(
+            exclude={"id", "user_id", "created_at", "updated_at", "completed_at"}
+        )
 
     one = await tasks.create(**new)
-    (batched,) = await tasks.create_many([new])
+    (batched,) = await others.create_many([new])
     assert written(batched) == written(one)
     changed = await tasks.update(one.id, **change)
-    (many,) = await tasks.update_many([batched.id], **change)
+    (many,) = await others.update_many([batched.id], **change)
     assert written(many) == written(changed)
     await tasks.delete(one.id)
     await tasks.import_tasks([changed])
     assert await tasks.get(one.id) == changed
+    await tasks.delete(one.id)
+    await others.delete(batched.id)
 
 
 BROKEN: dict[str, tuple[str, object]] = {
@@ -226,6 +232,9 @@ BROKEN: dict[str, tuple[str, object]] = {
     "a blank project": ("project", "\u3000"),
     "an empty project": ("project", ""),
     "a long project": ("project", "x" * 101),
+    "a blank key": ("key", "\u3000"),
+    "a long key": ("key", "x" * 201),
+    "a key with a line break": ("key", "a\nb"),
     "tags out of order": ("tags", ["b", "a"]),
     "a tag twice": ("tags", ["a", "a"]),
     "a tag with a comma": ("tags", ["a,b"]),

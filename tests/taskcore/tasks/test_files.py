@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -17,6 +18,7 @@ from taskcore.tasks.files import BadLine, read_csv, read_jsonl, write_csv, write
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
 TITLES = TEXTS.map(str.strip).filter(bool)
 TAGS = st.text("aß木\"' ;", min_size=1, max_size=4).map(str.strip).filter(bool)
+KEYS = TITLES.filter(lambda text: not re.search("[\x00-\x1f\x7f-\x9f]", text))
 DUE_TIMES = st.datetimes().map(lambda moment: moment.replace(microsecond=0))
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 
@@ -33,6 +35,7 @@ def _tasks(draw: st.DrawFn) -> Task:
         "priority": draw(st.integers(0, 9)),
         "project": draw(st.none() | TITLES),
         "tags": tuple(sorted(draw(st.sets(TAGS, max_size=3)))),
+        "key": draw(st.none() | KEYS),
         "completed": draw(st.booleans()),
         "user_id": draw(st.integers(1, MAX_ID)),
         "version": draw(st.integers(1, MAX_VERSION)),

@@ -45,6 +45,10 @@ BEGIN
         AND (t.project IS NULL
              OR char_length(t.project) BETWEEN 1 AND 100
                 AND t.project ~ %(text)s)
+        AND (t.key IS NULL
+             OR char_length(t.key) BETWEEN 1 AND 200
+                AND t.key ~ %(text)s
+                AND t.key !~ '[\x01-\x1f\x7f-\x9f]')
         AND t.version >= 1
         AND t.created_at >= timestamptz '0001-01-01 00:00:00+00'
         AND t.updated_at >= t.created_at
@@ -167,6 +171,8 @@ def upgrade() -> None:
         sa.Column("priority", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("project", sa.Text(), nullable=True),
         sa.Column("tags", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        # The client's own name of the task.
+        sa.Column("key", sa.Text(collation="C"), nullable=True),
         sa.Column("completed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("write_id", sa.BigInteger(), nullable=False),
@@ -203,6 +209,14 @@ def upgrade() -> None:
         ["user_id", "id"],
         schema="taskcore",
         postgresql_where=sa.text("NOT completed"),
+    )
+    op.create_index(
+        "tasks_key",
+        "tasks",
+        ["user_id", "key"],
+        unique=True,
+        schema="taskcore",
+        postgresql_where=sa.text("key IS NOT NULL"),
     )
     # For lists in other orders. Open and completed tasks are apart, because most lists show
     # the open ones, and the completed ones have the earliest due dates.

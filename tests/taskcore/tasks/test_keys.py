@@ -1,0 +1,123 @@
+"""Keys: the client's own names of tasks, by which a create takes effect once."""
+
+import asyncio
+import io
+
+import asyncpg
+import pytest
+
+from taskcore import TaskCreate, TaskImport, TaskStore, UserTasks, ValidationError
+from taskcore.tasks.files import read_jsonl, write_jsonl
+from tests.sessions import until_blocked
+
+
+@pytest.fixture
+def tasks(store: TaskStore) -> UserTasks:
+    return store.for_user(42)
+
+
+async def test_a_task_with_a_key_is_created_once(tasks: UserTasks) -> None:
+    """TK-112: Doist/todoist-python#301."""
+    first, is_new = await tasks.get_or_create("one", key=" 4711 ")
+    assert (first.key, is_new) == ("4711", True)
+    changed = await tasks.update(first.id, title="two", completed=True)
+    again, is_new = await tasks.get_or_create("three", "other", key="4711", priority=1)
+    assert (again, is_new) == (changed, False)
+    assert await tasks.create(TaskCreate(title="four", key="4711")) == changed
+    assert [task async for task in tasks.iterate()] == [changed]
+
+
+async def test_a_task_without_a_key_is_always_new(tasks: UserTasks) -> None:
+    """TK-112."""
+    for _ in range(2):
+        task, is_new = await tasks.get_or_create("x")
+        assert (task.key, is_new) == (None, True)
+    assert await tasks.count() == 2
+
+
+async def test_each_user_has_keys_of_their_own(store: TaskStore) -> None:
+    """TK-112."""
+    for user in (1, 2):
+        task, is_new = await store.for_user(user).get_or_create("x", key="k")
+        assert (task.user_id, is_new) == (user, True)
+
+
+async def test_the_key_of_a_deleted_task_is_free(tasks: UserTasks) -> None:
+    """TK-112."""
+    first = await tasks.create("x", key="k")
+    await tasks.delete(first.id)
+    second, is_new = await tasks.get_or_create("x", key="k")
+    assert is_new
+    assert second.id > first.id
+
+
+async def test_two_creates_at_once_make_one_task(
+    tasks: UserTasks, application: asyncpg.Connection, owner: asyncpg.Connection
+) -> None:
+    """TK-112: the second waits for the first."""
+    await tasks.create("there")
+    async with application.transaction():
+        stored = await application.fetchval(
+            """SELECT id FROM taskcore.task_create_v1(42, 7000, 5, '{"title": "a", "key": "k"}')"""
+        )
+        second = asyncio.create_task(tasks.get_or_create("b", key="k"))
+        await until_blocked(owner)
+        assert not second.done()
+    task, is_new = await second
+    assert (task.id, task.title, is_new) == (stored, "a", False)
+
+
+async def test_a_key_cannot_be_changed(tasks: UserTasks) -> None:
+    """TK-113."""
+    task = await tasks.create("x", key="k")
+    with pytest.raises(ValidationError) as caught:
+        await tasks.update(task.id, key="other")  # type: ignore[call-arg]
+    assert caught.value.details == {"field": "key", "constraint": "unknown_field"}
+    assert (await tasks.update(task.id, title="y")).key == "k"
+
+
+async def test_a_batch_returns_the_tasks_that_are_there(tasks: UserTasks) -> None:
+    """TK-112: in the order given, also where a key comes twice."""
+    there = await tasks.create("there", key="b")
+    new = [{"title": title, "key": key} for title, key in (("1", "a"), ("2", "b"), ("3", "a"))]
+    first, second, third, fourth = await tasks.create_many([*new, {"title": "4"}])
+    assert (first.title, second, third, fourth.title) == ("1", there, first, "4")
+    assert await tasks.count() == 3
+    again = await tasks.create_many(new)
+    assert again == (first, there, first)
+
+
+async def test_a_batch_that_is_sent_again_is_stored_once(application: asyncpg.Connection) -> None:
+    """TK-112."""
+    statement = "SELECT id, key FROM taskcore.task_create_many_v1(42, $1, $2)"
+    await application.fetch(statement, 1, '[{"id": 5000, "title": "x", "key": "a"}]')
+    batch = """[{"id": 5001, "title": "x", "key": "a"}, {"id": 5002, "title": "x", "key": "b"},
+                {"id": 5003, "title": "x"}]"""
+    for _ in range(2):
+        rows = [tuple(row) for row in await application.fetch(statement, 2, batch)]
+        assert rows == [(5002, "b"), (5003, None), (5000, "a")]
+
+
+async def test_an_import_leaves_a_task_with_the_key_alone(store: TaskStore) -> None:
+    """TK-110, TK-112."""
+    tasks = store.for_user(42)
+    there = await tasks.create("there", key="k")
+    lines = [
+        TaskImport(title="same key", key="k"),
+        TaskImport(title="same key, another id", key="k", id=7),
+        TaskImport(title="new", key="new"),
+        TaskImport(title="twice", key="new"),
+    ]
+    result = await tasks.import_tasks(lines)
+    assert (result.imported, result.present) == (1, 3)
+    assert {task.title: task.key async for task in tasks.iterate()} == {"there": "k", "new": "new"}
+    assert await tasks.get(there.id) == there
+
+    exported = write_jsonl([task async for task in tasks.iterate()])
+    lines = [line for line in read_jsonl(io.BytesIO(exported)) if isinstance(line, TaskImport)]
+    for new_ids in (False, True):
+        result = await tasks.import_tasks(lines, new_ids=new_ids)
+        assert (result.imported, result.present) == (0, 2)
+    other = store.for_user(43)
+    await other.import_tasks(lines, new_ids=True)
+    assert [task.key async for task in other.iterate()] == ["k", "new"]
