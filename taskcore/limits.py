@@ -21,6 +21,12 @@ MAX_PROJECT = 100
 MAX_KEY = 200
 """Longest key of a task, in characters, including the white space that is removed."""
 
+MAX_EXTRA = 4096
+"""The most bytes of a task's ``extra``, as the text of a PostgreSQL ``jsonb``, in UTF-8."""
+
+MAX_EXTRA_DEPTH = 32
+"""How deep a task's ``extra`` may be nested, itself included."""
+
 MAX_TAGS = 20
 """The most tags of a task."""
 

@@ -1,6 +1,6 @@
 """Rows of the database as models."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ def columns_of(model: type[BaseModel]) -> str:
 
 
 def reader_of(
-    model: type[_Model], **makers: Callable[[Any], Any]
+    model: type[_Model], nulls: Mapping[str, str] | None = None, **makers: Callable[[Any], Any]
 ) -> Callable[[Iterable[Sequence[Any]]], tuple[_Model, ...]]:
     """Return a function that makes models of rows with the columns of `columns_of`.
 
@@ -23,13 +23,19 @@ def reader_of(
 
     Args:
         model: The model.
+        nulls: For fields that have another value than None where the column is null: an
+            expression that makes one.
         makers: For fields whose values are not those of the column: a function that makes one.
-            Null is None.
+            Null does not reach it.
     """
     names = tuple(model.model_fields)
     # Made of the names, as dataclasses make theirs: dict(zip(names, row)) takes six times
     # as long.
-    values = {name: f"{name} if {name} is None else make_{name}({name})" for name in makers}
+    nulls = nulls or {}
+    values = {
+        name: f"{nulls.get(name, 'None')} if {name} is None else make_{name}({name})"
+        for name in makers
+    }
     display = ", ".join(f"{name!r}: {values.get(name, name)}" for name in names)
     source = f"lambda rows: [{{{display}}} for {', '.join(names)} in rows]"
     dictionaries: Callable[[Iterable[Sequence[Any]]], list[dict[str, Any]]] = eval(  # noqa: S307

@@ -103,6 +103,7 @@ TASK = {
     "priority": 5,
     "project": "Household",
     "tags": ["shop"],
+    "extra": {"color": "red"},
     "key": "ticket-4711",
     "completed": True,
     "user_id": 42,

@@ -1,5 +1,6 @@
 """Invalid values of a task's fields, for every face: the library, imports and the REST API."""
 
+import json
 import sys
 from typing import Any
 
@@ -62,6 +63,15 @@ INVALID: dict[str, tuple[str, object, str, dict[str, int]]] = {
     "21 tags": ("tags", [str(number) for number in range(21)], "max_items", {"max": 20}),
     "null tags": ("tags", None, "not_null", {}),
     "integer in tags": ("tags", [1], "type", {}),
+    "extra as text": ("extra", "{}", "type", {}),
+    "array for extra": ("extra", [], "type", {}),
+    "large extra": ("extra", {"a": "x" * 4_088}, "max_bytes", {"max": 4096}),
+    "large number in extra": ("extra", {"a": 10**4096}, "max_bytes", {"max": 4096}),
+    "deep extra": ("extra", {"a": json.loads("[" * 32 + "]" * 32)}, "max_depth", {"max": 32}),
+    "NUL in extra": ("extra", {"a": ["b\x00"]}, "no_nul", {}),
+    "NUL in a name in extra": ("extra", {"a": {"b\x00": 1}}, "no_nul", {}),
+    "surrogate in extra": ("extra", {"a": "\ud800"}, "unicode", {}),
+    "surrogate as a name in extra": ("extra", {"\ud800": 1}, "unicode", {}),
     "blank key": ("key", " ", "non_empty", {}),
     "long key": ("key", "x" * 201, "max_length", {"max": 200}),
     "line break in the key": ("key", "a\nb", "no_control", {}),

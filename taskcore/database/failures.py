@@ -269,16 +269,28 @@ def _of_fields(exc: BaseException, code: str) -> Failure | None:
             constraint="zone_without_time",
         )
     elif code == "TC008":
-        limit = int(getattr(exc, "detail", None) or 0)
+        limit = _limit_in(exc)
         error = ValidationError(
             f"tags must have at most {limit} tags",
             field="tags",
             constraint="max_items",
             limits={"max": limit},
         )
+    elif code == "TC009":
+        limit = _limit_in(exc)
+        error = ValidationError(
+            f"extra must have at most {limit} bytes as JSON",
+            field="extra",
+            constraint="max_bytes",
+            limits={"max": limit},
+        )
     else:
         return None
     return Failure(Outcome.REFUSED, error)
+
+
+def _limit_in(exc: BaseException) -> int:
+    return int(getattr(exc, "detail", None) or 0)
 
 
 def _of_identities(code: str) -> Failure | None:

@@ -6,6 +6,7 @@ not apply to superusers and roles with BYPASSRLS.
 """
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from taskcore.limits import MAX_ID, MAX_IDENTITY, MAX_TOKEN_DAYS, MAX_TOKEN_NAME, MINUTES_A_DAY
@@ -193,6 +195,7 @@ class TaskRow(SQLModel, table=True):
         default_factory=list,
         sa_column=Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     )
+    extra: dict[str, Any] | None = Field(default=None, sa_column=Column("extra", JSONB))
     key: str | None = Field(default=None, sa_column=Column("key", Text(collation="C")))
     completed: bool = Field(
         default=False,

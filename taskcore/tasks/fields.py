@@ -13,8 +13,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     Strict,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -31,6 +33,7 @@ from taskcore.limits import (
     MAX_TITLE,
 )
 from taskcore.tasks.due import Due, validate_zone
+from taskcore.tasks.extra import validate_extra
 from taskcore.tasks.tags import validate_tags
 
 
@@ -194,6 +197,14 @@ Key = Annotated[
         },
     ),
 ]
+Extra = Annotated[
+    dict[str, Any] | None,
+    PlainValidator(validate_extra),
+    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}),
+    Field(
+        description="Fields of your own: a JSON object of at most 4096 bytes. Null means none.",
+    ),
+]
 Completed = Annotated[bool, Strict()]
 
 
@@ -205,6 +216,7 @@ class TaskOptions(TypedDict, total=False):
     priority: int
     project: str | None
     tags: Iterable[str]
+    extra: Mapping[str, Any] | None
 
 
 class NewTaskOptions(TaskOptions, total=False):
@@ -227,6 +239,7 @@ class _Fields(BaseModel):
     priority: Priority = 0
     project: Project = None
     tags: Tags = ()
+    extra: Extra = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -271,8 +284,8 @@ def type_of(field: FieldInfo) -> object:
 
 
 def _inner(annotation: object) -> object:
-    if get_origin(annotation) is tuple:
-        return tuple
+    if (origin := get_origin(annotation)) in (tuple, dict):
+        return origin
     # Annotated[T, ...] | None: the first argument is the type at each step.
     arguments = [one for one in get_args(annotation) if one is not NoneType]
     return _inner(arguments[0]) if arguments else annotation

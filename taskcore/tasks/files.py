@@ -2,11 +2,13 @@
 
 A line of JSON Lines (https://jsonlines.org) is a task as the REST API shows it. CSV
 (RFC 4180) has the same fields as columns, named in its first line; an empty cell is
-an absent value, and tags are separated by commas. Times are RFC 3339 with an offset.
+an absent value, tags are separated by commas, and ``extra`` is JSON. Times are RFC 3339
+with an offset.
 """
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ _TYPES = {name: type_of(field) for name, field in TaskImport.model_fields.items(
 _NULLABLE_TEXTS = [
     name
     for name, field in TaskImport.model_fields.items()
-    if _TYPES[name] in (str, tuple) and not field.is_required()
+    if _TYPES[name] in (str, tuple, dict) and not field.is_required()
 ]
 _BOOLEANS = {"true": True, "false": False}
 # R's missing value.
@@ -125,6 +127,8 @@ def _cells(task: Task) -> tuple[object, ...]:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False) if value else ""
     # No tag has a comma.
     return ",".join(value) if isinstance(value, list) else value
 
@@ -288,6 +292,8 @@ def _task_of(cells: dict[str | None, str]) -> TaskImport:
             continue
         if kind is tuple:
             fields[name] = tuple(cell.split(","))
+        elif kind is dict:
+            fields[name] = _json_in(cell)
         elif cell == _MISSING:
             del fields[name]
         elif kind is bool:
@@ -296,6 +302,13 @@ def _task_of(cells: dict[str | None, str]) -> TaskImport:
         elif kind is int and _WHOLE.fullmatch(cell):
             fields[name] = int(cell.partition(".")[0])
     return validate(TaskImport, fields, where="line")
+
+
+def _json_in(cell: str) -> Any:
+    try:
+        return from_json(cell, allow_inf_nan=False)
+    except ValueError:
+        return cell
 
 
 def _unquoted_are_missing(cells: dict[str | None, str], quoted: dict[str | None, bool]) -> None:

@@ -152,6 +152,8 @@ async def _batches(tasks: Tasks) -> AsyncIterator[list[TaskImport]]:
         number += 1
         batch.append(task)
         characters += len(task.title) + len(task.description or "")
+        if task.extra:
+            characters += len(str(task.extra))
         if len(batch) == _TASKS or characters > _CHARACTERS:
             yield batch
             batch, characters = [], 0

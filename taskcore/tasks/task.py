@@ -1,9 +1,10 @@
 """A task as it is stored."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from taskcore.limits import MAX_ID, MAX_PRIORITY, MAX_TITLE, MAX_VERSION
 from taskcore.rows import columns_of, reader_of
@@ -19,7 +20,7 @@ class Task(BaseModel):
     rises by one with each change. Times are UTC, from the database's clock. ``completed_at``
     is None unless the task is completed. An imported task keeps the id, version and times of
     its file. ``due`` is a `date`, or a `datetime` without ``tzinfo`` whose zone, if it has one, is
-    ``due_zone``.
+    ``due_zone``. ``extra`` holds fields of your own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +33,7 @@ class Task(BaseModel):
     priority: int = Field(ge=0, le=MAX_PRIORITY, json_schema_extra={"format": "int32"})
     project: str | None
     tags: tuple[str, ...]
+    extra: dict[str, Any]
     key: str | None
     completed: bool
     user_id: Id
@@ -40,6 +42,10 @@ class Task(BaseModel):
     updated_at: datetime
     completed_at: datetime | None
 
+    def __hash__(self) -> int:
+        # An object of JSON has no hash.
+        return hash((self.user_id, self.id, self.version))
+
 
 FIELDS = tuple(Task.model_fields)
 """The names of a task's fields: the columns of a row, of an export, and of its JSON."""
@@ -47,5 +53,5 @@ FIELDS = tuple(Task.model_fields)
 TASK_COLUMNS = columns_of(Task)
 """The columns that `tasks_from_rows` takes, for a SELECT."""
 
-tasks_from_rows = reader_of(Task, due=parse_due, tags=tuple)
+tasks_from_rows = reader_of(Task, {"extra": "{}"}, due=parse_due, tags=tuple, extra=from_json)
 """Makes tasks of rows with `TASK_COLUMNS`."""

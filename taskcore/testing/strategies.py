@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from taskcore.limits import (
+    MAX_EXTRA,
     MAX_ID,
     MAX_KEY,
     MAX_PAGE,
@@ -56,6 +57,15 @@ _TAGS = st.text("abß,木 ", min_size=1, max_size=3).filter(
     lambda tag: tag.strip() and "," not in tag
 )
 
+_JSON = st.recursive(
+    # PostgreSQL writes 1e+300 with all its digits, which Python reads as an integer.
+    st.none() | st.booleans() | st.integers() | st.floats(-1e15, 1e15) | _TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_TEXTS, inner, max_size=2),
+    max_leaves=5,
+)
+# Few names, so that changes find members that are there.
+_NAMES = st.sampled_from(["", "a", "ключ"])
+
 _OF_NAME: dict[str, tuple[st.SearchStrategy[Any], Collection[Any]]] = {
     "due": (
         st.none() | _DATES | _TIMES,
@@ -66,6 +76,10 @@ _OF_NAME: dict[str, tuple[st.SearchStrategy[Any], Collection[Any]]] = {
     "project": (
         st.none() | _TEXTS.filter(str.strip),
         ("", " ", "x" * (MAX_PROJECT + 1), "\x00", 7),
+    ),
+    "extra": (
+        st.none() | st.dictionaries(_NAMES, _JSON | st.dictionaries(_NAMES, _JSON), max_size=3),
+        ("{}", [], 7, {"a": "x" * MAX_EXTRA}, {"a\x00": 1}, {"a": ["\ud800"]}),
     ),
     # Few, so that some are there already.
     "key": (

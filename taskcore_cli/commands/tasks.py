@@ -12,6 +12,7 @@ from taskcore_cli.input.editor import as_fields, as_text, editor
 from taskcore_cli.input.editor import edit as edit_text
 from taskcore_cli.input.fields import (
     Due,
+    Extra,
     Key,
     Priority,
     Project,
@@ -81,11 +82,12 @@ def add(
     priority: Priority = None,
     project: Project = None,
     tag: Tags = None,
+    extra: Extra = None,
     key: Key = None,
     json: Json = False,
 ) -> None:
     """Create a task and print it. Titles from standard input are all created, or none is."""
-    fields = given(due=due, zone=zone, priority=priority, project=project, tags=tag)
+    fields = given(due=due, zone=zone, priority=priority, project=project, tags=tag, extra=extra)
     if title == "-":
         if description is not None:
             raise WrongUsage("titles from standard input take no --description")
@@ -259,6 +261,10 @@ def edit(
         list[str] | None,
         typer.Option("--remove-tag", metavar="TAG", help="Remove this tag; may be repeated."),
     ] = None,
+    extra: Extra = None,
+    clear_extra: Annotated[
+        bool, typer.Option("--clear-extra", help="Remove all fields of your own.")
+    ] = False,
     if_version: IfVersion = None,
     json: Json = False,
 ) -> None:
@@ -272,8 +278,14 @@ def edit(
     exclusive(zone=zone, clear_zone=clear_zone)
     exclusive(project=project, clear_project=clear_project)
     exclusive(tag=tag or None, clear_tags=clear_tags)
-    changes = given(due=due, zone=zone, priority=priority, project=project, tags=tag)
-    for name, clear in (("due", clear_due), ("due_zone", clear_zone), ("project", clear_project)):
+    exclusive(extra=extra, clear_extra=clear_extra)
+    changes = given(due=due, zone=zone, priority=priority, project=project, tags=tag, extra=extra)
+    for name, clear in (
+        ("due", clear_due),
+        ("due_zone", clear_zone),
+        ("project", clear_project),
+        ("extra", clear_extra),
+    ):
         if clear:
             changes[name] = None
     if clear_tags:

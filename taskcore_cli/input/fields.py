@@ -1,5 +1,6 @@
 """The fields of a task as options."""
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,17 @@ def priority_of(text: str) -> int:
         return int(text) if text.isascii() else int("x")
     except ValueError:
         raise typer.BadParameter("must be high, medium, low, none, or 0 to 9") from None
+
+
+def object_of(text: str) -> dict[str, Any]:
+    """Return the JSON object in a text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise typer.BadParameter('must be a JSON object, such as \'{"color": "red"}\'')
+    return value
 
 
 Due = Annotated[
@@ -70,6 +82,16 @@ Key = Annotated[
         show_default=False,
     ),
 ]
+Extra = Annotated[
+    dict[str, Any] | None,
+    typer.Option(
+        "--extra",
+        metavar="JSON",
+        parser=object_of,
+        help="Fields of your own, as a JSON object. An edit merges it; null removes a member.",
+        show_default=False,
+    ),
+]
 
 
 def given(
@@ -79,6 +101,7 @@ def given(
     priority: int | None,
     project: str | None,
     tags: list[str] | None,
+    extra: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the fields that were given, for the library."""
     fields: dict[str, Any] = {
@@ -87,5 +110,6 @@ def given(
         "priority": priority,
         "project": project,
         "tags": tags or None,
+        "extra": extra,
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -89,4 +89,6 @@ def _shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return visible(", ".join(value)) or "-"
+    if isinstance(value, dict):
+        return visible(json_text(value)) if value else "-"
     return "-" if value is None else visible(str(value), lines=True)

@@ -162,6 +162,7 @@ def _tasks(count: int) -> Iterator[Task]:
             priority=0,
             project=None,
             tags=(),
+            extra={},
             key=None,
             completed=number % 2 == 0,
             version=1,

@@ -299,6 +299,8 @@ def _options_of(fields: Mapping[str, Any]) -> list[str]:
         for name, option in names.items()
         if fields.get(name) not in (None, "")
     ]
+    if fields.get("extra") is not None:
+        words.append(f"--extra={json.dumps(fields['extra'])}")
     tags = fields.get("tags") or ()
     return words + [f"--tag={tag}" for tag in (tags if isinstance(tags, list) else [tags])]
 

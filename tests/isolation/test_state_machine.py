@@ -6,7 +6,7 @@ Each example takes user ids that nobody had before, so that one database serves 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -19,6 +19,7 @@ from taskcore.testing.strategies import bad_changes, bad_new_tasks, new_tasks
 from taskcore.testing.strategies import changes as good_changes
 from tests.cursors import cursor as cursor_of
 from tests.databases import Database
+from tests.merge_patch import is_same, merge_patched
 
 _Result = TypeVar("_Result")
 
@@ -40,12 +41,13 @@ class Row:
     priority: int = 0
     project: str | None = None
     tags: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
     key: str | None = None
     completed: bool = False
     version: int = 1
 
 
-_FIELDS = {field.name for field in fields(Row)}
+_FIELDS = {one.name for one in fields(Row)}
 
 
 def _normalized(given: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +62,8 @@ def _normalized(given: dict[str, Any]) -> dict[str, Any]:
             stored[name] = stored[name].strip()
     if "tags" in stored:
         stored["tags"] = tuple(sorted({tag.strip() for tag in stored["tags"]}))
+    if "extra" in stored:
+        stored["extra"] = stored["extra"] or {}
     # A due date without a time removes the zone.
     if "due" in stored and len(stored["due"] or "") <= len("2026-11-30"):
         stored["due_zone"] = None
@@ -144,8 +148,11 @@ class Users(RuleBasedStateMachine):
                 before.id, if_version=before.version if guarded else None, **changes
             )
         )
-        after = replace(before, **_normalized(changes))
-        if after != before:
+        merged = _normalized(changes)
+        if "extra" in changes:
+            merged["extra"] = merge_patched(before.extra, changes["extra"]) or {}
+        after = replace(before, **merged)
+        if after != before or not is_same(after.extra, before.extra):
             after = replace(after, version=before.version + 1)
         self._is(user, task, after)
         self.rows[user][before.id] = after

@@ -71,6 +71,7 @@ def task(due: date | None, zone: str | None = None, *, completed: bool = False) 
         priority=0,
         project=None,
         tags=(),
+        extra={},
         key=None,
         completed=completed,
         user_id=1,

@@ -51,11 +51,11 @@ BEGIN
     RETURN QUERY
         INSERT INTO taskcore.tasks AS t (
             user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
-            key
+            extra, key
         )
         VALUES (p_user_id, p_id, p_write_id, v_new.title, v_new.description, v_new.due,
                 v_new.due_zone, COALESCE(v_new.priority, 0::smallint), v_new.project,
-                COALESCE(v_new.tags, '{}'), v_new.key)
+                COALESCE(v_new.tags, '{}'), NULLIF(v_new.extra, '{}'), v_new.key)
         ON CONFLICT DO NOTHING
         RETURNING t.*;
     IF NOT FOUND THEN
@@ -125,10 +125,11 @@ BEGIN
         INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
         INSERT INTO taskcore.tasks (
             user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
-            key
+            extra, key
         )
             SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
-                   COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'), b.key
+                   COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'),
+                   NULLIF(b.extra, '{}'), b.key
             FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
             ORDER BY b.id
         ON CONFLICT DO NOTHING;
@@ -210,11 +211,11 @@ BEGIN
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     INSERT INTO taskcore.tasks (
         user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
-        key, completed, version, created_at, updated_at, completed_at
+        extra, key, completed, version, created_at, updated_at, completed_at
     )
         SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
-               COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'), b.key,
-               COALESCE(b.completed, false), COALESCE(b.version, 1),
+               COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'),
+               NULLIF(b.extra, '{}'), b.key, COALESCE(b.completed, false), COALESCE(b.version, 1),
                COALESCE(b.created_at, b.updated_at, pg_catalog.now()),
                COALESCE(b.updated_at, b.created_at, pg_catalog.now()),
                CASE WHEN b.completed THEN COALESCE(
@@ -491,6 +492,34 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.task_count_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_count_v1 TO taskcore_app;
 
+-- Apply a JSON Merge Patch (RFC 7396, section 2). Only task_update_v1 calls it.
+CREATE OR REPLACE FUNCTION taskcore.merge_patched(p_target jsonb, p_patch jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_patch IS NULL OR pg_catalog.jsonb_typeof(p_patch) <> 'object' THEN
+        RETURN p_patch;
+    END IF;
+    IF p_target IS NULL OR pg_catalog.jsonb_typeof(p_target) <> 'object' THEN
+        p_target := '{}';
+    END IF;
+    RETURN (
+        SELECT COALESCE(pg_catalog.jsonb_object_agg(m.key, m.value), '{}')
+        FROM (
+            SELECT o.key, o.value FROM pg_catalog.jsonb_each(p_target) AS o
+            WHERE NOT p_patch ? o.key
+            UNION ALL
+            SELECT n.key, taskcore.merge_patched(p_target -> n.key, n.value)
+            FROM pg_catalog.jsonb_each(p_patch) AS n
+            WHERE n.value <> 'null'
+        ) AS m
+    );
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.merge_patched FROM PUBLIC;
+
 -- Change a task. The keys of p_changes are the columns to write; a missing key leaves
 -- its column as it is. Returns the row as it then is; no row: the user has no task with
 -- this id. The row has p_write_id if this write, or an earlier attempt of it, has made
@@ -499,7 +528,8 @@ GRANT EXECUTE ON FUNCTION taskcore.task_count_v1 TO taskcore_app;
 -- is locked first, so that no other write comes between. The version after the highest
 -- one is 1. A due date without a time ends the zone; a zone that is given without one is
 -- SQLSTATE TC007. add_tags and remove_tags are applied to the tags that the row then has; more
--- than 20 are TC008, with this limit in DETAIL.
+-- than 20 are TC008, with this limit in DETAIL. extra is merged into the object that is there; more
+-- than 4096 bytes are TC009, in the same way.
 CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
     p_user_id bigint, p_id bigint, p_write_id bigint, p_if_versions text[], p_changes jsonb,
     p_unless_versions text[] DEFAULT NULL
@@ -547,6 +577,13 @@ BEGIN
                     USING ERRCODE = 'TC008', DETAIL = '20';
             END IF;
         END IF;
+        IF p_changes ? 'extra' THEN
+            v_new.extra := NULLIF(
+                taskcore.merge_patched(v_old.extra, NULLIF(p_changes -> 'extra', 'null')), '{}');
+            IF pg_catalog.octet_length(v_new.extra::text) > 4096 THEN
+                RAISE EXCEPTION 'extra is too large' USING ERRCODE = 'TC009', DETAIL = '4096';
+            END IF;
+        END IF;
         IF v_old.write_id = p_write_id
             OR v_old.version::text <> ALL (p_if_versions)
             OR v_old.version::text = ANY (p_unless_versions)
@@ -564,6 +601,7 @@ BEGIN
                     priority = v_new.priority,
                     project = v_new.project,
                     tags = v_new.tags,
+                    extra = v_new.extra,
                     completed = v_new.completed,
                     version = CASE WHEN t.version < 2147483647 THEN t.version + 1 ELSE 1 END,
                     write_id = p_write_id,

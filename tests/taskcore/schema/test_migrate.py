@@ -366,7 +366,7 @@ STRANGE = {
     "a grant of a column": "GRANT SELECT (title) ON taskcore.tasks TO pg_monitor",
     "a grant to the application": "GRANT SELECT ON taskcore.tasks TO taskcore_app",
     "a function to a stranger": "GRANT EXECUTE ON FUNCTION taskcore.user_list_v1 TO pg_monitor",
-    "an extra column": "ALTER TABLE taskcore.tasks ADD COLUMN extra text",
+    "an extra column": "ALTER TABLE taskcore.tasks ADD COLUMN another text",
     "a dropped constraint": "ALTER TABLE taskcore.tasks DROP CONSTRAINT tasks_valid",
     "an extra function": (
         "CREATE FUNCTION taskcore.extra() RETURNS integer LANGUAGE sql AS 'SELECT 1'"

@@ -52,13 +52,8 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 async def test_a_task_has_none_of_them_by_default(tasks: UserTasks) -> None:
     """TK-110."""
     task = await tasks.create("x")
-    assert (task.due, task.due_zone, task.priority, task.project, task.tags) == (
-        None,
-        None,
-        0,
-        None,
-        (),
-    )
+    assert (task.due, task.due_zone, task.priority, task.project) == (None, None, 0, None)
+    assert (task.tags, task.extra) == ((), {})
 
 
 @pytest.mark.parametrize(
@@ -235,6 +230,11 @@ BROKEN: dict[str, tuple[str, object]] = {
     "a blank key": ("key", "\u3000"),
     "a long key": ("key", "x" * 201),
     "a key with a line break": ("key", "a\nb"),
+    "an array for extra": ("extra", "[]"),
+    "null for extra": ("extra", "null"),
+    "empty extra": ("extra", "{}"),
+    "large extra": ("extra", f'{{"a": "{"x" * 4089}"}}'),
+    "deep extra": ("extra", f'{{"a": {"[" * 32 + "]" * 32}}}'),
     "tags out of order": ("tags", ["b", "a"]),
     "a tag twice": ("tags", ["a", "a"]),
     "a tag with a comma": ("tags", ["a,b"]),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from taskcore import Task, TaskImport, ValidationError
 from taskcore.limits import MAX_ID, MAX_JSON, MAX_VERSION
 from taskcore.tasks.files import BadLine, read_csv, read_jsonl, write_csv, write_jsonl
+from taskcore.testing.strategies import valid
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
 TITLES = TEXTS.map(str.strip).filter(bool)
@@ -35,6 +36,7 @@ def _tasks(draw: st.DrawFn) -> Task:
         "priority": draw(st.integers(0, 9)),
         "project": draw(st.none() | TITLES),
         "tags": tuple(sorted(draw(st.sets(TAGS, max_size=3)))),
+        "extra": draw(valid["extra"]) or {},
         "key": draw(st.none() | KEYS),
         "completed": draw(st.booleans()),
         "user_id": draw(st.integers(1, MAX_ID)),
@@ -102,8 +104,8 @@ def test_no_file_is_an_error_of_ours(data: bytes, read: Any) -> None:
 def test_a_title_alone_is_a_task() -> None:
     (task,) = jsonl({"title": " x "})
     assert isinstance(task, dict)
-    fields = {"title": "x", "priority": 0, "tags": (), "completed": False, "version": 1}
-    assert task == dict.fromkeys(task) | fields
+    fields = {"title": "x", "priority": 0, "tags": (), "extra": {}, "completed": False}
+    assert task == dict.fromkeys(task) | fields | {"version": 1}
     assert csv("title", " x ") == [task]
 
 

@@ -5,6 +5,7 @@ Written out, not derived from ``taskcore.schema``: a released revision never cha
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -45,6 +46,12 @@ BEGIN
         AND (t.project IS NULL
              OR char_length(t.project) BETWEEN 1 AND 100
                 AND t.project ~ %(text)s)
+        AND (t.extra IS NULL
+             OR jsonb_typeof(t.extra) = 'object'
+                AND t.extra <> '{}'
+                AND octet_length(t.extra::text) <= 4096
+                AND NOT jsonb_path_exists(
+                    t.extra, 'strict $.**{32} ? (@.type() == "object" || @.type() == "array")'))
         AND (t.key IS NULL
              OR char_length(t.key) BETWEEN 1 AND 200
                 AND t.key ~ %(text)s
@@ -172,6 +179,7 @@ def upgrade() -> None:
         sa.Column("project", sa.Text(), nullable=True),
         sa.Column("tags", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         # The client's own name of the task.
+        sa.Column("extra", postgresql.JSONB(), nullable=True),
         sa.Column("key", sa.Text(collation="C"), nullable=True),
         sa.Column("completed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),

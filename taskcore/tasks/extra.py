@@ -1,0 +1,94 @@
+"""Fields of the embedder's own: a JSON object beside the fields of a task."""
+
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from taskcore.limits import MAX_EXTRA, MAX_EXTRA_DEPTH
+
+# Python refuses to write integers of more than 4,300 digits.
+_TOO_LARGE = 10**MAX_EXTRA
+
+
+def validate_extra(value: object) -> dict[str, Any] | None:
+    """Return a JSON object that PostgreSQL can store and that is not too large.
+
+    Raises:
+        PydanticCustomError: It is no object of JSON (RFC 8259), is nested too deeply, or has more
+            bytes than ``MAX_EXTRA`` as PostgreSQL writes it.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("model_type", "must be an object")
+    checked = {_name(name): _checked(one, MAX_EXTRA_DEPTH - 1) for name, one in value.items()}
+    # ``", "`` and ``": "``, as in the text of jsonb.
+    size = len(json.dumps(checked, ensure_ascii=False).encode()) + _digits(checked)
+    if size > MAX_EXTRA:
+        raise _too_large()
+    return checked
+
+
+def _checked(value: object, depth: int) -> Any:
+    match value:
+        case None | bool():
+            return value
+        case int():
+            if abs(value) >= _TOO_LARGE:
+                raise _too_large()
+            return value
+        case str():
+            return _text(value)
+        case float():
+            if not math.isfinite(value):
+                raise PydanticCustomError("finite", "must not contain NaN or infinite numbers")
+            return value
+        case Mapping() | list() | tuple():
+            if not depth:
+                raise PydanticCustomError(
+                    "max_depth", "must be nested at most {max} deep", {"max": MAX_EXTRA_DEPTH}
+                )
+            if isinstance(value, Mapping):
+                return {_name(name): _checked(one, depth - 1) for name, one in value.items()}
+            return [_checked(one, depth - 1) for one in value]
+    raise PydanticCustomError("json_value", "must contain values of JSON only")
+
+
+def _too_large() -> PydanticCustomError:
+    return PydanticCustomError(
+        "max_bytes", "must have at most {max} bytes as JSON", {"max": MAX_EXTRA}
+    )
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise PydanticCustomError("json_value", "must have strings as names")
+    return _text(name)
+
+
+def _text(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("no_nul", "must not contain the NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise PydanticCustomError("unicode", "must not contain lone surrogates") from None
+    return text
+
+
+def _digits(value: object) -> int:
+    """Return how many more bytes PostgreSQL needs for numbers: it writes 1e+300 with all zeros."""
+    match value:
+        case float():
+            text = repr(value)
+            return len(f"{Decimal(text):f}") - len(text) if "e" in text else 0
+        case dict():
+            return sum(map(_digits, value.values()))
+        case list():
+            return sum(map(_digits, value))
+    return 0
