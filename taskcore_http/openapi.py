@@ -274,7 +274,7 @@ def deleted(what: str = "task", message: str = "task deleted") -> Responses:
     }
     return {
         200: {
-            "description": f"The {what} is gone.",
+            "description": f"The {what} {'are' if what.endswith('s') else 'is'} gone.",
             "content": {"application/json": {"schema": schema, "example": {"message": message}}},
         }
     }

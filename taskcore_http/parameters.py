@@ -13,15 +13,19 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 from fastapi import Path, Request
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, TypeAdapter
 
 from taskcore import ValidationError
-from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT
+from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_TAGS
+from taskcore.tasks.fields import Tags
 from taskcore.tasks.task_filter import TaskFilters
 from taskcore.tasks.task_order import NEWEST, ORDERS, validate_order
 from taskcore.validation import validate_integer
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+
+MAX_IDS = 1_000
+"""The most ids in a query. Many proxies refuse longer paths than 8 KiB, which holds some 450."""
 
 _Value = TypeVar("_Value")
 
@@ -40,6 +44,18 @@ def _integer(field: str, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _ids(text: str) -> list[int]:
+    ids = text.split(",")
+    if len(ids) > MAX_IDS:
+        raise ValidationError(
+            f"ids must be at most {MAX_IDS}",
+            field="ids",
+            constraint="max_items",
+            limits={"max": MAX_IDS},
+        )
+    return [_integer(f"ids[{place}]", MAX_ID)(one) for place, one in enumerate(ids)]
+
+
 def _boolean(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValidationError(
@@ -52,6 +68,10 @@ def integer_schema(high: int) -> dict[str, Any]:
     """Describe an integer from 1; most languages need its size."""
     size = "int32" if high < 2**31 else "int64"
     return {"type": "integer", "format": size, "minimum": 1, "maximum": high}
+
+
+def _array(items: dict[str, Any], most: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": 1, "maxItems": most}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +117,57 @@ class QueryParameter(Generic[_Value]):
         description: For OpenAPI.
         parse: Turns the text into the value, or raises a `ValidationError`.
         schema: For OpenAPI.
+        required: Whether the route needs it, for OpenAPI; see `required_of`.
     """
 
     name: str
     description: str
     parse: Callable[[str], _Value]
     schema: dict[str, Any]
+    required: bool = False
 
     def of(self, request: Request) -> _Value | None:
         """Return the request's value, or None if it is absent. See `check_query`."""
         text = request.query_params.get(self.name)
         return None if text is None else self.parse(text)
 
+    def required_of(self, request: Request) -> _Value:
+        """Return the request's value.
+
+        Raises:
+            ValidationError: It is absent.
+        """
+        value = self.of(request)
+        if value is None:
+            raise ValidationError(
+                f"{self.name} is required in the query", field=self.name, constraint="required"
+            )
+        return value
+
     def documented(self) -> dict[str, Any]:
         """Describe it for OpenAPI."""
-        return {
+        described = {
             "name": self.name,
             "in": "query",
-            "required": False,
+            "required": self.required,
             "schema": self.schema,
             "description": self.description,
         }
+        # Commas separate the items: one parameter, not one for each.
+        is_array = self.schema["type"] == "array"
+        return described | {"style": "form", "explode": False} if is_array else described
 
 
 USER_ID = PathParameter("user_id", "Whose tasks.", 42)
 TASK_ID = PathParameter("task_id", "Which task.", 244559826733118)
 TOKEN_ID = PathParameter("token_id", "Which API token.", 5263301792043113)
+IDS = QueryParameter(
+    "ids",
+    f"Which tasks: at most {MAX_IDS} ids, which commas separate. All of them are changed, or none.",
+    _ids,
+    _array(integer_schema(MAX_ID), MAX_IDS),
+    required=True,
+)
 LIMIT = QueryParameter(
     "limit",
     "Tasks in a page; absent: every task.",
@@ -155,7 +200,7 @@ TAGS = QueryParameter(
     "tags",
     "Only tasks with all of these tags, which commas separate.",
     lambda text: text.split(","),
-    {"type": "string", "format": "tags"},
+    _array(TypeAdapter(Tags).json_schema()["items"], MAX_TAGS),
 )
 DUE_BEFORE = QueryParameter(
     "due_before",

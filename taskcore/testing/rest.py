@@ -14,14 +14,18 @@ from taskcore.cursors import cursor_after, place_of
 from taskcore.tasks.task_order import NEWEST, ORDERS
 from taskcore.testing.lifespan import Application, lifespan
 from taskcore.testing.operations import (
+    Count,
     Create,
     Delete,
+    DeleteMany,
     Get,
     List,
     Observation,
     Operation,
     Update,
+    UpdateMany,
     Walk,
+    ids,
 )
 
 
@@ -80,7 +84,9 @@ class RestFace:
         ignored: Names of headers that differ in every answer.
     """
 
-    operations: Collection[type[Operation]] = frozenset({Create, Get, List, Walk, Update, Delete})
+    operations: Collection[type[Operation]] = frozenset(
+        {Create, Get, List, Walk, Count, Update, UpdateMany, Delete, DeleteMany}
+    )
 
     def __init__(
         self,
@@ -139,6 +145,15 @@ class RestFace:
                 return self._observed(await self._send(user_id, method, task, changes))
             case Delete():
                 return self._observed(await self._send(user_id, "DELETE", task))
+            case UpdateMany(_, changes):
+                several = _of_several(tasks, operation)
+                return self._observed(await self._send(user_id, "PATCH", several, changes))
+            case DeleteMany():
+                several = _of_several(tasks, operation)
+                return self._observed(await self._send(user_id, "DELETE", several))
+            case Count(completed, project):
+                url = _with_query(f"{tasks}/count", completed=completed, project=project)
+                return self._observed(await self._send(user_id, "GET", url))
         raise NotImplementedError(type(operation).__name__)
 
     async def _walk(self, user_id: int, url: str) -> Observation:
@@ -193,6 +208,10 @@ def _place(cursor: re.Match[str]) -> str:
         with suppress(ValidationError):
             return str(place_of(cursor[0], order))
     return cursor[0]
+
+
+def _of_several(tasks: str, operation: UpdateMany | DeleteMany) -> str:
+    return _with_query(tasks, ids=",".join(map(str, ids(operation))))
 
 
 def _with_query(path: str, **parameters: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote, urlencode
 
 from fastapi import Request
-from pydantic import TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
 from taskcore import Task, TaskCreate, TaskPage, TaskUpdate, UserTasks
@@ -17,6 +17,7 @@ from taskcore_http.parameters import (
     AFTER,
     COMPLETED,
     FILTERS,
+    IDS,
     LIMIT,
     ORDER,
     TASK_ID,
@@ -28,6 +29,12 @@ from taskcore_http.tasks.idempotency import idempotency_key
 from taskcore_http.tasks.preconditions import Preconditions, tag_of_list, tag_of_task
 
 _TASKS = TypeAdapter(tuple[Task, ...])
+
+
+class TaskCount(BaseModel):
+    """A number of tasks."""
+
+    count: int = Field(ge=0, json_schema_extra={"format": "int64"})
 
 
 class TaskEndpoints:
@@ -83,6 +90,40 @@ class TaskEndpoints:
         task, is_new = await tasks.get_or_create(new)
         location = f"{_path(request)}/{task.id}"
         return _task(task, status=201 if is_new else 200, headers={"Location": location})
+
+    async def count_tasks(self, request: Request) -> Response:
+        """Count the user's tasks, or those that the parameters choose."""
+        tasks = await self._identify(request)
+        check_query(request, COMPLETED, *FILTERS)
+        count = await tasks.count(completed=COMPLETED.of(request), **filters_of(request))
+        return _json(TaskCount(count=count).model_dump_json())
+
+    async def update_tasks(self, request: Request) -> Response:
+        """Make one change to several tasks: to all of them, or to none.
+
+        The tasks are answered in the order of the ids. If the user does not have all of them, the
+        answer is 404 and names the missing ones. There are no preconditions.
+        """
+        tasks = await self._identify(request)
+        check_query(request, IDS)
+        ids = IDS.required_of(request)
+        preconditions = Preconditions.of(request)
+        change = await json_body(request, TaskUpdate, MERGE_PATCH)
+        preconditions.refuse_for_several()
+        return _json(_TASKS.dump_json(await tasks.update_many(ids, change)))
+
+    async def delete_tasks(self, request: Request) -> Response:
+        """Delete several tasks for good: all of them, or none.
+
+        If the user does not have all of them, the answer is 404 and names the missing ones. There
+        are no preconditions.
+        """
+        tasks = await self._identify(request)
+        check_query(request, IDS)
+        ids = IDS.required_of(request)
+        Preconditions.of(request).refuse_for_several()
+        await tasks.delete_many(ids)
+        return _json(b'{"message":"tasks deleted"}')
 
     async def get_task(self, request: Request) -> Response:
         """Read one task."""

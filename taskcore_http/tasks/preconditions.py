@@ -131,6 +131,15 @@ class Preconditions:
             return False
         return self.none_match.every or opaque in self.none_match.strong | self.none_match.weak
 
+    def refuse_for_several(self) -> None:
+        """Refuse preconditions of a change to several tasks: their versions are not compared.
+
+        Raises:
+            PreconditionFailed: If-Match has tags, or there is an If-None-Match.
+        """
+        if self.none_match is not None or (self.match is not None and not self.match.every):
+            raise PreconditionFailed("preconditions are for one task: change it by its own path")
+
     def refuse_for_creation(self) -> None:
         """Refuse preconditions that a request to create a task in a list does not meet.
 

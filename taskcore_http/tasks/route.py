@@ -34,13 +34,15 @@ from taskcore_http.parameters import IDENTITY_PARAMETERS
 
 METHODS = {
     "/me": "GET, HEAD",
-    "/me/tasks": "GET, HEAD, POST",
+    "/me/tasks": "DELETE, GET, HEAD, PATCH, POST",
+    "/me/tasks/count": "GET, HEAD",
     "/me/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
     "/me/tokens": "GET, HEAD, POST",
     "/me/tokens/{token_id}": "DELETE",
     "/me/tokens/{token_id}/rotate": "POST",
     "/session": "DELETE, POST",
-    "/users/{user_id}/tasks": "GET, HEAD, POST",
+    "/users/{user_id}/tasks": "DELETE, GET, HEAD, PATCH, POST",
+    "/users/{user_id}/tasks/count": "GET, HEAD",
     "/users/{user_id}/tasks/{task_id}": "DELETE, GET, HEAD, PATCH, PUT",
 }
 """The methods of each path (RFC 9110, section 10.2.1: Allow lists the resource's methods)."""
@@ -92,11 +94,14 @@ class TaskRoute(APIRoute):
             # An encoded slash is data (RFC 3986, section 2.2), and no id has one.
             response = error_response(404, "no such path")
             await closed_if_unread(Request(scope), response)(scope, receive, send)
-        elif self.methods and scope["method"] not in self.methods:
+        elif self._is_of_count(scope) or (self.methods and scope["method"] not in self.methods):
+            path = (
+                self.path.replace("{task_id}", "count") if self._is_of_count(scope) else self.path
+            )
             response = error_response(
                 405,
                 f"{scope['method']} is not allowed here",
-                headers={"Allow": _methods_of(self.path)},
+                headers={"Allow": _methods_of(path)},
             )
             await closed_if_unread(Request(scope), response)(scope, receive, send)
         else:
@@ -106,6 +111,11 @@ class TaskRoute(APIRoute):
         # Starlette's patterns end in "$", which also matches before a line feed.
         path: str = scope["path"]
         return path.endswith("\n") and not self.path.endswith("}")
+
+    @staticmethod
+    def _is_of_count(scope: Scope) -> bool:
+        """Tell whether ``…/tasks/count`` was taken for a task, as all but GET and HEAD are."""
+        return bool(scope.get("path_params", {}).get("task_id") == "count")
 
 
 def _query_parameters(handler: Callable[..., Any]) -> frozenset[str]:

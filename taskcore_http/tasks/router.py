@@ -24,7 +24,9 @@ from taskcore_http.openapi import (
     IDEMPOTENCY_KEY,
     NEW_TASK,
     PRECONDITIONS,
+    TASK,
     Task,
+    answered,
     deleted,
     described_user,
     errors,
@@ -37,6 +39,7 @@ from taskcore_http.parameters import (
     AFTER,
     COMPLETED,
     FILTERS,
+    IDS,
     LIMIT,
     ORDER,
     TASK_ID,
@@ -45,7 +48,7 @@ from taskcore_http.parameters import (
 from taskcore_http.server.log import TRUSTED
 from taskcore_http.session import add_session
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, body_schema
-from taskcore_http.tasks.endpoints import TaskEndpoints
+from taskcore_http.tasks.endpoints import TaskCount, TaskEndpoints
 from taskcore_http.tasks.route import Endpoint, TaskRoute
 from taskcore_http.tokens import add_tokens
 
@@ -151,6 +154,7 @@ def _add_tasks(
     endpoints = TaskEndpoints(identify)
     whose = "my_" if prefix == _ME else ""
     tasks, task = f"{prefix}/tasks", f"{prefix}/tasks/{{task_id}}"
+    count = f"{tasks}/count"
     # A dependency declares the path's user itself.
     user = [USER_ID] if prefix == _OF_USER and dependency is None else []
     one = sorted({*refused, 404})
@@ -190,6 +194,36 @@ def _add_tasks(
         | body_schema(TaskCreate, NEW_TASK),
     )
     add(
+        tasks,
+        endpoints.update_tasks,
+        "PATCH",
+        "update_tasks",
+        response_model=list[Task],
+        responses=answered(200, "The tasks as they now are.", [TASK])
+        | errors(400, *one, 412, 413, 415, 500, 503),
+        openapi_extra=takes(*user, IDS, *PRECONDITIONS)
+        | body_schema(TaskUpdate, CHANGES, MERGE_PATCH),
+    )
+    add(
+        tasks,
+        endpoints.delete_tasks,
+        "DELETE",
+        "delete_tasks",
+        responses=deleted("tasks", "tasks deleted") | errors(400, *one, 412, 500, 503),
+        openapi_extra=takes(*user, IDS, *PRECONDITIONS),
+    )
+    # Before the path of one task, which would take it for an id.
+    add(
+        count,
+        endpoints.count_tasks,
+        "GET",
+        "count_tasks",
+        response_model=TaskCount,
+        responses=answered(200, "The number of tasks.", {"count": 3})
+        | errors(400, *refused, 500, 503),
+        openapi_extra=takes(*user, COMPLETED, *FILTERS),
+    )
+    add(
         task,
         endpoints.get_task,
         "GET",
@@ -222,7 +256,11 @@ def _add_tasks(
         openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS),
     )
     # Wherever GET is, HEAD is (RFC 9110, section 9.1).
-    for path, endpoint in ((tasks, endpoints.list_tasks), (task, endpoints.get_task)):
+    for path, endpoint in (
+        (tasks, endpoints.list_tasks),
+        (count, endpoints.count_tasks),
+        (task, endpoints.get_task),
+    ):
         router.add_api_route(
             path,
             endpoint,

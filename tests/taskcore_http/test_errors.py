@@ -377,9 +377,10 @@ async def test_an_unknown_path_is_not_found(served: Server, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        (TASKS, {"GET", "HEAD", "POST"}),
+        (TASKS, {"GET", "HEAD", "POST", "PATCH", "DELETE"}),
+        (f"{TASKS}/count", {"GET", "HEAD"}),
         (f"{TASKS}/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
-        ("/users/abc/tasks", {"GET", "HEAD", "POST"}),
+        ("/users/abc/tasks", {"GET", "HEAD", "POST", "PATCH", "DELETE"}),
         ("/health/live", {"GET", "HEAD"}),
         ("/health/ready", {"GET", "HEAD"}),
         ("/docs", {"GET", "HEAD"}),

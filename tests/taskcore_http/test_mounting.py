@@ -109,7 +109,7 @@ async def test_the_routes_errors_keep_their_shape(
     error_of(await host.post(tasks, content=b" " * 131_073, headers=JSON), 413)
     error_of(await host.post(tasks, content=b"x"), 415)
     for path, allowed in (
-        (tasks, "GET, HEAD, POST"),
+        (tasks, "DELETE, GET, HEAD, PATCH, POST"),
         (f"{tasks}/1", "DELETE, GET, HEAD, PATCH, PUT"),
     ):
         response = await host.options(path)
@@ -467,15 +467,18 @@ async def test_the_hosts_document_keeps_its_422_and_gets_none_of_ours(store: Tas
     assert "422" in own["get"]["responses"]
     assert document["paths"].keys() == {
         "/api/v1/users/{user_id}/tasks",
+        "/api/v1/users/{user_id}/tasks/count",
         "/api/v1/users/{user_id}/tasks/{task_id}",
         "/api/v1/me",
         "/api/v1/me/tasks",
+        "/api/v1/me/tasks/count",
         "/api/v1/me/tasks/{task_id}",
     }
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             assert "422" not in operation["responses"]
-            assert ("404" in operation["responses"]) is ("{" in path)
+            names_tasks = path.endswith("/tasks") and method in ("patch", "delete")
+            assert ("404" in operation["responses"]) is ("{" in path or names_tasks)
             read = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
             named = [("path", "user_id")] if "{user_id}" in path else []
             assert read[: len(named) + 1] == [*named, ("header", "x-user")]

@@ -21,6 +21,9 @@ _EVERY = {"400", "412", "4XX", "500", "503"}
 OPERATIONS: dict[tuple[str, str], tuple[str, set[str]]] = {
     ("GET", "/users/{user_id}/tasks"): ("list_tasks", {"200", "304", *_EVERY}),
     ("POST", "/users/{user_id}/tasks"): ("create_task", {"200", "201", "413", "415", *_EVERY}),
+    ("PATCH", "/users/{user_id}/tasks"): ("update_tasks", {"200", "404", "413", "415", *_EVERY}),
+    ("DELETE", "/users/{user_id}/tasks"): ("delete_tasks", {"200", "404", *_EVERY}),
+    ("GET", "/users/{user_id}/tasks/count"): ("count_tasks", {"200", *_EVERY} - {"412"}),
     ("GET", "/users/{user_id}/tasks/{task_id}"): ("get_task", {"200", "304", "404", *_EVERY}),
     ("PUT", "/users/{user_id}/tasks/{task_id}"): (
         *("replace_task", {"200", "404", "413", "415", *_EVERY}),
@@ -75,10 +78,11 @@ def test_every_operation_documents_the_statuses_of_the_contract(document: dict[s
 
 def test_an_identity_may_refuse_every_operation(store: TaskStore) -> None:
     app = create_app(store=store, identity=lambda: store.for_user(1))
-    for (_, path), operation in operations(app.openapi()).items():
+    for (method, path), operation in operations(app.openapi()).items():
         refused = {"401", "403"} <= set(operation["responses"])
         assert refused is ("{user_id}" in path or path.startswith("/me"))
-        assert ("404" in operation["responses"]) is ("{" in path)
+        names_tasks = path.endswith("/tasks") and method in ("PATCH", "DELETE")
+        assert ("404" in operation["responses"]) is ("{" in path or names_tasks)
 
 
 def test_bodies_have_names_of_their_own_in_a_host_too(store: TaskStore) -> None:
@@ -149,6 +153,8 @@ async def test_every_documented_status_can_be_produced(
         request["headers"] = {"Idempotency-Key": "k"}
     if status == "412":
         request["headers"] = {"If-Match": '"none"'}
+    if path.endswith("/tasks") and method in ("PATCH", "DELETE"):
+        request["params"] = {"ids": task_id}
     if status == "304":
         request["headers"] = {"If-None-Match": "*"}
     if status == "500":
@@ -214,6 +220,7 @@ def test_parameters_document_their_limits(document: dict[str, Any]) -> None:
         "limit": (1, 1000),
         "after": (None, None),
         "order": (None, None),
+        "ids": (None, None),
         "completed": (None, None),
         "project": (None, None),
         "tags": (None, None),

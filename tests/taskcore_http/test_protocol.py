@@ -139,7 +139,7 @@ async def test_an_offered_upgrade_is_ignored(served: Server, store: TaskStore, o
             request("POST", TASKS, body=body, framing=framing)
             + request("GET", "/health/live")
             + request("GET", TASKS, body=body, framing=framing)
-            + request("DELETE", TASKS, body=body, framing=framing)
+            + request("PUT", TASKS, body=body, framing=framing)
             + request("POST", TASKS, body=b"{}", framing=b"Content-Length: 2\r\n")
             + LAST,
         )
@@ -167,7 +167,7 @@ async def test_a_body_is_never_run_as_requests(
         ("GET", "application/json", 200),
         ("POST", "application/json", 400),
         ("POST", "text/plain", 415),
-        ("DELETE", "application/json", 405),
+        ("PUT", "application/json", 405),
     ]
     for (method, media_type, expected), (framing, body) in product(requests, framings):
         line = f"{method} {TASKS} HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\n".encode()

@@ -25,7 +25,6 @@ schemathesis.openapi.format(
 
 schemathesis.openapi.format("local-date-time", st.sampled_from(["2026-11-30T17:00", "2024-02-29"]))
 schemathesis.openapi.format("idempotency-key", st.sampled_from(["a", '"b"', "ABC-123"]))
-schemathesis.openapi.format("tags", st.sampled_from(["a", "a,b", " a "]))
 schemathesis.openapi.format("time-zone", st.sampled_from(["UTC", "Europe/Berlin"]))
 
 # Nothing is connected: the document does not depend on a database.

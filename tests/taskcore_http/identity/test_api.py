@@ -299,7 +299,7 @@ def test_the_document_says_how_to_authenticate(store: TaskStore) -> None:
         for operation in operations.values()
         if operation.get("security") == [{"bearerAuth": []}]
     ]
-    assert len(secured) == 13
+    assert len(secured) == 19
     assert "securitySchemes" not in create_app(store=store).openapi()["components"]
 
     discovered = Bearer(rules(jwks_url=None), fetch=Publisher().fetch)
