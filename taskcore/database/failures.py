@@ -261,7 +261,7 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
 
 
 def _of_fields(exc: BaseException, code: str) -> Failure | None:
-    """Translate an error that the functions raise about a change that does not fit the task."""
+    """Translate an error that the functions raise about a change that the task cannot take."""
     if code == "TC007":
         error = ValidationError(
             "due_zone needs a due date with a time",
@@ -298,7 +298,7 @@ def _of_identities(code: str) -> Failure | None:
     if code != "TC005":
         return None
     error = ValidationError(
-        "an identity is there already: check again with dry_run",
+        "a new identity already exists: check again with dry_run",
         field="to_issuer",
         constraint="exists",
     )

@@ -31,7 +31,7 @@ class Identities:
         *,
         dry_run: bool = False,
     ) -> IdentityMove:
-        """Move identities to another issuer; all or none conflict."""
+        """Move identities to another issuer, or none if a new identity already exists."""
         return self._background.call(
             self._identities.move, from_issuer, to_issuer, subjects, dry_run=dry_run
         )

@@ -25,7 +25,7 @@ _MOVE = (
 _identities_from_rows = reader_of(Identity)
 
 _AFTER_ALL = "\U0010ffff" * MAX_IDENTITY
-"""A subject that no other one follows in the order of bytes."""
+"""No subject comes after this one in the order of bytes."""
 
 
 class Identities:
@@ -57,7 +57,7 @@ class Identities:
     async def issuers(self) -> tuple[str, ...]:
         """Return the issuers of all identities, in the order of their bytes.
 
-        This takes a round trip for each issuer, however many identities there are.
+        This takes one round trip for each issuer and one more, however many identities there are.
         """
         found: list[str] = []
         after: tuple[str | None, str | None] = (None, None)
@@ -75,23 +75,24 @@ class Identities:
         *,
         dry_run: bool = False,
     ) -> IdentityMove:
-        """Move identities to another issuer, as when users change to another identity provider.
+        """Move identities to another issuer, for example after a change of identity provider.
 
-        Each keeps its user, and a block. First all of them are checked: if one conflicts, nothing
-        is moved. They are then moved in batches of 1,000. If a call fails, also because a new
-        identity has signed up since the check, the batches before stay moved, and calling again
-        moves the rest.
+        Each identity keeps its user and its block. All of them are checked first: if the new
+        identity of one already exists, nothing is moved. Then they are moved in batches of 1,000.
+        If that fails, for example because a new identity has signed up since the check, the earlier
+        batches stay moved, and another call moves the rest.
 
         Args:
-            from_issuer: The issuer that they have.
-            to_issuer: The issuer that they are to have.
-            subjects: The new subject for each old one, if they change. Others stay where they
-                are. None: all identities of the issuer move, with their subjects.
-            dry_run: Only check. The answer then names the conflicts.
+            from_issuer: The present issuer.
+            to_issuer: The new issuer.
+            subjects: The new subject for each old one. Identities that are not named are not moved.
+                None: all identities of the issuer move and keep their subjects.
+            dry_run: Only check, and return the conflicts.
 
         Raises:
             ValidationError: A name is not a text of 1 to 255 characters; the issuers are the same;
-                two subjects get one name; or without ``dry_run`` an identity is there already.
+                two subjects would become the same; or, without ``dry_run``, a new identity already
+                exists.
         """
         validate_name(from_issuer, field="from_issuer")
         validate_name(to_issuer, field="to_issuer")
@@ -107,7 +108,7 @@ class Identities:
         if not checked.conflicts:
             return await self._move(from_issuer, to_issuer, subjects, dry_run=False)
         raise ValidationError(
-            f"{len(checked.conflicts)} identities are there already: nothing was moved",
+            f"{len(checked.conflicts)} new identities already exist: nothing was moved",
             field="to_issuer",
             constraint="exists",
         )
@@ -186,7 +187,9 @@ def _check_subjects(subjects: Mapping[str, str]) -> None:
         validate_name(new, field="subjects")
     if len(set(subjects.values())) < len(subjects):
         raise ValidationError(
-            "subjects must not give two identities one name", field="subjects", constraint="unique"
+            "subjects must not map two subjects to the same one",
+            field="subjects",
+            constraint="unique",
         )
 
 

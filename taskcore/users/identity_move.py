@@ -8,11 +8,11 @@ class IdentityMove:
     """The outcome of ``store.identities.move``.
 
     Attributes:
-        moved: The identities that were moved, or would be.
-        done: Those that were moved before.
-        unknown: Subjects of the map that nobody has.
-        conflicts: The old subjects whose new identity is there already. Subjects are personal
-            data, and not in the ``repr``.
+        moved: The number of identities that were moved, or would be.
+        done: The number that were moved before.
+        unknown: The number of subjects in the map that have no identity.
+        conflicts: The old subjects whose new identity already exists. They are not in the ``repr``,
+            because subjects are personal data.
     """
 
     moved: int = 0
