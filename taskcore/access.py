@@ -9,8 +9,10 @@ Scope = Literal["tasks:read", "tasks:write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 Right = Scope | Literal["tokens", "sign-in"]
-"""A scope, or what no API token allows: a browser session is for ``tokens`` too, and a link that
-signs a browser in is for ``sign-in`` alone."""
+"""A scope, or a right that no API token has.
+
+A browser session has both scopes and ``tokens``; a sign-in link has only ``sign-in``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Access:
     """The access that an operation needs.
 
     Attributes:
-        scope: What an API token, a session or a sign-in link must allow.
+        scope: The right that an API token, a session or a sign-in link must have.
         creates: Whether the operation stores something new, and creates its user if need be.
     """
 

@@ -82,9 +82,9 @@ class Unauthenticated(TaskcoreError):
 
 
 class InvalidToken(Unauthenticated):
-    """The API token is not accepted; nothing was read or changed.
+    """The API token, session or sign-in link is not accepted; nothing was read or changed.
 
-    It is unknown, has expired or was revoked, or its user is blocked: all have one text.
+    It is unknown, has expired or was revoked, or its user is blocked. The text does not say which.
     """
 
     def __init__(self) -> None:

@@ -50,7 +50,7 @@ both must be shorter than 2,704 bytes.
 """
 
 MAX_TOKENS = 100
-"""The most API tokens of one user, those that have expired not counted."""
+"""The most API tokens, sessions and sign-in links of one user. Expired ones do not count."""
 
 MAX_TOKEN_NAME = 100
 """Longest name of an API token, in characters."""
@@ -64,7 +64,7 @@ DEFAULT_TOKEN_DAYS = 90
 """How many days an API token lasts by default."""
 
 SIGN_IN_LINK_MINUTES = 10
-"""How long a sign-in link can be used, once."""
+"""How long a sign-in link can be used."""
 
 SESSION_MINUTES = 7 * MINUTES_A_DAY
 """How long a browser stays signed in."""

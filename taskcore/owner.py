@@ -116,12 +116,12 @@ class IdentityOwner:
 
 @dataclass(frozen=True, slots=True)
 class TokenOwner:
-    """A user named by an API token.
+    """A user named by the secret of an API token, a browser session or a sign-in link.
 
     Attributes:
-        digest: The SHA-256 of the token's secret.
+        digest: The SHA-256 of the secret.
         user_id: The user that the request names, if it names one. The database compares it
-            with the token's.
+            with the user of the secret.
     """
 
     argument: ClassVar[str] = "taskcore.token_user_v1($1, $2, $3, $4)"

@@ -23,10 +23,9 @@ def reader_of(
 
     Args:
         model: The model.
-        nulls: For fields that have another value than None where the column is null: an
+        nulls: For fields that have another value than None where the column is NULL: an
             expression that makes one.
-        makers: For fields whose values are not those of the column: a function that makes one.
-            Null does not reach it.
+        makers: Functions that make a field's value of its column's value. They do not get NULL.
     """
     names = tuple(model.model_fields)
     # Made of the names, as dataclasses make theirs: dict(zip(names, row)) takes six times

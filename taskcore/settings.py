@@ -150,9 +150,10 @@ class Settings(BaseSettings):
     """Accept API tokens, beside the tokens of an issuer or alone; ``taskctl tokens`` makes them."""
 
     sessions: bool = False
-    """Accept the session cookies of browsers, which a one-time link signs in.
+    """Accept the session cookies of browsers that a one-time link has signed in.
 
-    ``taskctl serve`` without an issuer sets it, and prints a link.
+    ``taskctl serve`` prints a link. It turns this setting on if there is no issuer and neither
+    ``api_tokens`` nor ``trust_callers`` is set.
     """
 
     trust_callers: bool = False

@@ -210,9 +210,10 @@ class TaskStore:
             token: The secret of a token, ``taskcore_pat_…``.
 
         Raises:
-            InvalidToken: It has not the form of a secret, or its checksum is wrong. Every
-                operation raises it if the token is unknown, has expired or was revoked, or if
-                the user is blocked, and `InsufficientScope` if the token does not allow it.
+            InvalidToken: The text does not have the form of a token, or its checksum is wrong.
+                Every operation raises it if the token is unknown, has expired or was revoked, or
+                if the user is blocked, and `InsufficientScope` if the token does not allow it.
+            ValidationError: It is not a string.
         """
         secret = TokenSecret.find(token)
         # As in `TokenSecret.parse`: not in the frames of a traceback.
@@ -222,14 +223,14 @@ class TaskStore:
     def for_session(self, session: str | SecretStr) -> UserTasks:
         """Return the tasks of the user whose browser session this is.
 
-        A session allows everything that concerns its user, ``UserTasks.tokens`` too.
-        ``store.sessions`` makes sessions.
+        A session allows everything that concerns its user, including ``UserTasks.tokens``.
+        ``store.sessions`` opens sessions.
 
         Args:
             session: The secret of a session, ``taskcore_ses_…``.
 
         Raises:
-            InvalidToken: As for `for_token`.
+            InvalidToken, ValidationError: As in `for_token`.
         """
         secret = SessionSecret.find(session)
         del session

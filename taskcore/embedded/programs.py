@@ -149,7 +149,7 @@ class Programs:
         return subprocess.CompletedProcess([], result.returncode, text)
 
     def _can(self, right: str, *paths: Path) -> bool:
-        """Ask in one process for all paths: as root each is a fork of this one."""
+        """Test all paths in one process: as root each process is a fork of this one."""
         tests = [word for path in paths for word in ("-a", right, path)]
         return self.run("test", *tests[1:]).returncode == 0
 

@@ -1,8 +1,8 @@
-"""Secrets: their form, and their SHA-256, which is all that the database knows.
+"""Secrets: their form, and their SHA-256. The database stores only the SHA-256.
 
-A secret is a prefix, such as ``taskcore_pat_``, 43 characters of 256 random bits, and 6 characters
-of the CRC-32 of what precedes. The checksum is no protection: it lets scanners and the library
-tell a secret from a similar text without asking the database.
+A secret is a prefix, such as ``taskcore_pat_``, 43 characters for 256 random bits, and 6 characters
+for the CRC-32 of everything before them. The checksum does not protect anything: it lets scanners
+and the library tell a secret from a similar text without asking the database.
 """
 
 import re
@@ -18,7 +18,7 @@ from taskcore.errors import InvalidToken, ValidationError
 PREFIX = "taskcore_pat_"
 
 PATTERN = rf"{PREFIX}[0-9A-Za-z]{{49}}"
-"""A regular expression for scanners. The checksum tells tokens from other texts that match."""
+"""A regular expression for scanners. A text that matches is a token if its checksum is right."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_BITS = 256
@@ -31,10 +31,10 @@ class Secret(SecretStr):
     """A secret by which the database finds a user.
 
     ``repr`` and ``str`` show the prefix and the last four characters;
-    ``get_secret_value()`` returns it.
+    ``get_secret_value()`` returns the whole secret.
 
     Attributes:
-        prefix: Tells one kind of secret from another.
+        prefix: The first characters. Each kind of secret has its own.
     """
 
     prefix: ClassVar[str]
@@ -47,14 +47,15 @@ class Secret(SecretStr):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Return the secret in a text.
+        """Return the secret that a text holds.
 
         Raises:
-            ValidationError: It is not a string.
-            InvalidToken: It has not the form of a secret, or its checksum is wrong.
+            ValidationError: The text is not a string.
+            InvalidToken: It does not have the form of this kind of secret, or its checksum is
+                wrong.
         """
         found = cls.find(text)
-        # The frames of a traceback must not hold what may be a secret with a typing error.
+        # The frames of a traceback must not hold the text: it may be a mistyped secret.
         del text
         if found is None:
             raise InvalidToken
@@ -62,10 +63,10 @@ class Secret(SecretStr):
 
     @classmethod
     def find(cls, text: object) -> Self | None:
-        """Return the secret in a text, or None if it has not the form or a wrong checksum.
+        """Return the secret that a text holds; None if its form or its checksum is wrong.
 
         Raises:
-            ValidationError: It is not a string.
+            ValidationError: The text is not a string.
         """
         if isinstance(text, SecretStr):
             text = text.get_secret_value()

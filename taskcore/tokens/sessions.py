@@ -1,4 +1,4 @@
-"""Sessions of browsers: a link signs a browser in, once."""
+"""Browser sessions. A sign-in link opens one session."""
 
 from pydantic import SecretStr
 
@@ -18,18 +18,21 @@ _CLOSE = Operation("session_close_v1", 1, "id", Access("tokens"))
 
 
 class Sessions:
-    """Sessions of browsers, as ``store.sessions``.
+    """Browser sessions, as ``store.sessions``. Each method is one round trip.
 
-    Whoever opens a link is signed in as its user, so it is for that person alone.
-    ``TaskStore.for_session`` gives the tasks of a session's user. A user's sessions and links are
-    in the list of their tokens, and can be revoked there.
+    Whoever opens a link is signed in as its user, so give it to nobody else.
+    ``TaskStore.for_session`` returns the tasks of a session's user. A user's sessions and links are
+    in the list of their tokens, and can be revoked there. Every method may raise `Unavailable`,
+    `DatabaseError` and `OutcomeUnknown`.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def create_link(self, user_id: int) -> LinkSecret:
-        """Create the secret of a link. It can be used once, for 10 minutes.
+        """Create a sign-in link and return its secret. It can be used once, for 10 minutes.
+
+        The user's first link creates the user.
 
         Raises:
             ValidationError: The id is not an integer from 1 to 2^53-1, or the user has 100 tokens,
@@ -49,10 +52,11 @@ class Sessions:
         return secret
 
     async def open(self, link: str | SecretStr) -> SessionSecret:
-        """Exchange the secret of a link for that of a session, which lasts 7 days.
+        """Exchange the secret of a link for that of a new session, which lasts 7 days.
 
         Raises:
-            InvalidToken: The link was used, has expired or never was, or its user is blocked.
+            InvalidToken: The link was used, has expired or never existed, or its user is blocked.
+            ValidationError: The link is not a string.
         """
         presented = LinkSecret.find(link)
         # As in `TokenSecret.parse`: not in the frames of a traceback.
@@ -71,7 +75,7 @@ class Sessions:
                 SESSION_MINUTES,
             )
         except OutcomeUnknown:
-            # If the lost attempt opened the session, it is there, and the link is refused.
+            # If the lost attempt opened the session, the link is used up but the session exists.
             if not await self._is_open(session):
                 raise
             return session
@@ -80,10 +84,11 @@ class Sessions:
         return session
 
     async def close(self, session: str | SecretStr) -> None:
-        """End a session: its next use is refused. A session that has ended is no error.
+        """End a session: its next use is refused. If it has ended already, nothing happens.
 
         Raises:
-            InvalidToken: It has not the form of a session's secret.
+            InvalidToken: The text does not have the form of a session's secret.
+            ValidationError: It is not a string.
         """
         presented = SessionSecret.find(session)
         del session

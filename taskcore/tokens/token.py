@@ -1,4 +1,4 @@
-"""An API token, as it is stored, made and asked for."""
+"""An API token: as the database returns it, as it is just made, and a request for one."""
 
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -86,7 +86,7 @@ class Token(BaseModel):
         name: For people.
         scopes: What it allows. A browser session has ``tokens`` too, a sign-in link ``sign-in``.
         created_at: When it was made.
-        expires_at: When it ends; None: when it is revoked.
+        expires_at: When it ends; None: not before it is revoked.
         last_used_on: The day it was last used, in UTC; None: never.
     """
 
@@ -94,7 +94,7 @@ class Token(BaseModel):
 
     id: Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
     name: str
-    # An open list in the document: later releases may add scopes.
+    # No enum in the OpenAPI document: later releases may add scopes.
     scopes: Annotated[tuple[Right, ...], Field(json_schema_extra={"items": {"type": "string"}})]
     created_at: datetime
     expires_at: datetime | None

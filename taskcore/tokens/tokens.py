@@ -30,9 +30,9 @@ _DELETE = Operation("token_delete_v1", 1, "id", _SEE)
 class Tokens:
     """The API tokens of one user, as ``tasks.tokens``. Each method is one round trip.
 
-    Every method may raise what those of `UserTasks` do. With the tasks of
-    ``TaskStore.for_token`` every method raises `Forbidden`: a token must not make or end tokens.
-    A browser session may.
+    Every method may raise the errors that every method of `UserTasks` may raise. With the tasks of
+    ``TaskStore.for_token`` every method raises `InsufficientScope`: an API token must not make,
+    show or end tokens. A browser session may.
     """
 
     def __init__(self, database: Database, owner: Owner) -> None:
@@ -76,7 +76,7 @@ class Tokens:
     async def list(self) -> tuple[Token, ...]:
         """Return the user's tokens, the newest first, without their secrets.
 
-        Tokens that have expired are among them until the user's next token is made.
+        Expired tokens are included until the user's next token is made.
         """
         owner = self._owner
         rows = await self._database.fetch(
@@ -85,13 +85,15 @@ class Tokens:
         return tuple(Token(**row) for row in rows)
 
     async def rotate(self, token_id: int) -> NewToken:
-        """Replace a token: create one with its name and scopes that lasts as long as it was to.
+        """Replace a token: create one with the same name, scopes and lifetime.
 
-        The old token ends after 24 hours, or when it would have ended if that is sooner.
+        The old token ends after 24 hours, or when it would have ended if that is sooner. It cannot
+        be replaced a second time.
 
         Raises:
-            TokenNotFound: The user has no token with this id, or it has expired.
-            ValidationError: The user has 100 tokens, or this one was replaced before.
+            TokenNotFound: The user has no API token with this id, or it has expired.
+            ValidationError: The user has 100 tokens, this one was replaced before, or the id is not
+                an integer from 1 to 2^53-1.
         """
         validate_id(token_id, field="token_id")
         secret = TokenSecret.random()
@@ -105,6 +107,7 @@ class Tokens:
 
         Raises:
             TokenNotFound: The user has no token with this id.
+            ValidationError: The id is not an integer from 1 to 2^53-1.
         """
         validate_id(token_id, field="token_id")
         owner = self._owner
@@ -124,7 +127,7 @@ class Tokens:
 
 
 def new_id() -> int:
-    """Return a random id. A rising one would tell when a token was made."""
+    """Return a random id. A rising id would reveal when a token was made."""
     return 1 + secrets.randbelow(MAX_ID)
 
 
