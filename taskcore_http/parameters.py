@@ -198,19 +198,19 @@ PROJECT = QueryParameter(
 )
 TAGS = QueryParameter(
     "tags",
-    "Only tasks with all of these tags, which commas separate.",
+    "Only tasks with all of these tags, separated by commas.",
     lambda text: text.split(","),
     _array(TypeAdapter(Tags).json_schema()["items"], MAX_TAGS),
 )
 DUE_BEFORE = QueryParameter(
     "due_before",
-    "Only tasks that are due on an earlier day, as it is written.",
+    "Only tasks that are due before this day. Time zones are ignored.",
     str,
     {"type": "string", "format": "date"},
 )
 DUE_AFTER = QueryParameter(
     "due_after",
-    "Only tasks that are due on a later day, as it is written.",
+    "Only tasks that are due after this day. Time zones are ignored.",
     str,
     {"type": "string", "format": "date"},
 )
@@ -227,13 +227,13 @@ FILTERS: tuple[QueryParameter[Any], ...] = (
     DUE_AFTER,
     PRIORITY_AT_LEAST,
 )
-"""Parameters that choose the tasks of a list."""
+"""The parameters by which a list is filtered."""
 
 
 def filters_of(request: Request) -> TaskFilters:
     """Return the filters in the query, for the library."""
     found = {parameter.name: parameter.of(request) for parameter in FILTERS}
-    return cast("TaskFilters", {k: value for k, value in found.items() if value is not None})
+    return cast("TaskFilters", {name: value for name, value in found.items() if value is not None})
 
 
 IDENTITY_PARAMETERS = "taskcore.query"
