@@ -21,25 +21,23 @@ def bearer_of(settings: Settings) -> Bearer | None:
 
     Raises:
         ConfigurationError: The settings name neither an issuer, nor ``api_tokens``, nor
-            ``trust_callers``, or they contradict each other.
+            ``sessions``, nor ``trust_callers``, or they contradict each other.
     """
     given = [name for name in _OF_ISSUER if name in settings.model_fields_set]
-    if settings.issuer is None:
-        if given:
-            raise ConfigurationError(f"TASKCORE_{given[0].upper()} needs TASKCORE_ISSUER")
-        if not (settings.api_tokens or settings.sessions or settings.trust_callers):
-            raise ConfigurationError(
-                "set TASKCORE_ISSUER and TASKCORE_AUDIENCE to verify who calls, "
-                "TASKCORE_API_TOKENS=true to let API tokens in, or "
-                "TASKCORE_TRUST_CALLERS=true if something in front of this server does"
-            )
-        if settings.trust_callers and not (settings.api_tokens or settings.sessions):
-            return None
+    if settings.issuer is None and given:
+        raise ConfigurationError(f"TASKCORE_{given[0].upper()} needs TASKCORE_ISSUER")
+    verified_by = _verified_by(settings)
     if settings.trust_callers:
-        name = "TASKCORE_SESSIONS" if settings.sessions else "TASKCORE_API_TOKENS"
-        name = name if settings.issuer is None else "TASKCORE_ISSUER"
+        if verified_by is None:
+            return None
         raise ConfigurationError(
-            f"set {name} or TASKCORE_TRUST_CALLERS (--trust-callers), not both"
+            f"set {verified_by} or TASKCORE_TRUST_CALLERS (--trust-callers), not both"
+        )
+    if verified_by is None:
+        raise ConfigurationError(
+            "set TASKCORE_ISSUER and TASKCORE_AUDIENCE to verify who calls, "
+            "TASKCORE_API_TOKENS=true to let API tokens in, or "
+            "TASKCORE_TRUST_CALLERS=true if something in front of this server does"
         )
     if settings.issuer is None:
         return Bearer(api_tokens=settings.api_tokens, sessions=settings.sessions)
@@ -49,6 +47,15 @@ def bearer_of(settings: Settings) -> Bearer | None:
         raise ConfigurationError(
             f"TASKCORE_ISSUER and the settings that belong to it cannot be used: {exc}"
         ) from None
+
+
+def _verified_by(settings: Settings) -> str | None:
+    """Return the first setting by which callers are verified; None if there is none."""
+    if settings.issuer is not None:
+        return "TASKCORE_ISSUER"
+    if settings.sessions:
+        return "TASKCORE_SESSIONS"
+    return "TASKCORE_API_TOKENS" if settings.api_tokens else None
 
 
 def _bearer(settings: Settings, issuer: str) -> Bearer:

@@ -25,18 +25,12 @@ def document_security(app: FastAPI, bearer: Bearer) -> None:
             document = make()
             document["components"]["securitySchemes"] = signed_in | api_tokens
             if not signed_in:
-                # Nobody can call what an API token must not.
-                document["paths"] = {
-                    path: operations
-                    for path, operations in document["paths"].items()
-                    if not any(_is_of_tokens(operation) for operation in operations.values())
-                }
+                document["paths"] = _without_tokens(document["paths"])
             for operations in document["paths"].values():
                 for operation in operations.values():
-                    tags = set(operation.get("tags", ()))
-                    if tags & _TAGS:
+                    if _has_tag(operation, _TAGS):
                         operation["security"] = [{name: []} for name in signed_in | api_tokens]
-                    elif tags & _TAGS_OF_TOKENS:
+                    elif _has_tag(operation, _TAGS_OF_TOKENS):
                         operation["security"] = [{name: []} for name in signed_in]
         assert app.openapi_schema is not None
         return app.openapi_schema
@@ -44,8 +38,17 @@ def document_security(app: FastAPI, bearer: Bearer) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _is_of_tokens(operation: dict[str, Any]) -> bool:
-    return not _TAGS_OF_TOKENS.isdisjoint(operation.get("tags", ()))
+def _without_tokens(paths: dict[str, Any]) -> dict[str, Any]:
+    """Remove the operations on API tokens: only a caller who has signed in may call them."""
+    return {
+        path: operations
+        for path, operations in paths.items()
+        if not any(_has_tag(operation, _TAGS_OF_TOKENS) for operation in operations.values())
+    }
+
+
+def _has_tag(operation: dict[str, Any], tags: set[str]) -> bool:
+    return not tags.isdisjoint(operation.get("tags", ()))
 
 
 def _of_issuers(bearer: Bearer) -> dict[str, dict[str, Any]]:
