@@ -1,4 +1,4 @@
-"""``/session``: a browser signs in with a one-time link, and out."""
+"""``/session``: sign a browser in with a one-time link, and sign it out."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _TAGS: list[Any] = ["session"]
 
 
 class SignIn(BaseModel):
-    """The secret of a sign-in link: what follows ``#sign-in=``."""
+    """The secret of a sign-in link: the part of the link after ``#sign-in=``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class SignIn(BaseModel):
 
 
 class Message(BaseModel):
-    """What was done."""
+    """The confirmation of a sign-in or a sign-out."""
 
     message: str = Field(description="For people. The text may change.")
 
@@ -53,7 +53,7 @@ class SessionEndpoints:
 
     Args:
         store: The store.
-        bearer: Says how a refused browser can authenticate.
+        bearer: Makes the challenge for a link that is refused.
     """
 
     def __init__(self, store: TaskStore, bearer: Bearer) -> None:
@@ -76,7 +76,7 @@ class SessionEndpoints:
         return response
 
     async def sign_out(self, request: Request) -> Response:
-        """Sign a browser out: end its session. A session that has ended is no error."""
+        """Sign a browser out: end its session, if it has one, and remove the cookie."""
         check_query(request)
         require_same_origin(request)
         if (session := session_of(request)) is not None:

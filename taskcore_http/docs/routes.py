@@ -31,7 +31,7 @@ def docs_routes(*, sessions: bool = False) -> list[BaseRoute]:
     """Make the page at ``/docs`` and ``/``, and what it loads.
 
     Args:
-        sessions: Whether a link signs the browser in that opens the page.
+        sessions: Whether the page signs a browser in with the link that opened it.
     """
     page = (_HERE / "page.html").read_bytes()
     page = page.replace(b"<!-- session -->\n", _SIGN_IN if sessions else b"")

@@ -1,4 +1,4 @@
-"""Authentication of requests by bearer tokens: of configured issuers, and API tokens (RFC 6750).
+"""Authentication of requests by bearer tokens (RFC 6750): those of issuers, and API tokens.
 
 ::
 
@@ -47,16 +47,16 @@ _API_TOKEN = PREFIX.encode()
 
 
 class Bearer:
-    """Authenticates requests by tokens of issuers, by API tokens, or by both.
+    """Authenticates requests by tokens of issuers, API tokens, session cookies, or several of them.
 
     Nothing is fetched before the first token arrives. One object serves one event loop.
 
     Args:
         issuers: The issuers whose tokens are accepted.
-        api_tokens: Accept API tokens too, and serve ``/me/tokens``. Without issuers they are the
-            only way in.
+        api_tokens: Accept API tokens too, and serve ``/me/tokens``. At least one issuer,
+            ``api_tokens`` or ``sessions`` must be given.
         sessions: Accept the session cookies of browsers too, and serve ``/session``, where a
-            one-time link of ``store.sessions`` signs a browser in.
+            one-time link from ``store.sessions`` signs a browser in.
         leeway: Seconds by which the clocks of the issuer and this machine may differ.
         verified_cache: The most tokens to remember as verified; 0: verify every time.
         resource: The URL of this API, if its metadata are published (RFC 9728). It is put into
@@ -91,7 +91,7 @@ class Bearer:
         names = [rules.issuer for rules in issuers]
         if len(set(names)) < len(names) or not (names or api_tokens or sessions):
             raise ConfigurationError(
-                "give at least one issuer, and each of them once, or api_tokens=True"
+                "give at least one issuer, each of them once, or api_tokens=True or sessions=True"
             )
         if sum(rules.subject_is_user_id for rules in issuers) > 1:
             raise ConfigurationError(

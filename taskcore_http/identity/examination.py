@@ -49,14 +49,14 @@ async def _examine(rules: IssuerRules, keys: FetchedKeys, *, leeway: float) -> l
 async def _examine_clock(rules: IssuerRules, keys: FetchedKeys, *, leeway: float) -> Check:
     name = "issuer's clock"
     if not keys.uses_built_in_client:
-        # The issuer may be out of this machine's reach.
-        return ok(name, "not compared: the fetch of the host tells no time")
+        # This machine may not be able to reach the issuer.
+        return ok(name, "not compared: the host's own fetch does not report the issuer's time")
     try:
         ahead = await clock_of(rules.jwks_url or discovery_url(rules.issuer))
     except FetchFailed as exc:
         return warning(name, [str(exc)], "the clocks cannot be compared")
     if ahead is None:
-        return ok(name, "the issuer does not say what time it is")
+        return ok(name, "not compared: the issuer sends no Date")
     told = f"{abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} this machine's"
     if abs(ahead) > leeway:
         advice = "set this machine's clock: tokens are refused too early, or accepted too long"

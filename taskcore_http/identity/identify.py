@@ -52,7 +52,7 @@ Identify = Callable[[Request], Awaitable[UserTasks]]
 """Returns the tasks that a request is about."""
 
 AUTHENTICATED = "taskcore.authenticated"
-"""The key of the scope that has the authenticator and the issuer of a caller."""
+"""The key of the scope that has a caller's authenticator, and the issuer or what stands for it."""
 
 
 def identify_by_path(store: TaskStore) -> Identify:

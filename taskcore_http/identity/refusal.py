@@ -100,14 +100,20 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
 }
 
 
+# The log names these sources of credentials in place of an issuer.
 API_TOKENS = "API tokens"
 SESSIONS = "sessions"
 LINKS = "sign-in links"
-"""What the log says instead of an issuer."""
 
 
 def log_refusal(reason: Reason, issuer: str | None) -> None:
-    """Write the one line for a refusal: the reason, and the issuer if it is a configured one."""
+    """Write one log line for a refusal.
+
+    Args:
+        reason: The rule that the request breaks.
+        issuer: The configured issuer, or the source of credentials such as `SESSIONS`. None: the
+            token names an issuer that is not configured, or none.
+    """
     logger.info("refused: %s (issuer: %s)", reason, issuer or "unknown")
 
 

@@ -17,7 +17,7 @@ COOKIE = "taskcore"
 """The name of the cookie over HTTP. Servers on other ports of the machine share it."""
 
 SECURE_COOKIE = "__Host-taskcore"
-"""The name over HTTPS. Browsers take a cookie with this prefix from its own host only."""
+"""The name over HTTPS. Browsers accept a cookie with this prefix only from its own host."""
 
 _SAFE = {"GET", "HEAD"}
 
@@ -26,7 +26,7 @@ def session_of(request: Request) -> SessionSecret | None:
     """Return the secret in the request's session cookie; None without one.
 
     Raises:
-        TokenRefused: There is also a token (RFC 6750, section 3.1).
+        TokenRefused: There is also an ``Authorization`` field (RFC 6750, section 3.1).
         RequestRefused: 403: the request does not come from a page of this server.
     """
     found = SessionSecret.find(request.cookies.get(_name(request), ""))
@@ -42,12 +42,12 @@ def session_of(request: Request) -> SessionSecret | None:
 def require_same_origin(request: Request) -> None:
     """Refuse a request that a page of another origin has made, or may have made.
 
-    Browsers of today send ``Sec-Fetch-Site`` (https://www.w3.org/TR/fetch-metadata/), older ones
-    ``Origin`` with every request that changes something (RFC 6454, section 7). To read, a request
-    may come without a page: somebody has typed the address.
+    Current browsers send ``Sec-Fetch-Site`` (https://www.w3.org/TR/fetch-metadata/). Older browsers
+    send ``Origin`` with every request that changes something (RFC 6454, section 7). A request that
+    only reads may come from no page: the user has typed the address.
 
     Raises:
-        RequestRefused: 403.
+        RequestRefused: 403: the request comes from elsewhere.
     """
     reads = request.method in _SAFE
     site = request.headers.get("sec-fetch-site")
@@ -77,7 +77,7 @@ def set_session(request: Request, response: Response, session: SessionSecret) ->
 
 
 def unset_session(request: Request, response: Response) -> None:
-    """Take the cookie away."""
+    """Make the browser remove the session cookie."""
     response.delete_cookie(
         _name(request), path="/", secure=_is_secure(request), httponly=True, samesite="strict"
     )

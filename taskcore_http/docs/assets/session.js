@@ -28,7 +28,7 @@
     show(`You are signed in as user ${me.user_id}.`, button);
   }
 
-  // A link that is opened in a tab that shows the page already changes nothing but the fragment.
+  // If the tab already shows the page, opening a link only changes the fragment: nothing is loaded.
   addEventListener("hashchange", () => {
     if (location.hash.startsWith("#sign-in=")) {
       location.reload();
@@ -36,7 +36,7 @@
   });
 
   const link = new URLSearchParams(location.hash.slice(1)).get("sign-in");
-  // Now: Swagger UI changes the fragment.
+  // At once, because Swagger UI changes the fragment.
   if (link !== null) {
     // Neither the address bar nor the history keeps the secret.
     history.replaceState(null, "", location.pathname + location.search);

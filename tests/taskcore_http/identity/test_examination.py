@@ -46,7 +46,7 @@ async def test_a_healthy_issuer_is_well(issuer: HttpIssuer) -> None:
         (3600, "failure", "ahead of"),
         (-3600, "failure", "behind"),
         (-20, "warning", "behind"),
-        (None, "ok", "does not say"),
+        (None, "ok", "sends no Date"),
     ],
 )
 async def test_clocks_that_differ_are_told(
@@ -108,4 +108,4 @@ async def test_a_clock_that_only_the_host_can_reach_is_not_compared() -> None:
     keys, clock = await bearer.examine()
     assert keys.status == "ok"
     assert (clock.name, clock.status) == ("issuer's clock", "ok")
-    assert clock.finding == "not compared: the fetch of the host tells no time"
+    assert clock.finding == "not compared: the host's own fetch does not report the issuer's time"
