@@ -1,6 +1,7 @@
 """The fields of a task as options."""
 
 import json
+import re
 from typing import Annotated, Any
 
 import typer
@@ -15,17 +16,25 @@ _OF_NAME = {name: priority for priority, name in PRIORITIES.items()}
 
 
 def priority_of(text: str) -> int:
-    """Return a priority from a word or a number."""
+    """Return the priority that a word or a number names.
+
+    Raises:
+        BadParameter: The text is neither. The library checks the limits of the number.
+    """
     if text.lower() in _OF_NAME:
         return _OF_NAME[text.lower()]
-    try:
-        return int(text) if text.isascii() else int("x")
-    except ValueError:
-        raise typer.BadParameter("must be high, medium, low, none, or 0 to 9") from None
+    # Not what `int` takes, such as "4_2" and the digits of other scripts.
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise typer.BadParameter("must be high, medium, low, none, or 0 to 9")
+    return int(text)
 
 
 def object_of(text: str) -> dict[str, Any]:
-    """Return the JSON object in a text."""
+    """Return the JSON object in a text.
+
+    Raises:
+        BadParameter: It is not one.
+    """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -12,11 +12,11 @@ COLUMNS = ("from_subject", "to_subject")
 
 @dataclass(frozen=True, slots=True)
 class SubjectMap:
-    """New subjects of identities.
+    """The new subjects of identities, and where a file names them.
 
     Attributes:
         subjects: The new subject for each old one.
-        lines: For each old subject, the line of the file that has it.
+        lines: The line of the file that names each old subject.
     """
 
     subjects: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ def read_subject_map(file: Path) -> SubjectMap:
     """Read a map, which is kept in memory: about 400 bytes a line.
 
     Raises:
-        Failed: The file cannot be read, or a line of it, which is named, cannot be used.
+        Failed: The file cannot be read, or a line cannot be used. The message names the line.
     """
     # Loaded on use: --help does not need taskcore.
     from taskcore.errors import ValidationError  # noqa: PLC0415
@@ -49,6 +49,7 @@ def read_subject_map(file: Path) -> SubjectMap:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each row with the number of its first line: a value in quotes can have several."""
     import csv  # noqa: PLC0415  (--help needs none)
 
     line = 1

@@ -13,11 +13,11 @@ WIDTH = len("2026-11-30 17:00 +1234d")
 
 
 def due_cell(task: "Task", now: datetime) -> str:
-    """Return when a task is due, and in how many days.
+    """Return when a task is due, and in how many days: ``-`` if it has no due date.
 
     Args:
         task: The task.
-        now: With an offset.
+        now: The current time, with an offset.
     """
     if task.due is None:
         return "-"
@@ -34,7 +34,7 @@ def due_text(due: date) -> str:
 
 
 def is_overdue(task: "Task", now: datetime) -> bool:
-    """Tell whether a task is open and should have been completed."""
+    """Tell whether a task is open and its due date has passed."""
     if task.due is None or task.completed:
         return False
     here = _here(task, now)
@@ -42,7 +42,7 @@ def is_overdue(task: "Task", now: datetime) -> bool:
 
 
 def _here(task: "Task", now: datetime) -> datetime:
-    """Return the local time in the zone of a task, or of this machine."""
+    """Return the local time, without ``tzinfo``, in the task's zone or else in that of ``now``."""
     if task.due_zone is not None:
         # This machine may not know the zone.
         with suppress(KeyError, ValueError, OSError):
