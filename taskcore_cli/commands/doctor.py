@@ -38,7 +38,7 @@ def doctor(context: typer.Context, *, json: Json = False) -> None:
     if settings.issuer is not None:
         require_http("the check of the issuer")
         checks += run(_of_issuer(identity_of(settings)))
-        checks.append(_strangers(context, settings.issuer))
+        checks.append(_other_issuers(context, settings.issuer))
     if json:
         print_json(
             [
@@ -61,8 +61,8 @@ async def _of_issuer(bearer: Any) -> "list[Check]":
     return found
 
 
-def _strangers(context: typer.Context, issuer: str) -> "Check":
-    """Compare the issuer with those of the stored identities, as an administrator."""
+def _other_issuers(context: typer.Context, issuer: str) -> "Check":
+    """Check, as an administrator, that no other issuer has stored identities."""
     from taskcore import PermissionDenied, TaskcoreError
     from taskcore.doctor.check import ok, warning
 
@@ -73,20 +73,22 @@ def _strangers(context: typer.Context, issuer: str) -> "Check":
     except PermissionDenied:
         return ok(
             name,
-            "not examined: the application's role cannot list them. Run `taskctl doctor` with the "
-            "URL of the role that migrated",
+            "not examined: the application's role cannot list them; run `taskctl doctor` with the "
+            "URL of the role that migrated the database",
         )
     except TaskcoreError as exc:
-        # The other checks say why, and must be shown.
-        return warning(name, [f"not examined: {exc}"], "correct what the other checks found first")
-    strangers = [visible(one) for one in stored if one != issuer]
-    if not strangers:
-        return ok(name, "the configured issuer's" if stored else "there are no identities")
+        # The other checks say why. An exception would hide them.
+        return warning(
+            name, [f"not examined: {exc}"], "first correct what the other checks have found"
+        )
+    others = [visible(one) for one in stored if one != issuer]
+    if not others:
+        return ok(name, "only the configured issuer" if stored else "there are no identities")
     advice = (
-        "their tokens are not accepted; if this issuer has replaced them, run "
+        "their tokens are not accepted; if the configured issuer has replaced them, run "
         "`taskctl identities move`"
     )
-    return warning(name, strangers, advice)
+    return warning(name, others, advice)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """``taskctl identities``: the names that issuers have for users, for administrators."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from taskcore_cli.output.listing import IDENTITIES, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.output.visible import visible
 from taskcore_cli.session import administering
+
+if TYPE_CHECKING:
+    from taskcore import IdentityMove
 
 app = typer.Typer(
     cls=Group,
@@ -73,25 +77,26 @@ def unblock(
 def move(
     context: typer.Context,
     *,
-    from_: Annotated[
-        str, typer.Option("--from", metavar="ISSUER", help="The issuer that they have.")
-    ],
-    to: Annotated[str, typer.Option("--to", metavar="ISSUER", help="The issuer they are to have.")],
+    from_: Annotated[str, typer.Option("--from", metavar="ISSUER", help="The present issuer.")],
+    to: Annotated[str, typer.Option("--to", metavar="ISSUER", help="The new issuer.")],
     map_: Annotated[
         Path | None,
         typer.Option(
             "--map",
             metavar="FILE",
             help="A CSV file with the columns from_subject and to_subject, if subjects change. "
-            "Identities that it does not name stay.",
+            "Identities that it does not name are not moved.",
         ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Move them. Without it they are only counted.")
+        bool, typer.Option("--yes", "-y", help="Move them. Without it they are counted.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Move identities to another issuer, all or none; users and tasks stay as they are."""
+    """Move identities to another issuer: all of them, or none if one conflicts.
+
+    Users and tasks stay as they are.
+    """
     read = None if map_ is None else read_subject_map(map_)
     subjects = None if read is None else read.subjects
     with administering(context) as opened:
@@ -110,20 +115,28 @@ def move(
             }
         )
     else:
-        verb = "were moved" if yes and not outcome.conflicts else "would move"
-        typer.echo(f"{outcome.moved} identities {verb}.")
-        if outcome.done:
-            typer.echo(f"{outcome.done} were moved before.")
-        if outcome.unknown:
-            typer.echo(f"{outcome.unknown} of the map are unknown.")
+        _print_outcome(outcome, moved=yes and not outcome.conflicts)
     if outcome.conflicts:
-        for subject in outcome.conflicts:
-            line = "" if read is None else f"line {read.lines[subject]}: "
-            say(f"{line}{visible(subject)}: its new identity is there already.")
-        say(
-            f"{len(outcome.conflicts)} conflicts: nothing was moved. "
-            "`taskctl users delete` removes a new user who should not be there."
-        )
+        _say_conflicts(outcome.conflicts, {} if read is None else read.lines)
         raise typer.Exit(FAILED)
     if not yes:
         say("Nothing was changed. Add --yes to move them.")
+
+
+def _print_outcome(outcome: "IdentityMove", *, moved: bool) -> None:
+    typer.echo(f"{outcome.moved} identities {'were moved' if moved else 'would move'}.")
+    if outcome.done:
+        typer.echo(f"{outcome.done} were moved before.")
+    if outcome.unknown:
+        typer.echo(f"{outcome.unknown} of the map are unknown.")
+
+
+def _say_conflicts(conflicts: Sequence[str], lines: Mapping[str, int]) -> None:
+    """Name each conflict, with its line if there is a map."""
+    for subject in conflicts:
+        line = f"line {lines[subject]}: " if lines else ""
+        say(f"{line}{visible(subject)}: its new identity already exists.")
+    say(
+        f"{len(conflicts)} conflicts: nothing was moved. "
+        "`taskctl users delete` removes a new user who should not be there."
+    )

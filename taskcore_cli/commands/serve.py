@@ -60,7 +60,7 @@ def serve(
             "-u",
             metavar="N",
             envvar="TASKCTL_USER",
-            help="Whom the printed link signs in: a user's id.",
+            help="The user whom the printed link signs in: an id.",
         ),
     ] = 1,
     trust_callers: Annotated[
@@ -75,8 +75,8 @@ def serve(
     """Serve the REST API until Ctrl-C or SIGTERM.
 
     With TASKCORE_ISSUER and TASKCORE_AUDIENCE callers need a token of that OpenID Connect issuer,
-    with TASKCORE_API_TOKENS=true an API token. Without them only this machine is served: a link,
-    which can be used once, signs a browser in, and programs need an API token.
+    with TASKCORE_API_TOKENS=true an API token. Without them only this machine is served: a browser
+    signs in with the link that is printed, which can be used once, and programs need an API token.
     """
     require_http("serve")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -102,7 +102,7 @@ def serve(
                 port=port,
                 workers=workers,
                 log_level=log_level.value,
-                # A line for each request.
+                # One line a request: for debugging only.
                 access_log=log_level is LogLevel.debug,
                 log_config=log_config(settings),
                 timeout_graceful_shutdown=_grace(settings),
@@ -166,10 +166,21 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
 
 
 def _say_link(link: "LinkSecret | None", address: str, user: int) -> None:
-    """Print a link that signs a browser in. Its secret is in the fragment, which is not sent."""
+    """Print the link that signs a browser in.
+
+    Its secret is in the fragment, which browsers do not send.
+
+    Args:
+        link: The secret; None: the user has too many tokens.
+        address: The URL of the server.
+        user: The user whom the link signs in.
+    """
     if link is None:
         say(f"Open: {address}/docs")
-        say(f"No link signs you in: user {user} has too many tokens. `taskctl tokens` lists them.")
+        say(
+            f"No link signs you in: user {user} has too many tokens. "
+            "`taskctl tokens list` shows them."
+        )
         return
     say(f"Open: {address}/#sign-in={link.get_secret_value()}")
     say(f"The link signs you in as user {user}. It can be used once, for 10 minutes.")
@@ -225,7 +236,11 @@ def _watched(server: "EmbeddedServer") -> Iterator[None]:
 async def _reach(settings: "Settings", url: str, user: int) -> "LinkSecret | None":
     """Connect to the database, and return a sign-in link if browsers sign in with one.
 
-    None also if the user has too many tokens: whoever is signed in stays signed in.
+    None: they do not, or the user has too many tokens. The second must not keep the server from
+    starting, because browsers that are signed in can still use it.
+
+    Raises:
+        ValidationError: The user's id is not an integer from 1 to 2^53-1.
     """
     from taskcore import TaskStore, ValidationError
 

@@ -156,7 +156,7 @@ def test_issuers_of_identities_that_are_not_configured_are_named(
 
         assert found(database.owner_url) == ("ok", "there are no identities")
         asyncio.run(_use(database, issuer.url))
-        assert found(database.owner_url) == ("ok", "the configured issuer's")
+        assert found(database.owner_url) == ("ok", "only the configured issuer")
         for other in ("https://old.example", "https://older.example/"):
             asyncio.run(_use(database, other))
         strangers = "https://old.example\nhttps://older.example/"

@@ -123,7 +123,7 @@ def test_identities_move_after_they_were_counted(
     asyncio.run(_create(database, "1"))
     conflict = administer("identities", "move", *names, "--map", str(file), "--yes")
     assert conflict.exit_code == 1
-    assert "line 2: 1: its new identity is there already.\n" in conflict.stderr
+    assert "line 2: 1: its new identity already exists.\n" in conflict.stderr
     assert "nothing was moved" in conflict.stderr
 
 
@@ -174,7 +174,7 @@ def test_every_conflict_is_named(administer: Run, database: Database) -> None:
     assert result.exit_code == 1
     assert result.stdout == "0 identities would move.\n"
     for subject in subjects:
-        assert f"\n{subject}: its new identity is there already.\n" in f"\n{result.stderr}"
+        assert f"\n{subject}: its new identity already exists.\n" in f"\n{result.stderr}"
     assert "30 conflicts: nothing was moved." in result.stderr
 
 
