@@ -164,11 +164,14 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.identity_block_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.identity_block_v1 TO taskcore_admin;
 
--- Give an identity another name, as when users change to another issuer, and return what was
--- done, or with p_dry_run would be. 'moved'. 'conflict': the new name is there already; without
--- p_dry_run this is SQLSTATE TC005, which rolls the whole statement back. 'done': only the new name
--- is there, as after an earlier move. 'unknown': neither is there.
--- The two names are bound one after the other.
+-- Move an identity to another issuer and subject, and return the outcome. With p_dry_run only
+-- return what the outcome would be.
+-- 'moved': the identity has the new name.
+-- 'conflict': both names exist. Without p_dry_run this is SQLSTATE TC005, which rolls the whole
+-- statement back.
+-- 'done': only the new name exists, for example after an earlier move.
+-- 'unknown': neither name exists.
+-- The old name is bound first, then the new one, so no query sees both.
 CREATE OR REPLACE FUNCTION taskcore.identity_move_v1(
     p_issuer text, p_subject text, p_to_issuer text, p_to_subject text, p_dry_run boolean
 ) RETURNS text

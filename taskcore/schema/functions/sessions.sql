@@ -1,7 +1,7 @@
--- Sign-in of a browser. A link is a token with the scope sign-in, made by token_create_v1. It is
--- exchanged once for a session: a token with the scope tokens, which no API token has.
+-- Browser sessions. A sign-in link is a token with the scope sign-in, made by token_create_v1. It
+-- is exchanged once for a session: a token with the scope tokens, which no API token has.
 --
--- Both functions are nested around token_user_v1, which finds the user of the secret:
+-- Each function takes the user from token_user_v1, which finds the user of the secret:
 -- SELECT … FROM session_open_v1(token_user_v1($1, 'sign-in', NULL, true), $1, …).
 
 GRANT CREATE ON SCHEMA taskcore TO taskcore_definer;

@@ -1,6 +1,6 @@
--- API tokens: secrets by which programs act for a user. The database knows their SHA-256 only,
--- and no function returns it. Browser sessions and sign-in links are such secrets too; their
--- scopes are those that no API token has (sessions.sql).
+-- API tokens: secrets by which programs act for a user. The database stores only their SHA-256,
+-- and no function returns it. Browser sessions and sign-in links are rows of the same table, with
+-- scopes that no API token has (sessions.sql).
 --
 -- token_user_v1 is bound to the token that was presented, as identity_user_v1 is to an identity.
 -- The other functions are bound to the user whose tokens they are.
@@ -12,8 +12,8 @@ SET LOCAL ROLE taskcore_authenticator;
 -- statement: SELECT … FROM task_get_v1(token_user_v1($1, $2, $3, $4), $5).
 -- SQLSTATE TC411: there is no such token, or it has expired, or its user is blocked. The text is
 -- the same for all of these.
--- p_scope: what the operation needs. A token without it: TC413, with the scope in DETAIL. Null:
--- the operation is not for tokens, and every token gets TC413.
+-- p_scope: the scope that the operation needs. A token without it: TC413, with the scope in
+-- DETAIL. Null: every token gets TC413.
 -- p_user_id: the user that the request names, or null. If the token is another user's: TC404.
 -- p_creates: the operation creates tasks. Then the user's row is locked, so that no deletion
 -- comes between this function and the operation.
@@ -134,10 +134,11 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.token_create_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.token_create_v1 TO taskcore_app;
 
--- Create a token like another one of the user, which then ends after 24 hours, or when it would
--- have ended if that is sooner. Repeated calls and the limit: as in token_create_v1. No row: the
--- user has no such token, or it has expired, or it is a session or a sign-in link, whose rights
--- an API token must not get. SQLSTATE TC006: the token was replaced before.
+-- Replace a token of the user: create one with the same name, scopes and lifetime. The old token
+-- then ends after 24 hours, or when it would have ended if that is sooner. Repeated calls and the
+-- limit: as in token_create_v1. No row: the user has no such token, or it has expired, or it is a
+-- session or a sign-in link, whose rights an API token must not get. SQLSTATE TC006: the token was
+-- replaced before.
 CREATE OR REPLACE FUNCTION taskcore.token_rotate_v1(
     p_user_id bigint, p_id bigint, p_hash bytea, p_new_id bigint
 ) RETURNS TABLE (
