@@ -31,7 +31,7 @@ settings.load_profile("default")
 
 def pytest_configure(config: pytest.Config) -> None:
     if PREPARED not in os.environ:
-        # Not in a worker, which inherits the environment.
+        # A worker inherits the variable.
         folder = contextlib.ExitStack()
         os.environ[PREPARED] = str(folder.enter_context(server_folder()))
         config.add_cleanup(folder.close)
@@ -63,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Nothing collected is garbage before the end: the collector need not look at it."""
+    """Turn the garbage collector off during collection, which makes no garbage."""
     gc.disable()
     try:
         return (yield)
@@ -155,14 +155,14 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def used_home(home: Path) -> Path:
-    """A home on which a start finds data."""
+    """A home that already has a server's data."""
     prepare(home)
     return home
 
 
 @pytest.fixture
 def used_long_home(home: Path) -> Path:
-    """A home on which a start finds data, whose path is too long for a socket."""
+    """A home that already has a server's data, and whose path is too long for a socket."""
     long = home / ("long" * 20) / ("path" * 20)
     long.mkdir(parents=True)
     prepare(long)

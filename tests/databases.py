@@ -58,7 +58,7 @@ async def read_catalog(url: str) -> catalog.Catalog:
 
 
 class Cleaner:
-    """Makes databases as good as new, on connections that outlive a test: a new one is slow."""
+    """Empties databases between tests. It keeps its connections, because connecting is slow."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -71,7 +71,7 @@ class Cleaner:
         """Delete every row and end every session; tell whether the schema is the template's."""
         as_new = self._loop.run_until_complete(self._emptied(database, template))
         if not as_new:
-            # It is not used again.
+            # The database is not used again.
             self._loop.run_until_complete(self._connections.pop(database.name).close())
         return as_new
 
@@ -100,8 +100,8 @@ class Cleaner:
 
     async def _emptied(self, database: Database, template: catalog.Catalog) -> bool:
         connection = await self._connected(database)
-        # Until they are gone: a pooler would give the next test one that is just ending.
-        while await connection.fetchval(  # noqa: ASYNC110  (a session tells nobody)
+        # Wait until they are gone: a pooler would give the next test a session that is ending.
+        while await connection.fetchval(  # noqa: ASYNC110  (PostgreSQL does not announce the end)
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ):

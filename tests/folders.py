@@ -13,7 +13,7 @@ from pathlib import Path
 from taskcore.embedded import EmbeddedServer
 
 PREPARED = "TESTS_PREPARED"
-"""The variable that names the folder of `prepare` to every process of one run of pytest."""
+"""The environment variable with the folder of `prepare`, for every process of one run of pytest."""
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (the folder's name is made by tempfile)
 _ENOUGH = 4 * 2**30
@@ -23,7 +23,7 @@ _ENOUGH = 4 * 2**30
 def server_folder() -> Iterator[Path]:
     """Make a folder that the server's user can enter, also when the tests run as root.
 
-    It is in memory if there is room: most of a server's start and stop is syncing.
+    It is in memory if there is room: a server's start and stop are mostly syncing to disk.
     """
     in_memory = _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free > _ENOUGH
     with tempfile.TemporaryDirectory(
@@ -37,7 +37,7 @@ def server_folder() -> Iterator[Path]:
 
 
 def prepare(home: Path, version: int = 18) -> None:
-    """Put the data of a server into a home; it was started once, and has no users.
+    """Copy a server's data into a home, with a migrated database that has no users.
 
     The first process of a run that needs a version makes its data, which takes a second. All
     others copy it.

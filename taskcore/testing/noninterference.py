@@ -278,7 +278,11 @@ class Run:
         return _Resolved(performed, target, strangers)
 
     def _distinct(self, place: int, references: Sequence[Reference]) -> list[int]:
-        """Return an id for each reference, no id of another user twice: alone they differ."""
+        """Return an id for each reference.
+
+        An id of another user is used once; its repetition becomes an unused id. In the run without
+        the other users all these ids are unused and differ, so both runs must agree in that.
+        """
         numbers: list[int] = []
         for reference in references:
             number = self._id(place, reference)

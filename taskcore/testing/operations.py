@@ -153,13 +153,13 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class ChangeToken:
-    """Change the user's own API tokens. A user who has one acts by the newest.
+    """Change the user's own API tokens. From then on the user acts with the newest one, if any.
 
     The observation shows no id, no secret and no time.
 
     Attributes:
-        change: ``create``, ``rotate`` or ``revoke``. The last two concern the newest token; a
-            user without one makes one first.
+        change: ``create``, ``rotate`` or ``revoke``. The last two change the newest token; a user
+            without a token creates one first.
     """
 
     change: str
@@ -181,8 +181,9 @@ class Event:
 EVENTS = ("sign up", "block user", "block identity", "unblock", "delete", "rotate keys", "forge")
 """The events of users whom an issuer names.
 
-In turn: somebody else signs up with the user's issuer; the user or the identity is blocked, or let
-in again; the user is deleted; the issuer replaces a key; somebody sends a forged token of it.
+In this order: somebody else signs up with the user's issuer; the user is blocked; the identity is
+blocked; both are unblocked; the user is deleted; the issuer replaces a key; somebody sends a token
+that pretends to be from the issuer.
 """
 
 Operation = (

@@ -91,7 +91,7 @@ _OF_NAME: dict[str, tuple[st.SearchStrategy[Any], Collection[Any]]] = {
         (["a,b"], [" "], ["x" * (MAX_TAG + 1)], [*map(str, range(MAX_TAGS + 1))], "ab", [7], None),
     ),
 }
-"""For fields of a kind of their own: values that are accepted, and some that are refused."""
+"""Fields with strategies of their own: values that are accepted, and some that are refused."""
 
 
 def _valid(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
@@ -105,7 +105,7 @@ def _valid(name: str, field: FieldInfo) -> st.SearchStrategy[Any]:
 
 
 def _fitting(fields: dict[str, Any]) -> dict[str, Any]:
-    """Remove a zone that has no time."""
+    """Remove the zone if the due date has no time."""
     timed = len(fields.get("due") or "") > len("2026-11-30")
     return {
         name: value
@@ -237,7 +237,7 @@ _events = st.builds(
 
 
 def operations(kinds: Collection[type[Operation]]) -> st.SearchStrategy[Operation]:
-    """Return a strategy of operations. It makes no `Event`, which not every user may have.
+    """Return a strategy of operations, without `Event`: the observed user must have none.
 
     Args:
         kinds: The operations of a face, such as `Create` and `Get`.

@@ -1,4 +1,4 @@
-"""The REST API with a `Bearer`: issuers name the users, and much happens to the others."""
+"""The REST API with a `Bearer`: issuers name the users, and events happen to other users."""
 
 import json
 import time
@@ -31,7 +31,7 @@ _PAUSE = 31.0
 
 
 class _Issuer:
-    """An issuer that replaces one of its two keys now and then; the other one stays."""
+    """An issuer with two keys. One stays; `rotate` replaces the other one."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -48,7 +48,7 @@ class _Issuer:
         self._publish()
 
     def sign(self, subject: str, key_id: str | None = None) -> str:
-        """Sign a token, with the key that is replaced if none is named."""
+        """Sign a token with the named key, or with the newest one."""
         now = int(time.time())
         key_id = key_id or f"{self._replaced}"
         payload = claims(iss=self.name, sub=subject, iat=now, exp=now + 3600)
@@ -68,12 +68,12 @@ class BearerFace(RestFace):
     """The REST API, where issuers name the users, and where they make API tokens.
 
     Each of two issuers names every second user, so that some others have the observed user's
-    issuer. A user's tokens are signed by the key that stays, until an event replaces the other
-    one: from then on by that.
+    issuer. A user's tokens are signed by the key that stays. After an event has replaced the other
+    key, they are signed by the new one.
 
     Attributes:
         happened: How often each event and each change of tokens took effect.
-        answered: The statuses of what a user was answered after each kind of event.
+        answered: How often a user got each status after each kind of event.
     """
 
     operations: Collection[type[Operation]] = frozenset({*RestFace.operations, ChangeToken, Event})
@@ -138,7 +138,7 @@ class BearerFace(RestFace):
                 return await self._change_token(user_id, change)
         observation = await super().perform(user_id, operation, target)
         own = await self._user_id(user_id)
-        # The user's id is random; that of another user would stay in the answer.
+        # The user's own id is random, so it is renamed. Another user's id would stay visible.
         return replace(observation, value=renamed(observation.value, own, user_id))
 
     async def _user_id(self, user_id: int) -> int | None:
@@ -152,7 +152,7 @@ class BearerFace(RestFace):
     async def _change_token(self, user_id: int, change: str) -> Observation:
         if change != "create" and user_id not in self._tokens:
             await self._change_token(user_id, "create")
-        # A user who is refused has none.
+        # A user who is refused has no token: any id will do.
         newest, _secret = self._tokens.get(user_id, (7, ""))
         method, path, body = {
             "create": ("POST", "/me/tokens", {"name": "x", "scopes": list(SCOPES)}),
@@ -204,9 +204,9 @@ class BearerFace(RestFace):
             if not await self._administered(user_id, kind, own):
                 return False
         except NotFound:
-            # A broken API takes one user for another, who may be gone.
+            # If the API is broken on purpose, the id may be another user's, who was deleted.
             return False
-        # An API token of a blocked identity goes on: blocking the user ends it.
+        # Not with an API token: a block of the user ends it, a block of the identity does not.
         signed = self._issuer_of(user_id).sign(_subject(user_id), "stays")
         listed = await self._request("GET", "/me/tasks", _field(signed))
         self.answered[kind, listed.status_code] += 1

@@ -841,7 +841,7 @@ async def a_token_is_replaced_by_its_user_only(place: Place) -> None:
             "SELECT expires_at - now() FROM taskcore.tokens WHERE hash = $1", TOKENS[ME]
         )
         assert left.days == 1
-        # The rights of a session are no API token's.
+        # No API token gets the rights of a session.
         await place.owner.execute(
             "UPDATE taskcore.tokens SET scopes = scopes || '{tokens}' WHERE hash = $1", TOKENS[ME]
         )
@@ -924,11 +924,11 @@ async def a_link_opens_a_session_of_its_user_once(place: Place) -> None:
             assert await place.row("token_create_v1", *new)
         before = await place.others()
         rest = (TOKEN, 90, 60)
-        # Another's link is not there, and an API token is no link.
+        # Another user's link is not found, and an API token is not a link.
         for presented in (*(LINKS[other] for other in OTHERS), TOKENS[ME]):
             assert await place.call("session_open_v1", ME, presented, *rest) == []
         async with rolled_back(place.owner):
-            # Another's hash is taken, and nothing of that token is told.
+            # The hash is that of another user's token: the answer shows nothing of it.
             taken = TOKENS[OTHERS[0]]
             assert await place.call("session_open_v1", ME, LINKS[ME], taken, 90, 60) == []
         assert await place.row("session_open_v1", ME, LINKS[ME], *rest) == (90,)

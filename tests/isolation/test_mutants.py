@@ -37,7 +37,7 @@ source = cache(inspect.getsource)
 
 
 def likely_first(probes: tuple[Probe, ...], name: str) -> tuple[Probe, ...]:
-    """Put the probes that name the broken function in front; the very first makes the users."""
+    """Put the probes that name the broken function right after the first, which makes the users."""
     function = name.partition(":")[0]
     naming = tuple(
         probe for probe in FUNCTIONS[1:] if function.endswith("_v1") and function in source(probe)
@@ -74,7 +74,7 @@ async def test_what_is_not_broken_is_caught_by_nothing(
         await execute(database.owner_url, walls.without(without))
 
     async with placed(database) as place:
-        # Backwards too: none may need what another has done, as their order differs below.
+        # Backwards too: no probe may need another one, because `likely_first` changes the order.
         for probe in (FUNCTIONS[0], *reversed(FUNCTIONS), *probes(without)):
             await probe(place)
 

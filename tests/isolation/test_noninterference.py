@@ -185,7 +185,7 @@ def _break_function(database: Database, name: str, pattern: str, replacement: st
 
 
 def _cache_by_the_header(_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in CVE-2026-35030, where tokens with one header were one entry."""
+    """As in CVE-2026-35030: tokens with the same header share an entry of the cache."""
     monkeypatch.setattr(bearer, "sha256", lambda token: hashlib.sha256(token[:20]))
 
 
@@ -218,7 +218,7 @@ def test_what_happens_to_others_is_found_if_it_reaches_a_user(
     """ID-615: the check can fail."""
     broken(database, monkeypatch)
 
-    # Each break shows in a few programs of a hundred: the user has to have what is taken away.
+    # Each fault shows in a few of a hundred programs: the user must have what is taken away.
     found = found_in(BearerFace(database.url, database.owner_url), programs=1000)
 
     assert "depends on what other users do" in found
@@ -242,7 +242,7 @@ def test_two_identities_with_one_user_are_noticed(database: Database) -> None:
         )
 
 
-# The check itself: what it must find, nearly always in no more programs than are its default.
+# The check itself must find these leaks, nearly always within its default number of programs.
 
 
 class Leaking(LibraryFace):
@@ -293,8 +293,8 @@ class TellsForeignFromMissingAmongSeveral(Leaking):
 
 
 class DeletesForeignAmongSeveral(Leaking):
-    # Another user has to name the user's task, which the user has to look for afterwards: one
-    # check of a hundred programs in twenty does not find it.
+    # Another user has to name the user's task, and the user has to look for it afterwards: of
+    # twenty checks with a hundred programs, one does not find the leak.
     programs = 500
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:

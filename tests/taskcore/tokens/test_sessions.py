@@ -1,4 +1,4 @@
-"""Sessions of browsers: a link opens one, once, and it reaches its user's tasks and tokens."""
+"""Browser sessions: a link opens one session, which reaches its user's tasks and tokens."""
 
 import asyncio
 from typing import Any
@@ -55,7 +55,7 @@ async def test_links_and_sessions_end(store: TaskStore, owner: asyncpg.Connectio
         await store.for_session(session).list()
 
 
-async def test_a_session_makes_tokens_and_is_no_token(store: TaskStore) -> None:
+async def test_a_session_makes_tokens_and_is_not_accepted_as_one(store: TaskStore) -> None:
     """ID-902, ID-909."""
     session = await store.sessions.open(await store.sessions.create_link(42))
     link = await store.sessions.create_link(42)
@@ -166,12 +166,12 @@ async def test_links_have_the_limit_of_tokens(store: TaskStore) -> None:
 
 
 @pytest.mark.parametrize("user_id", [0, 2**53, "42", None, True])
-async def test_a_link_is_for_a_user(store: TaskStore, user_id: Any) -> None:
+async def test_a_link_needs_the_id_of_a_user(store: TaskStore, user_id: Any) -> None:
     with pytest.raises(ValidationError):
         await store.sessions.create_link(user_id)
 
 
-def test_secrets_of_one_kind_are_none_of_another_and_do_not_show_themselves() -> None:
+def test_a_secret_of_one_kind_is_not_accepted_as_another_and_does_not_show_itself() -> None:
     """ID-909, ID-813."""
     kinds = (LinkSecret, SessionSecret, TokenSecret)
     for kind in kinds:

@@ -229,7 +229,7 @@ async def test_secrets_of_one_kind_do_nothing_in_the_place_of_another(
         ({"link": "taskcore_link_" + "0" * 49}, 401),
     ],
 )
-async def test_a_link_that_is_none_is_explained(app: FastAPI, body: object, status: int) -> None:
+async def test_a_wrong_link_is_explained(app: FastAPI, body: object, status: int) -> None:
     """ID-904."""
     async with client_of(app) as client:
         client.headers |= OURS
@@ -268,7 +268,7 @@ async def test_the_secrets_are_in_no_log_line(
         assert secret[-49:] not in caplog.text
 
 
-async def test_without_sessions_a_cookie_is_nothing(store: TaskStore) -> None:
+async def test_without_sessions_a_cookie_is_ignored(store: TaskStore) -> None:
     """ID-904."""
     session = (await store.sessions.open(await link_of(store))).get_secret_value()
     app = create_app(store=store, identity=Bearer(api_tokens=True))
