@@ -100,7 +100,7 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
 }
 
 
-# The log names these sources of credentials in place of an issuer.
+# The log names these sources of credentials instead of an issuer.
 API_TOKENS = "API tokens"
 SESSIONS = "sessions"
 LINKS = "sign-in links"

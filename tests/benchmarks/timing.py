@@ -1,6 +1,6 @@
-"""Can one tell what the database has from what it does not have by the time the answer takes?
+"""Does the time of an answer reveal whether the database has a thing?
 
-A benchmark, not a test: nothing is asserted of time. Somebody asks for things of two kinds that
+A benchmark, not a test: nothing is asserted about time. It asks for things of two kinds that
 get the same answer, in random order, one at a time, on the embedded server in a folder of its
 own: another user's task and nobody's, the path of another user and of nobody, an identity with
 a user and an unknown one, an API token that has expired and an unknown one. Two things are

@@ -1,4 +1,4 @@
-"""The questions of the timing comparison: two kinds of things that get one answer."""
+"""The questions of the timing comparison: two kinds of things that get the same answer."""
 
 import random
 import secrets
@@ -35,8 +35,8 @@ class Question:
 
     Attributes:
         name: The face and the subject.
-        known: What the database has.
-        unknown: What it does not have.
+        known: The kind of things that the database has.
+        unknown: The kind that it does not have.
         draw: Returns one of the known things, or with False an unknown one. It is not timed.
         ask: The call, which checks that the answer is the same for both.
     """
@@ -150,7 +150,7 @@ async def of_identities(
 async def of_tokens(
     server: EmbeddedServer, store: TaskStore, count: int
 ) -> AsyncIterator[Question]:
-    """Tell an API token that has expired from one that never was."""
+    """Tell an API token that has expired from one that never existed."""
     known = [TokenSecret.random() for _ in range(count)]
     hashes = ", ".join(f"'\\x{secret.digest.hex()}'" for secret in known)
     await execute(

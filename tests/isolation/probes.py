@@ -805,7 +805,7 @@ async def tokens_are_listed_and_revoked_by_their_user_only(place: Place) -> None
 
 async def a_token_is_made_for_its_user_only(place: Place) -> None:
     async with nothing_of_the_others_changes(place):
-        # Another's hash is taken, and nothing of that token is told.
+        # The hash is that of another user's token: the answer shows nothing of it.
         for other in OTHERS:
             new = (77, "x", ["tasks:read"], 1)
             assert await place.call("token_create_v1", ME, TOKENS[other], *new) == []

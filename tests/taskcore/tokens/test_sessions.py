@@ -20,7 +20,7 @@ from tests.wire import Wire
 
 
 async def test_a_link_opens_one_session_of_its_user(store: TaskStore) -> None:
-    """ID-901; a user whom nobody knew is created."""
+    """ID-901; a user who does not exist is created."""
     link = await store.sessions.create_link(42)
     session = await store.sessions.open(link.get_secret_value())
     with pytest.raises(InvalidToken):

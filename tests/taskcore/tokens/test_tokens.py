@@ -328,7 +328,7 @@ async def test_rotation_makes_a_token_that_lasts_as_long_and_ends_the_old_one(
     assert kept.expires_at == min(in_a_day, old.expires_at or in_a_day)
     for secret in (old.secret, new.secret):
         assert list(await store.for_token(secret).list()) == []
-    # One token has one successor, which can be replaced in its turn.
+    # A token has one successor, which can be replaced too.
     with pytest.raises(ValidationError) as caught:
         await tokens.rotate(old.id)
     assert (caught.value.field, caught.value.constraint) == ("token_id", "replaced")

@@ -1,4 +1,4 @@
-"""What is told of issuers to whoever runs the server."""
+"""Reports on issuers, for the administrator of the server."""
 
 import time
 from collections.abc import Iterator
