@@ -2,13 +2,20 @@
 
 import asyncio
 import io
+import itertools
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
 
-from taskcore import TaskCreate, TaskImport, TaskStore, UserTasks, ValidationError
+from taskcore import Settings, TaskCreate, TaskImport, TaskStore, UserTasks, ValidationError
 from taskcore.tasks.files import read_jsonl, write_jsonl
 from tests.sessions import until_blocked
+from tests.wire import Wire
+
+users = itertools.count(1_000)
 
 
 @pytest.fixture
@@ -121,3 +128,43 @@ async def test_an_import_leaves_a_task_with_the_key_alone(store: TaskStore) -> N
     other = store.for_user(43)
     await other.import_tasks(lines, new_ids=True)
     assert [task.key async for task in other.iterate()] == ["k", "new"]
+
+
+# What a program of creates does: the key, whether the answer is lost, and whether the caller
+# sends it again although it was answered.
+CREATES = st.lists(
+    st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 2), st.booleans()), max_size=6
+)
+
+
+@hypothesis(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=30,
+)
+@given(program=CREATES)
+async def test_any_program_of_creates_makes_one_task_a_key(
+    wire: Wire, program: list[tuple[str | None, int, bool]]
+) -> None:
+    """TK-112: with lost answers, and with calls that are sent again."""
+    user = next(users)
+    settings = Settings(pool_max_size=1, retry_wait_initial=0.001, retry_wait_max=0.001)
+    made: dict[str, int] = {}
+    keyless = 0
+    async with TaskStore(wire.url, settings=settings) as store:
+        tasks = store.for_user(user)
+        await tasks.count()
+        for key, lost, again in program:
+            wire.lose_answers(lost)
+            task, is_new = await tasks.get_or_create("x", key=key)
+            wire.lose_answers(0)
+            if key is None:
+                keyless += 1
+                assert is_new
+                continue
+            assert is_new is (key not in made)
+            assert made.setdefault(key, task.id) == task.id
+            if again:
+                assert await tasks.get_or_create("y", key=key) == (task, False)
+        stored = [task async for task in tasks.iterate()]
+    assert {task.key: task.id for task in stored if task.key is not None} == made
+    assert len(stored) == len(made) + keyless
