@@ -1,48 +1,52 @@
-"""Rows of the database as models."""
+"""Rows of the database as models, or as JSON."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from operator import methodcaller
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+Rows = Iterable[Sequence[Any]]
+"""Rows with the columns of `columns_of`."""
+
+Maker = Callable[[Any], Any]
+"""Makes a field's value of its column's value. It does not get null."""
+
+# As text, because the driver takes eight times as long to make a datetime, and JSON needs none.
+# A cast to text would depend on the session's DateStyle and TimeZone.
+_MOMENT = """pg_catalog.to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS {0}"""
+# Pydantic leaves a fraction of zero out.
+_moment_in_json = methodcaller("replace", ".000000Z", "Z")
+
 
 def columns_of(model: type[BaseModel]) -> str:
-    """Return the columns that `reader_of` the model takes, for a SELECT."""
-    return ", ".join(model.model_fields)
+    """Return the columns that `reader_of` and `json_writer_of` the model take, for a SELECT."""
+    moments = _moments(model)
+    return ", ".join(
+        _MOMENT.format(name) if name in moments else name for name in model.model_fields
+    )
 
 
-def reader_of(
-    model: type[_Model], nulls: Mapping[str, str] | None = None, **makers: Callable[[Any], Any]
-) -> Callable[[Iterable[Sequence[Any]]], tuple[_Model, ...]]:
-    """Return a function that makes models of rows with the columns of `columns_of`.
+def reader_of(model: type[_Model], **makers: Maker) -> Callable[[Rows], tuple[_Model, ...]]:
+    """Return a function that makes models of rows.
 
     The database has checked the values, so they are not validated again. This is what
     ``model_construct`` does for one model, in a fifth of its time.
 
     Args:
         model: The model.
-        nulls: For fields that have another value than None where the column is NULL: an
-            expression that makes one.
-        makers: Functions that make a field's value of its column's value. They do not get NULL.
+        makers: For fields whose values are not those of the column.
     """
-    names = tuple(model.model_fields)
-    # Made of the names, as dataclasses make theirs: dict(zip(names, row)) takes six times
-    # as long.
-    nulls = nulls or {}
-    values = {
-        name: f"{nulls.get(name, 'None')} if {name} is None else make_{name}({name})"
-        for name in makers
-    }
-    display = ", ".join(f"{name!r}: {values.get(name, name)}" for name in names)
-    source = f"lambda rows: [{{{display}}} for {', '.join(names)} in rows]"
-    dictionaries: Callable[[Iterable[Sequence[Any]]], list[dict[str, Any]]] = eval(  # noqa: S307
-        source, {f"make_{name}": make for name, make in makers.items()}
+    dictionaries = _dictionaries_of(
+        model, dict.fromkeys(_moments(model), datetime.fromisoformat) | makers
     )
-    new, assign, fields_set = model.__new__, object.__setattr__, set(names)
+    new, assign, fields_set = model.__new__, object.__setattr__, set(model.model_fields)
 
-    def read(rows: Iterable[Sequence[Any]]) -> tuple[_Model, ...]:
+    def read(rows: Rows) -> tuple[_Model, ...]:
         models = []
         for fields in dictionaries(rows):
             one = new(model)
@@ -54,3 +58,49 @@ def reader_of(
         return tuple(models)
 
     return read
+
+
+def json_writer_of(model: type[BaseModel], **makers: Maker) -> Callable[[Rows], bytes]:
+    """Return a function that makes a JSON array of rows.
+
+    It has the same bytes as the JSON of the models of `reader_of`, in half of the time.
+
+    Args:
+        model: The model.
+        makers: For fields whose values in JSON are not those of the column.
+    """
+    dictionaries = _dictionaries_of(model, dict.fromkeys(_moments(model), _moment_in_json) | makers)
+    return lambda rows: to_json(dictionaries(rows))
+
+
+def _moments(model: type[BaseModel]) -> list[str]:
+    """Return the names of the fields that are a ``timestamptz`` in the database."""
+    return [
+        name
+        for name, field in model.model_fields.items()
+        if field.annotation in (datetime, datetime | None)
+    ]
+
+
+def _dictionaries_of(
+    model: type[BaseModel], makers: dict[str, Maker]
+) -> Callable[[Rows], list[dict[str, Any]]]:
+    """Return a function that makes dictionaries of rows."""
+    names = tuple(model.model_fields)
+    # Made of the names, as dataclasses make theirs: dict(zip(names, row)) takes six times
+    # as long.
+    values = {
+        name: f"{_null_of(model, name)} if {name} is None else make_{name}({name})"
+        for name in makers
+    }
+    display = ", ".join(f"{name!r}: {values.get(name, name)}" for name in names)
+    source = f"lambda rows: [{{{display}}} for {', '.join(names)} in rows]"
+    dictionaries: Callable[[Rows], list[dict[str, Any]]] = eval(  # noqa: S307
+        source, {f"make_{name}": make for name, make in makers.items()}
+    )
+    return dictionaries
+
+
+def _null_of(model: type[BaseModel], name: str) -> str:
+    """Return what a field has where its column is null, as an expression."""
+    return "{}" if get_origin(model.model_fields[name].annotation) is dict else "None"

@@ -53,5 +53,5 @@ FIELDS = tuple(Task.model_fields)
 TASK_COLUMNS = columns_of(Task)
 """The columns that `tasks_from_rows` takes, for a SELECT."""
 
-tasks_from_rows = reader_of(Task, {"extra": "{}"}, due=parse_due, tags=tuple, extra=from_json)
+tasks_from_rows = reader_of(Task, due=parse_due, tags=tuple, extra=from_json)
 """Makes tasks of rows with `TASK_COLUMNS`."""

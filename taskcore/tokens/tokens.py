@@ -11,12 +11,13 @@ from taskcore.errors import DatabaseError, TokenNotFound
 from taskcore.limits import DEFAULT_TOKEN_DAYS, MAX_ID, MINUTES_A_DAY
 from taskcore.operation import Operation
 from taskcore.owner import Owner
-from taskcore.rows import columns_of
+from taskcore.rows import columns_of, reader_of
 from taskcore.tokens.secret import TokenSecret
 from taskcore.tokens.token import NewToken, Token, TokenCreate
 from taskcore.validation import validate, validate_id
 
 _COLUMNS = columns_of(Token)
+_tokens_from_rows = reader_of(Token, scopes=tuple)
 # No API token has this scope: a token must not make, show or end tokens.
 _SEE = Access("tokens")
 _MAKE = Access("tokens", creates=True)
@@ -82,7 +83,7 @@ class Tokens:
         rows = await self._database.fetch(
             _LIST.statement(type(owner)), *owner.parameters(_LIST.access)
         )
-        return tuple(Token(**row) for row in rows)
+        return _tokens_from_rows(rows)
 
     async def rotate(self, token_id: int) -> NewToken:
         """Replace a token: create one with the same name, scopes and lifetime.
@@ -132,5 +133,5 @@ def new_id() -> int:
 
 
 def _new(rows: builtins.list[Any], secret: TokenSecret) -> NewToken:
-    (row,) = rows
-    return NewToken(**row, secret=secret)
+    (token,) = _tokens_from_rows(rows)
+    return NewToken(**dict(token), secret=secret)
