@@ -25,6 +25,7 @@ from taskcore.settings import Settings
 from taskcore.store import TaskStore
 from taskcore.tasks.fields import TaskCreate
 from taskcore.tasks.importing import ImportResult
+from taskcore.tasks.json_page import JsonPage
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_import import TaskImport
 from taskcore.tasks.task_page import TaskPage
@@ -52,6 +53,7 @@ __all__ = [
     "ImportResult",
     "InsufficientScope",
     "InvalidToken",
+    "JsonPage",
     "LinkSecret",
     "NewToken",
     "NotFound",

@@ -14,13 +14,16 @@ from taskcore.limits import MAX_ID
 
 _LONGEST = 100
 
+# json.dumps makes an encoder for each call that has separators.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 Value = str | int | None
 """What a list is ordered by, beside the key."""
 
 
 def cursor_after(order: str, key: int, *values: Value) -> str:
     """Return the cursor of the page that follows the item with this key and these values."""
-    document = json.dumps([order, key, *values], separators=(",", ":"))
+    document = _encode([order, key, *values])
     return urlsafe_b64encode(document.encode()).rstrip(b"=").decode()
 
 

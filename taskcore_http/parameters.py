@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Generic, TypeVar, cast
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Path, Request
 from pydantic import BeforeValidator, TypeAdapter
@@ -18,7 +18,6 @@ from pydantic import BeforeValidator, TypeAdapter
 from taskcore import ValidationError
 from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_TAGS
 from taskcore.tasks.fields import Tags
-from taskcore.tasks.task_filter import TaskFilters
 from taskcore.tasks.task_order import NEWEST, ORDERS, validate_order
 from taskcore.validation import validate_integer
 
@@ -110,14 +109,14 @@ class PathParameter:
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter(Generic[_Value]):
-    """A value in the query; it may be absent.
+    """A value in the query.
 
     Attributes:
         name: As in the query.
         description: For OpenAPI.
         parse: Turns the text into the value, or raises a `ValidationError`.
         schema: For OpenAPI.
-        required: Whether the route needs it, for OpenAPI; see `required_of`.
+        required: Whether a request without it is refused.
     """
 
     name: str
@@ -125,24 +124,6 @@ class QueryParameter(Generic[_Value]):
     parse: Callable[[str], _Value]
     schema: dict[str, Any]
     required: bool = False
-
-    def of(self, request: Request) -> _Value | None:
-        """Return the request's value, or None if it is absent. See `check_query`."""
-        text = request.query_params.get(self.name)
-        return None if text is None else self.parse(text)
-
-    def required_of(self, request: Request) -> _Value:
-        """Return the request's value.
-
-        Raises:
-            ValidationError: It is absent.
-        """
-        value = self.of(request)
-        if value is None:
-            raise ValidationError(
-                f"{self.name} is required in the query", field=self.name, constraint="required"
-            )
-        return value
 
     def documented(self) -> dict[str, Any]:
         """Describe it for OpenAPI."""
@@ -230,12 +211,6 @@ FILTERS: tuple[QueryParameter[Any], ...] = (
 """The parameters by which a list is filtered."""
 
 
-def filters_of(request: Request) -> TaskFilters:
-    """Return the filters in the query, for the library."""
-    found = {parameter.name: parameter.of(request) for parameter in FILTERS}
-    return cast("TaskFilters", {name: value for name, value in found.items() if value is not None})
-
-
 IDENTITY_PARAMETERS = "taskcore.query"
 """The key of the scope that has the names of query parameters that dependencies read."""
 
@@ -272,6 +247,26 @@ def check_query(request: Request, *parameters: QueryParameter[Any]) -> None:
             raise ValidationError(
                 f"{shown} must be given once", field=shown, constraint="given_twice"
             )
+
+
+def values_of(request: Request, *parameters: QueryParameter[Any]) -> dict[str, Any]:
+    """Return the values in the query, by the names of their parameters.
+
+    Args:
+        request: The request.
+        parameters: Those that the route reads.
+
+    Raises:
+        ValidationError: As from `check_query`, a value is wrong, or one that is required is absent.
+    """
+    check_query(request, *parameters)
+    given = request.query_params if request.scope["query_string"] else {}
+    for each in parameters:
+        if each.required and each.name not in given:
+            raise ValidationError(
+                f"{each.name} is required in the query", field=each.name, constraint="required"
+            )
+    return {each.name: each.parse(given[each.name]) for each in parameters if each.name in given}
 
 
 UserId = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated, assert_type
 from fastapi import FastAPI, Header, HTTPException
 
 from taskcore import (
+    JsonPage,
     Task,
     TaskCreate,
     TaskNotFound,
@@ -33,6 +34,7 @@ async def library() -> int | None:
             tuple[Task, ...],
         )
         assert_type(await tasks.list(completed=False, limit=50), TaskPage)
+        assert_type(await tasks.list_json(completed=False, limit=50), JsonPage)
         async for each in tasks.iterate():
             assert_type(each, Task)
         try:

@@ -11,6 +11,7 @@ from taskcore.tasks import user_tasks
 from taskcore.tasks.condition import Versions
 from taskcore.tasks.fields import NewTaskOptions, TaskCreate
 from taskcore.tasks.importing import Importable, ImportResult
+from taskcore.tasks.json_page import JsonPage
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_filter import TaskFilters
 from taskcore.tasks.task_order import NEWEST, TaskOrder
@@ -93,6 +94,25 @@ class UserTasks:
         """Return a page of tasks."""
         return self._background.call(
             self._tasks.list, completed=completed, order=order, limit=limit, after=after, **filters
+        )
+
+    def list_json(
+        self,
+        *,
+        completed: bool | None = None,
+        order: TaskOrder = NEWEST,
+        limit: int = DEFAULT_PAGE,
+        after: str | None = None,
+        **filters: Unpack[TaskFilters],
+    ) -> JsonPage:
+        """Return a page of tasks as JSON."""
+        return self._background.call(
+            self._tasks.list_json,
+            completed=completed,
+            order=order,
+            limit=limit,
+            after=after,
+            **filters,
         )
 
     def iterate(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from taskcore.limits import MAX_ID, MAX_PRIORITY, MAX_TITLE, MAX_VERSION
-from taskcore.rows import columns_of, reader_of
+from taskcore.rows import columns_of, json_writer_of, reader_of
 from taskcore.tasks.due import Due, parse_due
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
@@ -51,7 +51,10 @@ FIELDS = tuple(Task.model_fields)
 """The names of a task's fields: the columns of a row, of an export, and of its JSON."""
 
 TASK_COLUMNS = columns_of(Task)
-"""The columns that `tasks_from_rows` takes, for a SELECT."""
+"""The columns that `tasks_from_rows` and `json_from_rows` take, for a SELECT."""
 
 tasks_from_rows = reader_of(Task, due=parse_due, tags=tuple, extra=from_json)
 """Makes tasks of rows with `TASK_COLUMNS`."""
+
+json_from_rows = json_writer_of(Task, extra=from_json)
+"""Makes of such rows the JSON array of their tasks."""

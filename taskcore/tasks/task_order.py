@@ -1,5 +1,6 @@
 """The orders of a list of tasks, and the place of a task in each."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from pydantic_core import PydanticCustomError
@@ -8,7 +9,6 @@ from taskcore.cursors import Value, cursor_after, key_of, not_of_this_list, plac
 from taskcore.errors import ValidationError
 from taskcore.limits import MAX_PRIORITY
 from taskcore.tasks.due import validate_due
-from taskcore.tasks.task import Task
 
 TaskOrder = Literal["newest", "due", "priority"]
 """``due``: soonest first, without a due date last. ``priority``: highest first, none last. Tasks
@@ -33,14 +33,11 @@ def validate_order(value: object) -> TaskOrder:
     )
 
 
-def cursor_of(task: Task, order: TaskOrder) -> str:
-    """Return the cursor of the page that follows a task."""
-    match order:
-        case "due":
-            return cursor_after(order, task.id, None if task.due is None else task.due.isoformat())
-        case "priority":
-            return cursor_after(order, task.id, task.priority)
-    return cursor_after(order, task.id)
+def cursor_of(row: Mapping[str, Any], order: TaskOrder) -> str:
+    """Return the cursor of the page that follows the task of a row."""
+    # The other orders are those of a column.
+    place = () if order == NEWEST else (row[order],)
+    return cursor_after(order, row["id"], *place)
 
 
 def options_after(cursor: object, order: TaskOrder) -> tuple[int | None, dict[str, Any]]:

@@ -23,7 +23,8 @@ from taskcore.tasks.condition import Versions, version_condition
 from taskcore.tasks.fields import NewTaskOptions, TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
-from taskcore.tasks.task import TASK_COLUMNS, Task, tasks_from_rows
+from taskcore.tasks.json_page import JsonPage
+from taskcore.tasks.task import TASK_COLUMNS, Task, json_from_rows, tasks_from_rows
 from taskcore.tasks.task_filter import TaskFilters, filter_options
 from taskcore.tasks.task_order import (
     NEWEST,
@@ -299,19 +300,26 @@ class UserTasks:
         Raises:
             ValidationError: Names the argument and its limit.
         """
-        validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
-        key, place = options_after(after, validate_order(order))
-        _check_completed(completed)
-        options = filter_options(filters) | place
-        # One row more than asked for tells whether there is a next page.
-        if options:
-            rows = await self._fetch(_LIST_CHOSEN, key, limit + 1, completed, json.dumps(options))
-        else:
-            rows = await self._fetch(_LIST, key, limit + 1, completed)
-        items = self._tasks(rows[:limit])
-        return TaskPage.model_construct(
-            items=items, next=cursor_of(items[-1], order) if len(rows) > limit else None
-        )
+        rows, following = await self._page(completed, order, limit, after, filters)
+        return TaskPage.model_construct(items=self._tasks(rows), next=following)
+
+    async def list_json(
+        self,
+        *,
+        completed: bool | None = None,
+        order: TaskOrder = NEWEST,
+        limit: int = DEFAULT_PAGE,
+        after: str | None = None,
+        **filters: Unpack[TaskFilters],
+    ) -> JsonPage:
+        """Return a page of tasks as JSON, in less time than making `Task` objects takes.
+
+        Arguments and errors are those of `list`.
+        """
+        rows, following = await self._page(completed, order, limit, after, filters)
+        if self._owner.user_id is None and rows:
+            self.user_id = rows[0]["user_id"]
+        return JsonPage(json_from_rows(rows), following)
 
     async def iterate(
         self,
@@ -485,6 +493,29 @@ class UserTasks:
             # All gone: either the lost attempt or another caller deleted them.
             if not (missing.repeated and missing.ids.issuperset(ids)):
                 raise _missing(ids, missing) from None
+
+    async def _page(
+        self,
+        completed: bool | None,  # noqa: FBT001
+        order: TaskOrder,
+        limit: int,
+        after: str | None,
+        filters: TaskFilters,
+    ) -> tuple[builtins.list[Any], str | None]:
+        """Return the rows of a page, and the cursor of the next one."""
+        validate_integer(limit, field="limit", low=1, high=MAX_PAGE)
+        key, place = options_after(after, validate_order(order))
+        _check_completed(completed)
+        options = filter_options(filters) | place
+        # One row more than asked for tells whether there is a next page.
+        if options:
+            rows = await self._fetch(_LIST_CHOSEN, key, limit + 1, completed, json.dumps(options))
+        else:
+            rows = await self._fetch(_LIST, key, limit + 1, completed)
+        if len(rows) <= limit:
+            return rows, None
+        rows.pop()
+        return rows, cursor_of(rows[-1], order)
 
     async def _fetch(self, operation: Operation, *args: object) -> builtins.list[Any]:
         owner = self._owner

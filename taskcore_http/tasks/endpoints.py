@@ -1,16 +1,15 @@
 """The endpoints. Each parses the request, calls the library once, and answers."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
-from taskcore import Task, TaskCreate, TaskPage, TaskUpdate, UserTasks
+from taskcore import JsonPage, Task, TaskCreate, TaskUpdate, UserTasks
 from taskcore.limits import MAX_PAGE
-from taskcore.tasks.task_filter import TaskFilters
-from taskcore.tasks.task_order import NEWEST, TaskOrder
 from taskcore_http.errors import NOT_STORED
 from taskcore_http.identity.identify import Identify
 from taskcore_http.parameters import (
@@ -22,7 +21,7 @@ from taskcore_http.parameters import (
     ORDER,
     TASK_ID,
     check_query,
-    filters_of,
+    values_of,
 )
 from taskcore_http.tasks.body import JSON, MERGE_PATCH, json_body
 from taskcore_http.tasks.idempotency import idempotency_key
@@ -54,26 +53,22 @@ class TaskEndpoints:
         follow the `Link` with `rel="next"` until an answer has none.
         """
         tasks = await self._identify(request)
-        check_query(request, LIMIT, AFTER, ORDER, COMPLETED, *FILTERS)
-        limit, after, completed = LIMIT.of(request), AFTER.of(request), COMPLETED.of(request)
-        order = ORDER.of(request) or NEWEST
-        filters = filters_of(request) if request.scope["query_string"] else TaskFilters()
+        options = values_of(request, LIMIT, AFTER, ORDER, COMPLETED, *FILTERS)
+        limit = options.pop(LIMIT.name, None)
         preconditions = Preconditions.of(request)
-        page = await tasks.list(
-            completed=completed, order=order, limit=limit or MAX_PAGE, after=after, **filters
-        )
+        # The other parameters have the names of the library's.
+        page = await tasks.list_json(limit=limit or MAX_PAGE, **options)
         if limit is None and page.next is not None:
             if preconditions.is_fresh(None):
                 return _not_modified()
-            return _stream(request, tasks, page, completed=completed, order=order, filters=filters)
-        body = _TASKS.dump_json(page.items)
-        tag = tag_of_list(body)
+            return _stream(request, tasks, page, options)
+        tag = tag_of_list(page.items)
         if preconditions.is_fresh(tag):
             return _not_modified(tag)
         headers = {"ETag": tag}
         if page.next is not None:
             headers["Link"] = f'<{_path(request)}?{_query_after(request, page.next)}>; rel="next"'
-        return _json(body, headers=headers)
+        return _json(page.items, headers=headers)
 
     async def create_task(self, request: Request) -> Response:
         """Create a task.
@@ -94,8 +89,7 @@ class TaskEndpoints:
     async def count_tasks(self, request: Request) -> Response:
         """Count the user's tasks, or those that the parameters choose."""
         tasks = await self._identify(request)
-        check_query(request, COMPLETED, *FILTERS)
-        count = await tasks.count(completed=COMPLETED.of(request), **filters_of(request))
+        count = await tasks.count(**values_of(request, COMPLETED, *FILTERS))
         return _json(TaskCount(count=count).model_dump_json())
 
     async def update_tasks(self, request: Request) -> Response:
@@ -105,8 +99,7 @@ class TaskEndpoints:
         answer is 404 and names the missing ones. There are no preconditions.
         """
         tasks = await self._identify(request)
-        check_query(request, IDS)
-        ids = IDS.required_of(request)
+        ids = values_of(request, IDS)[IDS.name]
         preconditions = Preconditions.of(request)
         change = await json_body(request, TaskUpdate, MERGE_PATCH)
         preconditions.refuse_for_several()
@@ -119,8 +112,7 @@ class TaskEndpoints:
         are no preconditions.
         """
         tasks = await self._identify(request)
-        check_query(request, IDS)
-        ids = IDS.required_of(request)
+        ids = values_of(request, IDS)[IDS.name]
         Preconditions.of(request).refuse_for_several()
         await tasks.delete_many(ids)
         return _json(b'{"message":"tasks deleted"}')
@@ -194,13 +186,7 @@ def _not_modified(tag: str | None = None) -> Response:
 
 
 def _stream(
-    request: Request,
-    tasks: UserTasks,
-    first: TaskPage,
-    *,
-    completed: bool | None,
-    order: TaskOrder,
-    filters: TaskFilters,
+    request: Request, tasks: UserTasks, first: JsonPage, options: dict[str, Any]
 ) -> StreamingResponse:
     """Answer with every task, with one page in memory at a time.
 
@@ -211,14 +197,12 @@ def _stream(
     async def chunks() -> AsyncIterator[bytes]:
         if request.method == "HEAD":
             return
-        yield _TASKS.dump_json(first.items)[:-1]
+        yield first.items[:-1]
         cursor = first.next
         while cursor is not None:
-            page = await tasks.list(
-                completed=completed, order=order, limit=MAX_PAGE, after=cursor, **filters
-            )
-            if page.items:
-                yield b"," + _TASKS.dump_json(page.items)[1:-1]
+            page = await tasks.list_json(limit=MAX_PAGE, **options | {AFTER.name: cursor})
+            if page.items != b"[]":
+                yield b"," + page.items[1:-1]
             cursor = page.next
         yield b"]"
 

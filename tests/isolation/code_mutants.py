@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 import taskcore_cli.exit_codes
 import taskcore_cli.session
+import taskcore_http.parameters
 import taskcore_http.tasks.route
 import taskcore_http.tasks.router
-from taskcore import Task, TaskNotFound, TaskPage, TaskStore, UserTasks
+from taskcore import JsonPage, Task, TaskNotFound, TaskPage, TaskStore, UserTasks
 from taskcore.access import Access
 from taskcore.database.database import Database
 from taskcore.database.driver import Driver
@@ -183,7 +184,8 @@ def _user_in_query(store: TaskStore) -> Identify:
 
 def _believes_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
     _identity(_user_in_query)(monkeypatch)
-    monkeypatch.setattr(taskcore_http.tasks.endpoints, "check_query", lambda *_: None)
+    for module in (taskcore_http.parameters, taskcore_http.tasks.endpoints):
+        monkeypatch.setattr(module, "check_query", lambda *_: None)
 
 
 def _user_in_cookie(store: TaskStore) -> Identify:
@@ -197,7 +199,7 @@ def _user_in_cookie(store: TaskStore) -> Identify:
 def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = taskcore_http.tasks.endpoints._stream
 
-    def mixed(request: Request, tasks: UserTasks, first: TaskPage, **options: Any) -> Any:
+    def mixed(request: Request, tasks: UserTasks, first: JsonPage, **options: Any) -> Any:
         assert tasks.user_id is not None
         other = UserTasks(tasks._database, tasks._ids, UserOwner(tasks.user_id + 1))
         return stream(request, other, first, **options)

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from starlette.types import Message
 
-from taskcore import TaskPage, TaskStore, Unavailable, UserTasks
+from taskcore import JsonPage, TaskStore, Unavailable, UserTasks
 from taskcore.limits import MAX_PAGE
 from taskcore_http import create_app
 from tests.cursors import cursor
@@ -25,21 +25,21 @@ async def fill(store: TaskStore, count: int) -> list[int]:
 
 
 class Pages:
-    """Stands in front of ``UserTasks.list``: counts pages, and fails from one on."""
+    """Stands in front of ``UserTasks.list_json``: counts pages, and fails from one on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.read = 0
         self.fails_at: int | None = None
         self.failure: Exception = RuntimeError("a fault of ours")
-        listed = UserTasks.list
+        listed = UserTasks.list_json
 
-        async def listing(tasks: UserTasks, **options: Any) -> TaskPage:
+        async def listing(tasks: UserTasks, **options: Any) -> JsonPage:
             self.read += 1
             if self.read == self.fails_at:
                 raise self.failure
             return await listed(tasks, **options)
 
-        monkeypatch.setattr(UserTasks, "list", listing)
+        monkeypatch.setattr(UserTasks, "list_json", listing)
 
 
 @pytest.fixture
@@ -152,17 +152,17 @@ async def test_tasks_deleted_while_the_list_is_sent_leave_it_well_formed(
 ) -> None:
     """FR-017: the last page may turn out empty."""
     ids = await fill(store, MAX_PAGE + 1)
-    listed = UserTasks.list
+    listed = UserTasks.list_json
     pages = 0
 
-    async def listing(tasks: UserTasks, **options: Any) -> TaskPage:
+    async def listing(tasks: UserTasks, **options: Any) -> JsonPage:
         nonlocal pages
         pages += 1
         if pages == 2:
             await tasks.delete(ids[-1])
         return await listed(tasks, **options)
 
-    monkeypatch.setattr(UserTasks, "list", listing)
+    monkeypatch.setattr(UserTasks, "list_json", listing)
 
     async with served.client() as client:
         tasks = tasks_of(await client.get(TASKS))
@@ -222,3 +222,16 @@ async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStor
     ):
         error = error_of(await client.get(f"/users/42/tasks?{query}"), 400)
         assert error["details"]["field"] == field
+
+
+async def test_a_list_has_the_bytes_of_its_tasks(served: Server, store: TaskStore) -> None:
+    """TK-307."""
+    ids = await fill(store, MAX_PAGE + 1)
+
+    async with served.client() as client:
+        listed = await client.get(TASKS)
+        page = await client.get(f"{TASKS}?limit=2")
+        tasks = [await client.get(f"{TASKS}/{task_id}") for task_id in ids[:2]]
+
+    assert page.content == b"[" + b",".join(task.content for task in tasks) + b"]"
+    assert listed.content.startswith(page.content[:-1] + b",")

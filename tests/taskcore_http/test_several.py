@@ -23,7 +23,7 @@ def query(ids: list[int]) -> str:
 async def test_one_change_is_made_to_several_tasks(
     client: httpx2.AsyncClient, ids: list[int]
 ) -> None:
-    """TK-306: the answer is in the order of the ids."""
+    """TK-308: the answer is in the order of the ids."""
     response = await client.patch(query([ids[2], ids[0]]), json={"completed": True})
     assert [(task["id"], task["completed"]) for task in tasks_of(response)] == [
         (ids[2], True),
@@ -35,7 +35,7 @@ async def test_one_change_is_made_to_several_tasks(
 
 
 async def test_several_tasks_are_deleted(client: httpx2.AsyncClient, ids: list[int]) -> None:
-    """TK-306."""
+    """TK-308."""
     response = await client.delete(query(ids[:2]))
     assert (response.status_code, response.json()) == (200, {"message": "tasks deleted"})
     assert [task["id"] for task in tasks_of(await client.get(TASKS))] == ids[2:]
@@ -45,7 +45,7 @@ async def test_several_tasks_are_deleted(client: httpx2.AsyncClient, ids: list[i
 async def test_all_are_changed_or_none(
     client: httpx2.AsyncClient, store: TaskStore, ids: list[int], method: str
 ) -> None:
-    """TK-306: another user's task is missing like one that never was."""
+    """TK-308: another user's task is missing like one that never was."""
     before = tasks_of(await client.get(TASKS))
     foreign = (await store.for_user(43).create("x")).id
     for missing in (foreign, 7):
@@ -75,7 +75,7 @@ async def test_all_are_changed_or_none(
 async def test_without_good_ids_nothing_is_changed(
     client: httpx2.AsyncClient, ids: list[int], method: str, query: str, refused: tuple[str, str]
 ) -> None:
-    """TK-306: above all, not everything."""
+    """TK-308: above all, not everything."""
     before = tasks_of(await client.get(TASKS))
     response = await client.request(
         method, f"{TASKS}{query}", json={"title": "y"} if method == "PATCH" else None
@@ -91,7 +91,7 @@ async def test_without_good_ids_nothing_is_changed(
 async def test_a_precondition_is_refused(
     client: httpx2.AsyncClient, ids: list[int], method: str, header: str
 ) -> None:
-    """TK-306: a version of several tasks does not exist."""
+    """TK-308: a version of several tasks does not exist."""
     response = await client.request(
         method,
         query(ids),
@@ -103,13 +103,13 @@ async def test_a_precondition_is_refused(
 
 
 async def test_a_wrong_change_is_refused(client: httpx2.AsyncClient, ids: list[int]) -> None:
-    """TK-306."""
+    """TK-308."""
     response = await client.patch(query(ids), json={"title": ""})
     assert error_of(response, 400)["details"]["field"] == "title"
 
 
 async def test_the_tasks_are_counted(client: httpx2.AsyncClient, ids: list[int]) -> None:
-    """TK-307: with the parameters of the list."""
+    """TK-309: with the parameters of the list."""
     await client.patch(query(ids[:1]), json={"completed": True})
     for parameters, count in (
         ("", 3),

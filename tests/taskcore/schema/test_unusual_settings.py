@@ -11,8 +11,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from pydantic import TypeAdapter
 
-from taskcore import ConfigurationError, TaskNotFound, TaskStore, Unavailable
+from taskcore import ConfigurationError, Task, TaskNotFound, TaskStore, Unavailable
 from taskcore.database.url import connect_arguments
 from taskcore.doctor import diagnose
 from taskcore.schema import catalog
@@ -190,6 +191,8 @@ async def _keeps_tasks(url: str) -> None:
         await tasks.import_tasks([old])
         assert (await tasks.get(7)).created_at == moment
         page = await tasks.list()
+        in_json = TypeAdapter(tuple[Task, ...]).dump_json(page.items)
+        assert (await tasks.list_json()).items == in_json
         assert [item.title for item in page.items] == [two[1].title, "s", "buy milk", "old"]
         assert [item.id for item in (await tasks.list(completed=True)).items] == [task.id]
         await tasks.delete(task.id)

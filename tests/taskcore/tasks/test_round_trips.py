@@ -13,6 +13,7 @@ OPERATIONS: dict[str, Callable[[UserTasks, int], Awaitable[object]]] = {
     "create_many": lambda tasks, _id: tasks.create_many([{"title": f"n. {n}"} for n in range(50)]),
     "get": lambda tasks, task_id: tasks.get(task_id),
     "list": lambda tasks, _id: tasks.list(limit=1000),
+    "list_json": lambda tasks, _id: tasks.list_json(limit=1000),
     "list of open tasks": lambda tasks, _id: tasks.list(completed=False),
     "list of a project by due date": lambda tasks, _id: tasks.list(order="due", project="x"),
     "list by priority": lambda tasks, _id: tasks.list(order="priority"),
