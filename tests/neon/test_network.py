@@ -139,9 +139,11 @@ async def lost_and_not_repeated(wire: Wire, store: TaskStore) -> asyncio.Future[
     await store.for_user(1).create("before")
     wire.lose_answers(1)
     wire.hold()
+    before = wire.connections
     call = asyncio.ensure_future(store.for_user(1).create("lost"))
     await wire.lost.wait()
-    await asyncio.sleep(0.01)
+    while wire.connections == before:  # noqa: ASYNC110  (nobody waits for long)
+        await asyncio.sleep(0.001)
     return call
 
 

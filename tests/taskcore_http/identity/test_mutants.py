@@ -455,8 +455,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-820: API tokens beside trusted callers": (
         "configured",
-        "    if settings.trust_callers:\n        name",
-        "    if False:\n        name",
+        "    if settings.trust_callers:\n        if verified_by",
+        "    if False:\n        if verified_by",
     ),
     "ID-903: a lost opening is not found": (
         "taskcore/tokens/sessions",
