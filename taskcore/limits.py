@@ -27,6 +27,9 @@ MAX_EXTRA = 4096
 MAX_EXTRA_DEPTH = 32
 """How deep a task's ``extra`` may be nested, itself included."""
 
+MAX_SEARCH = 200
+"""Longest text to search for, in characters."""
+
 MAX_TAGS = 20
 """The most tags of a task."""
 

@@ -16,8 +16,8 @@ from fastapi import Path, Request
 from pydantic import BeforeValidator, TypeAdapter
 
 from taskcore import ValidationError
-from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_TAGS
-from taskcore.tasks.fields import Tags
+from taskcore.limits import MAX_ID, MAX_PAGE, MAX_PRIORITY, MAX_PROJECT, MAX_SEARCH, MAX_TAGS
+from taskcore.tasks.fields import NOT_BLANK, Tags
 from taskcore.tasks.task_order import NEWEST, ORDERS, validate_order
 from taskcore.validation import validate_integer
 
@@ -201,12 +201,20 @@ PRIORITY_AT_LEAST = QueryParameter(
     _integer("priority_at_least", MAX_PRIORITY),
     integer_schema(MAX_PRIORITY),
 )
+SEARCH = QueryParameter(
+    "search",
+    "Only tasks that have each of these words in title, description or tags, or in one of their "
+    "words, in whatever case.",
+    str,
+    {"type": "string", "minLength": 1, "maxLength": MAX_SEARCH, "pattern": NOT_BLANK},
+)
 FILTERS: tuple[QueryParameter[Any], ...] = (
     PROJECT,
     TAGS,
     DUE_BEFORE,
     DUE_AFTER,
     PRIORITY_AT_LEAST,
+    SEARCH,
 )
 """The parameters by which a list is filtered."""
 

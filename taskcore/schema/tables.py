@@ -197,6 +197,7 @@ class TaskRow(SQLModel, table=True):
     )
     extra: dict[str, Any] | None = Field(default=None, sa_column=Column("extra", JSONB))
     key: str | None = Field(default=None, sa_column=Column("key", Text(collation="C")))
+    find: str | None = Field(default=None, sa_column=Column("find", Text(collation="C")))
     completed: bool = Field(
         default=False,
         sa_column=Column("completed", Boolean, nullable=False, server_default=text("false")),

@@ -87,7 +87,7 @@ def _description(value: str) -> str | None:
 
 # Go and PCRE do not read \\u3000, and Ruby not \\x85, so \\s stands for the white space beyond
 # ASCII. Most languages take it for fewer characters; JavaScript takes U+FEFF for white space too.
-_NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]*"
@@ -104,7 +104,7 @@ Title = Annotated[
         json_schema_extra={
             "minLength": 1,
             "maxLength": MAX_TITLE,
-            "pattern": _NOT_BLANK,
+            "pattern": NOT_BLANK,
         },
     ),
 ]
@@ -156,7 +156,7 @@ Project = Annotated[
                     "type": "string",
                     "minLength": 1,
                     "maxLength": MAX_PROJECT,
-                    "pattern": _NOT_BLANK,
+                    "pattern": NOT_BLANK,
                 },
                 {"type": "null"},
             ]

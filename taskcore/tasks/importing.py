@@ -13,6 +13,7 @@ from taskcore.access import CREATE, WRITE
 from taskcore.errors import DatabaseError, OutcomeUnknown, ValidationError
 from taskcore.operation import Operation
 from taskcore.tasks.ids import ID_ATTEMPTS, new_write_id
+from taskcore.tasks.search import with_find
 from taskcore.tasks.task import Task
 from taskcore.tasks.task_import import TaskImport
 from taskcore.validation import validate
@@ -110,7 +111,7 @@ class Import:
         stored = 0
         write_id = new_write_id()
         for _ in range(ID_ATTEMPTS):
-            document = _BATCH.dump_json(list(tasks.values())).decode()
+            document = _document_of(list(tasks.values()))
             rows, repeated = await self._database.write(
                 _IMPORT.statement(type(self._owner)),
                 *self._owner.parameters(_IMPORT.access),
@@ -142,6 +143,13 @@ class Import:
         while task_id in given:
             task_id = self._ids.next(self._owner.key)
         tasks[task_id] = task.model_copy(update={"id": task_id})
+
+
+def _document_of(tasks: list[TaskImport]) -> str:
+    document = _BATCH.dump_json(tasks).decode()
+    if document.isascii():
+        return document
+    return f"[{','.join(with_find(task, task.model_dump_json()) for task in tasks)}]"
 
 
 async def _batches(tasks: Tasks) -> AsyncIterator[list[TaskImport]]:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from taskcore.limits import MAX_PRIORITY, MAX_PROJECT
 from taskcore.tasks.due import validate_due
 from taskcore.tasks.fields import Tags, text_of
+from taskcore.tasks.search import validate_search
 from taskcore.validation import validate
 
 
@@ -24,6 +25,7 @@ class TaskFilters(TypedDict, total=False):
     due_before: date | str | None
     due_after: date | str | None
     priority_at_least: int | None
+    search: str | None
 
 
 def _project(value: object) -> str:
@@ -47,6 +49,7 @@ class _Filter(BaseModel):
     due_before: Annotated[str, PlainValidator(_day)] | None = None
     due_after: Annotated[str, PlainValidator(_day)] | None = None
     priority_at_least: Annotated[int, Strict(), Field(ge=1, le=MAX_PRIORITY)] | None = None
+    search: Annotated[list[str], PlainValidator(validate_search)] | None = None
 
 
 def filter_options(filters: TaskFilters) -> dict[str, Any]:

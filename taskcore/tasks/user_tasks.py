@@ -24,6 +24,7 @@ from taskcore.tasks.fields import NewTaskOptions, TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.json_page import JsonPage
+from taskcore.tasks.search import find_of, with_find, with_folds
 from taskcore.tasks.task import TASK_COLUMNS, Task, json_from_rows, tasks_from_rows
 from taskcore.tasks.task_filter import TaskFilters, filter_options
 from taskcore.tasks.task_order import (
@@ -157,7 +158,7 @@ class UserTasks:
         else:
             given = {"title": title, "description": description, **fields}
             new = validate(TaskCreate, given, where="task")
-        document = new.model_dump_json(exclude_defaults=True)
+        document = with_find(new, new.model_dump_json(exclude_defaults=True))
         operation = _CREATE if new.key is None else _CREATE_ONCE
         owner = self._owner.key
         task_id, write_id = self._ids.next(owner), self._ids.write_id(owner)
@@ -216,7 +217,11 @@ class UserTasks:
         must_be_newest = True
         for _ in range(ID_ATTEMPTS):
             batch = [
-                {"id": task_id, **task.model_dump(mode="json", exclude_defaults=True)}
+                {
+                    "id": task_id,
+                    **task.model_dump(mode="json", exclude_defaults=True),
+                    **find_of(task),
+                }
                 for task_id, task in zip(ids, new, strict=True)
             ]
             try:
@@ -295,7 +300,9 @@ class UserTasks:
             filters: Only tasks that fit all of these. ``project``: of this project; an empty text
                 means without one. ``tags``: with all of these. ``due_before`` and ``due_after``:
                 due on an earlier or a later day than this one, as written, whatever the zone.
-                ``priority_at_least``: 5 means the priorities 1 to 5.
+                ``priority_at_least``: 5 means the priorities 1 to 5. ``search``: at most 200
+                characters; each of its words is in title, description or a tag, or in a word of
+                them, in any spelling that Unicode takes for the same.
 
         Raises:
             ValidationError: Names the argument and its limit.
@@ -389,7 +396,7 @@ class UserTasks:
         condition = version_condition(if_version, unless_version)
         if type(change) is not TaskUpdate or changes:
             change = validate(TaskUpdate, _given(change, changes), where="changes")
-        document = change.model_dump_json(exclude_unset=True)
+        document = with_folds(change, change.model_dump_json(exclude_unset=True))
         write_id = new_write_id()
         rows, repeated = await self._write(
             _UPDATE, task_id, write_id, condition.wanted, document, condition.unwanted
@@ -432,7 +439,7 @@ class UserTasks:
             change = validate(TaskUpdate, _given(change, changes), where="changes")
         if not ids:
             return ()
-        document = change.model_dump_json(exclude_unset=True)
+        document = with_folds(change, change.model_dump_json(exclude_unset=True))
         try:
             rows, _ = await self._write(_UPDATE_MANY, list(map(str, ids)), new_write_id(), document)
         except IdsMissing as missing:

@@ -129,15 +129,18 @@ async def _read_several(tasks: UserTasks, operation: List | Walk | Count, target
             return await _list(tasks, operation, target)
         case Walk():
             return await _walk(tasks, operation)
-    return await tasks.count(completed=operation.completed, project=operation.project)
+    return await tasks.count(
+        completed=operation.completed, project=operation.project, search=operation.search
+    )
 
 
 async def _list(tasks: UserTasks, operation: List, key: Any) -> Any:
-    completed = operation.completed
+    completed, search = operation.completed, operation.search
     after = None if key is None else cursor_after(NEWEST, key)
     if operation.limit is None:
-        return [_fields(task) async for task in tasks.iterate(completed=completed, after=after)]
-    page = await tasks.list(limit=operation.limit, after=after, completed=completed)
+        found = tasks.iterate(completed=completed, after=after, search=search)
+        return [_fields(task) async for task in found]
+    page = await tasks.list(limit=operation.limit, after=after, completed=completed, search=search)
     return _page(page, NEWEST)
 
 

@@ -65,11 +65,15 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Read a page: the tasks older than ``target``. Without a limit: all of these tasks."""
+    """Read a page: the tasks older than ``target``. Without a limit: all of these tasks.
+
+    With ``search``, which may be invalid, only those that have its words.
+    """
 
     limit: int | None = None
     target: Reference | None = None
     completed: bool | None = None
+    search: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,11 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Count the tasks, or those of a project."""
+    """Count the tasks, those of a project, or those that have the words of ``search``."""
 
     completed: bool | None = None
     project: str | None = None
+    search: str | None = None
     target: None = field(default=None, init=False, repr=False)
 
 

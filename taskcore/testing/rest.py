@@ -132,9 +132,11 @@ class RestFace:
                 return self._observed(response, created=response.status_code in (200, 201))
             case Get():
                 return self._observed(await self._send(user_id, "GET", task))
-            case List(limit, _, completed):
+            case List(limit, _, completed, search):
                 after = None if target is None else cursor_after(NEWEST, target)
-                url = _with_query(tasks, limit=limit, completed=completed, after=after)
+                url = _with_query(
+                    tasks, limit=limit, completed=completed, after=after, search=search
+                )
                 return self._observed(await self._send(user_id, "GET", url))
             case Walk(limit, completed, order):
                 url = _with_query(tasks, limit=limit, completed=completed, order=order)

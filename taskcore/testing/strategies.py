@@ -14,6 +14,7 @@ from taskcore.limits import (
     MAX_PAGE,
     MAX_PRIORITY,
     MAX_PROJECT,
+    MAX_SEARCH,
     MAX_TAG,
     MAX_TAGS,
 )
@@ -203,6 +204,13 @@ _limits = st.one_of(
     st.none(), st.integers(min_value=1, max_value=5), st.sampled_from([0, MAX_PAGE + 1])
 )
 
+# Short, so that some are in a task.
+_searches = (
+    st.none()
+    | st.text("01aAbßsé木 ", min_size=1, max_size=3)
+    | st.sampled_from(["%", "_", "", " \u2003", "x" * (MAX_SEARCH + 1)])
+)
+
 _creates = st.builds(Create, new_tasks)
 _OPERATIONS: dict[type[Operation], st.SearchStrategy[Operation]] = {
     Create: st.one_of(_creates, _creates, st.builds(Create, bad_new_tasks)),
@@ -211,11 +219,11 @@ _OPERATIONS: dict[type[Operation], st.SearchStrategy[Operation]] = {
         st.lists(st.one_of(new_tasks, new_tasks, new_tasks, bad_new_tasks), max_size=4).map(tuple),
     ),
     Get: st.builds(Get, references),
-    List: st.builds(List, _limits, st.none() | references, _completed),
+    List: st.builds(List, _limits, st.none() | references, _completed, _searches),
     Walk: st.builds(
         Walk, st.integers(min_value=1, max_value=3), _completed, st.sampled_from(ORDERS)
     ),
-    Count: st.builds(Count, _completed, st.none() | st.just("")),
+    Count: st.builds(Count, _completed, st.none() | st.just(""), _searches),
     Update: st.builds(Update, references, st.one_of(changes, changes, bad_changes), _versions),
     UpdateMany: st.builds(UpdateMany, _several, st.one_of(changes, changes, bad_changes)),
     Delete: st.builds(Delete, references, _versions),

@@ -29,6 +29,7 @@ from taskcore_cli.input.filters import (
     OfProject,
     Open,
     Order,
+    Search,
     WithTags,
     chosen_by,
     completed_by,
@@ -135,6 +136,7 @@ def list_(
     due_before: DueBefore = None,
     due_after: DueAfter = None,
     priority: AtLeast = None,
+    search: Search = None,
     order: InOrder = Order.newest,
     json: Json = False,
     form: Annotated[
@@ -151,7 +153,12 @@ def list_(
     exclusive(json=json, format=form)
     completed = completed_by(open_=open_, done=done)
     filters = chosen_by(
-        project=project, tags=tag, due_before=due_before, due_after=due_after, priority=priority
+        project=project,
+        tags=tag,
+        due_before=due_before,
+        due_after=due_after,
+        priority=priority,
+        search=search,
     )
     listing = Listing(TASKS, form or (Form.json if json or names else Form.table), names)
     with session_of(context).open() as opened:
@@ -186,12 +193,18 @@ def count(
     due_before: DueBefore = None,
     due_after: DueAfter = None,
     priority: AtLeast = None,
+    search: Search = None,
     json: Json = False,
 ) -> None:
     """Print the number of tasks."""
     completed = completed_by(open_=open_, done=done)
     filters = chosen_by(
-        project=project, tags=tag, due_before=due_before, due_after=due_after, priority=priority
+        project=project,
+        tags=tag,
+        due_before=due_before,
+        due_after=due_after,
+        priority=priority,
+        search=search,
     )
     with session_of(context).open() as opened:
         number = opened.run(opened.store.for_user(user).count(completed=completed, **filters))

@@ -45,6 +45,14 @@ AtLeast = Annotated[
         help="Only with this priority or a higher one: high, medium, low, or 1 to 9.",
     ),
 ]
+Search = Annotated[
+    str | None,
+    typer.Option(
+        "--search",
+        metavar="WORDS",
+        help="Only with all these words, or parts of words, in title, description or tags.",
+    ),
+]
 InOrder = Annotated[
     Order, typer.Option("--order", help="due: the soonest first; priority: the highest first.")
 ]
@@ -63,6 +71,7 @@ def chosen_by(
     due_before: str | None,
     due_after: str | None,
     priority: int | None,
+    search: str | None,
 ) -> dict[str, Any]:
     """Return the filters of a list that were given, for the library."""
     filters: dict[str, Any] = {
@@ -71,5 +80,6 @@ def chosen_by(
         "due_before": None if due_before is None else due_of(due_before, None),
         "due_after": None if due_after is None else due_of(due_after, None),
         "priority_at_least": priority,
+        "search": search,
     }
     return {name: value for name, value in filters.items() if value is not None}

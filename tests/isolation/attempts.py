@@ -241,6 +241,17 @@ HARMLESS: dict[str, tuple[str, list[tuple[object, ...]]]] = {
         "SELECT title FROM taskcore.task_list_v1(456, NULL, NULL, NULL)",
         [("theirs",)],
     ),
+    "a search for another's words": (
+        (
+            "SELECT title FROM taskcore.task_list_v1(123, NULL, NULL, NULL,"
+            """ '{"search": ["theirs"], "order": "due"}')"""
+        ),
+        [],
+    ),
+    "a search that is a pattern": (
+        """SELECT tasks FROM taskcore.task_count_v1(123, NULL, '{"search": ["%", "_", ""]}')""",
+        [(0,)],
+    ),
     "a cursor beyond every id": (
         "SELECT title FROM taskcore.task_list_v1(123, 9223372036854775807, 1000, NULL)",
         [],

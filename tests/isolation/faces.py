@@ -284,9 +284,10 @@ _CLEARING = {
 
 
 def _words_of(operation: List | Count) -> list[str]:
+    words = [] if operation.search is None else [f"--search={operation.search}"]
     if isinstance(operation, Count):
-        return [] if operation.project is None else [f"--project={operation.project}"]
-    return ["--all"] if operation.limit is None else [f"--limit={operation.limit}"]
+        return words if operation.project is None else [*words, f"--project={operation.project}"]
+    return [*words, "--all" if operation.limit is None else f"--limit={operation.limit}"]
 
 
 def _options_of(fields: Mapping[str, Any]) -> list[str]:

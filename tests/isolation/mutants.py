@@ -398,6 +398,16 @@ def _bodies() -> list[DatabaseMutant]:
             "rls",
         ),
     ]
+    mutants.append(
+        _edited(
+            "a search reads the texts of all",
+            "task_fits",
+            "strpos(taskcore.task_text(t), p_search[1]) > 0",
+            "EXISTS (SELECT FROM taskcore.tasks AS o"
+            " WHERE strpos(taskcore.task_text(o), p_search[1]) > 0)",
+            "rls",
+        )
+    )
     # A message or a code that tells another user's task from a missing one.
     oracle = (
         "IF EXISTS (SELECT FROM taskcore.tasks AS o WHERE o.id = p_id AND o.user_id <> p_user_id)"

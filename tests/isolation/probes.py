@@ -239,15 +239,44 @@ async def a_list_holds_its_users_tasks_only(place: Place) -> None:
         ):
             # No task has a due date or a priority: all orders are one.
             none_due, none_high = '{"order": "due"}', '{"order": "priority", "after_priority": 0}'
-            for fitting in (None, "{}", '{"project": ""}', '{"tags": []}', none_due, none_high):
+            plain = (None, "{}", '{"project": ""}', '{"tags": []}', '{"search": ["/1", "123"]}')
+            for fitting in (*plain, none_due, none_high):
                 listed = await place.ids("task_list_v1", ME, after, 1000, completed, fitting)
                 assert listed == [(ME, task) for task in expected]
                 if after is None:
                     count = await place.call("task_count_v1", ME, completed, fitting)
                     assert count == [(len(expected),)]
-            for missing in ('{"project": "x"}', '{"tags": ["x"]}', '{"due_after": "2026-01-01"}'):
+            theirs = json.dumps({"search": [f"{HIGH}/"]})
+            of_none = ('{"project": "x"}', '{"tags": ["x"]}', '{"due_after": "2026-01-01"}')
+            for missing in (*of_none, theirs):
                 assert await place.call("task_list_v1", ME, after, 1000, completed, missing) == []
                 assert await place.call("task_count_v1", ME, completed, missing) == [(0,)]
+
+
+async def a_search_reads_its_users_texts_only(place: Place) -> None:
+    """The others have a text that is not mine, in each field and folded; and so have I."""
+    searches = [json.dumps({"search": [word], "order": "due"}) for word in ("secret", "ß")]
+    async with rolled_back(place.owner):
+        for field in ("title = 'secret ß'", "description = 'secret ß'", "tags = '{secret ß}'"):
+            await place.owner.execute(f"UPDATE taskcore.tasks SET {field} WHERE user_id <> $1", ME)
+        await place.owner.execute(
+            "UPDATE taskcore.tasks SET find = E'secret ß\n\nsecret ß' WHERE user_id = $1", LOW
+        )
+        async with nothing_of_the_others_changes(place):
+            for search in searches:
+                assert await place.call("task_list_v1", ME, None, 1000, None, search) == []
+                assert await place.call("task_count_v1", ME, None, search) == [(0,)]
+            # My own text is no clash with theirs, and my change of one line keeps the others.
+            mine = {"title": "x", "folds": {"title": "secret ß"}}
+            change = (5, None, json.dumps(mine))
+            assert await place.ids("task_update_v1", ME, SHARED, *change) == [(ME, SHARED)]
+            tag = {"add_tags": ["y"], "folds": {"tags": {"y": "ß"}}}
+            ids = ([str(SHARED), str(MY_OPEN)], 6, json.dumps(tag))
+            assert len(await place.ids("task_update_many_v1", ME, *ids)) == len(ids[0])
+            found = [
+                await place.ids("task_list_v1", ME, None, 1000, None, search) for search in searches
+            ]
+            assert found == [[(ME, SHARED)], [(ME, MY_OPEN), (ME, SHARED)]]
 
 
 async def a_list_in_another_order_holds_its_users_tasks_only(place: Place) -> None:
@@ -1341,6 +1370,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     users_may_have_tasks_with_the_same_id,
     a_task_is_read_by_its_user_only,
     a_list_holds_its_users_tasks_only,
+    a_search_reads_its_users_texts_only,
     a_list_in_another_order_holds_its_users_tasks_only,
     a_task_is_changed_by_its_user_only,
     a_task_is_deleted_by_its_user_only,

@@ -380,7 +380,7 @@ def test_a_list_says_when_tasks_are_due_and_which_are_late(taskctl: Run) -> None
 
 
 def test_a_list_shows_the_tasks_that_are_asked_for(taskctl: Run) -> None:
-    """TK-304, TK-306."""
+    """TK-304, TK-306, TK-310, TK-312."""
     taskctl(
         "tasks", "add", "a", "--project", "P", "--tag", "x", "--tag", "y", "--due", "2026-11-30"
     )
@@ -405,6 +405,12 @@ def test_a_list_shows_the_tasks_that_are_asked_for(taskctl: Run) -> None:
     assert taskctl("tasks", "count").stdout == "3\n"
     assert taskctl("tasks", "count", "--project", "", "--open").stdout == "2\n"
     assert taskctl("tasks", "count", "--tag", "x", "--done", "--json").stdout == '{"count": 0}\n'
+    assert found("--search", "A") == found("--search", "y x", "--all") == ["a"]
+    assert found("--search", "%") == []
+    assert taskctl("tasks", "count", "--search", "X").stdout == "2\n"
+    refused = taskctl("tasks", "list", "--search", " ")
+    assert refused.exit_code == 2
+    assert "search must not be empty or blank" in refused.stderr
     refused = taskctl("tasks", "list", "--due-before", "2026-11-30T17:00")
     assert refused.exit_code == 2
     assert "due_before must be a date, such as 2026-11-30" in refused.stderr

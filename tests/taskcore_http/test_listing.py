@@ -184,12 +184,12 @@ async def test_the_complete_list_has_an_order(served: Server, store: TaskStore) 
 
 
 async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStore) -> None:
-    """TK-303, TK-305: in pages, too, whose links keep the query."""
+    """TK-303, TK-305, TK-310: in pages, too, whose links keep the query."""
     tasks = store.for_user(42)
     for number in range(3):
         await tasks.create(f"n. {number}", project="a", tags=["x", "y"], due="2026-11-30")
     await tasks.create("other", project="b", tags=["x"], priority=5)
-    await tasks.create("bare")
+    await tasks.create("bare", "50 % größer + café")
 
     async def found(query: str) -> list[str]:
         return [task["title"] for task in tasks_of(await client.get(f"/users/42/tasks?{query}"))]
@@ -204,9 +204,14 @@ async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStor
     assert await found("order=priority") == ["other", "bare", "n. 2", "n. 1", "n. 0"]
     assert await found("order=due") == ["n. 2", "n. 1", "n. 0", "bare", "other"]
     assert await found("order=newest") == await found("")
-    page = await client.get("/users/42/tasks?project=a&limit=2")
+    for query in ("search=BAR", "search=gr%C3%96SSER+50", "search=%25", "search=cafe%CC%81%20%2B"):
+        assert await found(query) == ["bare"]
+    assert await found("search=OTHER&project=b&order=due") == ["other"]
+    assert await found("search=bare+other") == []
+    page = await client.get("/users/42/tasks?project=a&search=n.%20y&limit=2")
     following = page.links["next"]["url"]
     assert "project=a" in following
+    assert "search=n.+y" in following
     assert [task["title"] for task in tasks_of(await client.get(following))] == ["n. 0"]
 
     for query, field in (
@@ -218,6 +223,11 @@ async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStor
         ("due_after=2026-11-30T17:00", "due_after"),
         ("priority_at_least=high", "priority_at_least"),
         ("priority_at_least=10", "priority_at_least"),
+        ("search=", "search"),
+        ("search=%20%E3%80%80", "search"),
+        ("search=%00", "search"),
+        (f"search={'x' * 201}", "search"),
+        ("search=a&search=b", "search"),
         ("projekt=a", "projekt"),
     ):
         error = error_of(await client.get(f"/users/42/tasks?{query}"), 400)

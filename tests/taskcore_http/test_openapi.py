@@ -227,6 +227,7 @@ def test_parameters_document_their_limits(document: dict[str, Any]) -> None:
         "due_before": (None, None),
         "due_after": (None, None),
         "priority_at_least": (1, 9),
+        "search": (None, None),
         "Idempotency-Key": (None, None),
         "If-Match": (None, None),
         "If-None-Match": (None, None),

@@ -18,10 +18,10 @@
 GRANT CREATE ON SCHEMA taskcore TO taskcore_definer;
 SET LOCAL ROLE taskcore_definer;
 
--- Create one task from p_task, an object with the fields of a new task, of which only title must
--- be there. The user's first task creates the user. If the user has a task with its key, returns
--- that one and stores nothing. No row: another write holds the id. A repeated write (same
--- write_id) returns the stored row. The write_id of the row says which it is.
+-- Create one task from p_task, an object with the fields of a new task. Only title is required;
+-- find is as task_text has it. The user's first task creates the user. If the user has a task
+-- with its key, returns that one and stores nothing. No row: another write holds the id. A
+-- repeated write (same write_id) returns the stored row. The write_id of the row says which it is.
 -- p_newest: the id must be above those of all tasks of the user, and at least 4096,
 -- as lower ids hold no time. Tasks of the same store do not count (the upper half of
 -- their write_id is the same), because ids of one store rise. Otherwise nothing is
@@ -51,11 +51,11 @@ BEGIN
     RETURN QUERY
         INSERT INTO taskcore.tasks AS t (
             user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
-            extra, key
+            extra, key, find
         )
         VALUES (p_user_id, p_id, p_write_id, v_new.title, v_new.description, v_new.due,
                 v_new.due_zone, COALESCE(v_new.priority, 0::smallint), v_new.project,
-                COALESCE(v_new.tags, '{}'), NULLIF(v_new.extra, '{}'), v_new.key)
+                COALESCE(v_new.tags, '{}'), NULLIF(v_new.extra, '{}'), v_new.key, v_new.find)
         ON CONFLICT DO NOTHING
         RETURNING t.*;
     IF NOT FOUND THEN
@@ -125,11 +125,11 @@ BEGIN
         INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
         INSERT INTO taskcore.tasks (
             user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
-            extra, key
+            extra, key, find
         )
             SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
                    COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'),
-                   NULLIF(b.extra, '{}'), b.key
+                   NULLIF(b.extra, '{}'), b.key, b.find
             FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
             ORDER BY b.id
         ON CONFLICT DO NOTHING;
@@ -211,11 +211,12 @@ BEGIN
     INSERT INTO taskcore.users (id) VALUES (p_user_id) ON CONFLICT (id) DO NOTHING;
     INSERT INTO taskcore.tasks (
         user_id, id, write_id, title, description, due, due_zone, priority, project, tags,
-        extra, key, completed, version, created_at, updated_at, completed_at
+        extra, key, find, completed, version, created_at, updated_at, completed_at
     )
         SELECT p_user_id, b.id, p_write_id, b.title, b.description, b.due, b.due_zone,
                COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'),
-               NULLIF(b.extra, '{}'), b.key, COALESCE(b.completed, false), COALESCE(b.version, 1),
+               NULLIF(b.extra, '{}'), b.key, b.find,
+               COALESCE(b.completed, false), COALESCE(b.version, 1),
                COALESCE(b.created_at, b.updated_at, pg_catalog.now()),
                COALESCE(b.updated_at, b.created_at, pg_catalog.now()),
                CASE WHEN b.completed THEN COALESCE(
@@ -275,19 +276,93 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.task_get_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_get_v1 TO taskcore_app;
 
+-- What search reads of a task: title, description and tags, each folded by the library (NFKC,
+-- Python's casefold, NFKC), a line each. find is null if folding changes nothing but the case of
+-- ASCII letters, as in most texts; then the text is made here. STABLE, as array_to_string is, or
+-- PostgreSQL would not put it into the queries.
+CREATE OR REPLACE FUNCTION taskcore.task_text(t taskcore.tasks) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT COALESCE(
+        t.find,
+        lower((t.title || E'\n' || COALESCE(t.description, '') || E'\n'
+               || array_to_string(t.tags, E'\n')) COLLATE "C")
+    )
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.task_text FROM PUBLIC;
+
+-- The find of a task that changes from p_old to p_new. p_folds has the folded texts of values that
+-- the change writes: title, description, and in tags those of tags, by tag. Any other value has
+-- either its line of the old find, or no letters to fold but those of ASCII. So each line
+-- belongs to the value that the row has, whichever of them another writer has just changed.
+CREATE OR REPLACE FUNCTION taskcore.task_find(
+    p_old taskcore.tasks, p_new taskcore.tasks, p_folds jsonb
+) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_lines text[] := string_to_array(p_old.find, E'\n');
+BEGIN
+    RETURN COALESCE(
+        p_folds ->> 'title',
+        CASE WHEN p_new.title = p_old.title THEN v_lines[1] END,
+        replace(lower(p_new.title COLLATE "C"), E'\n', ' ')
+    ) || E'\n' || COALESCE(
+        p_folds ->> 'description',
+        CASE WHEN p_new.description = p_old.description THEN v_lines[2] END,
+        replace(lower(p_new.description COLLATE "C"), E'\n', ' '),
+        ''
+    ) || E'\n' || array_to_string(ARRAY(
+        SELECT COALESCE(
+            p_folds -> 'tags' ->> tag,
+            v_lines[2 + array_position(p_old.tags, tag)],
+            lower(tag COLLATE "C")
+        )
+        FROM unnest(p_new.tags) WITH ORDINALITY AS u(tag, place) ORDER BY place
+    ), E'\n');
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.task_find FROM PUBLIC;
+
+-- Whether a text has all of these words, as they are: there are no wildcards.
+CREATE OR REPLACE FUNCTION taskcore.text_has(p_text text, p_words text[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    v_word text;
+BEGIN
+    FOREACH v_word IN ARRAY p_words LOOP
+        IF strpos(p_text, v_word) = 0 THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
+END
+$$;
+
+REVOKE ALL ON FUNCTION taskcore.text_has FROM PUBLIC;
+
 -- Whether a task fits a filter. NULL: any. PostgreSQL puts the expression into the queries that
--- use it, so it has no search_path of its own. Only task_list_v1 and task_count_v1, which have one, call it.
+-- use it, so it has no search_path of its own. Only task_list_v1 and task_count_v1, which have one,
+-- call it. p_search are folded words; nearly all tasks that do not fit lack the first, which is the
+-- longest, so that text_has is seldom called.
 CREATE OR REPLACE FUNCTION taskcore.task_fits(
     t taskcore.tasks, p_project text, p_tags text[], p_due_before text, p_due_after text,
-    p_priority smallint
+    p_priority smallint, p_search text[]
 ) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 AS $$
     SELECT (p_project IS NULL OR COALESCE(t.project, '') = p_project)
         AND t.tags @> p_tags
         AND (p_due_before IS NULL OR t.due < p_due_before)
         AND (p_due_after IS NULL OR t.due > p_due_after)
         AND (p_priority IS NULL OR t.priority BETWEEN 1 AND p_priority)
+        AND (p_search IS NULL
+             OR strpos(taskcore.task_text(t), p_search[1]) > 0
+                AND (cardinality(p_search) = 1
+                     OR taskcore.text_has(taskcore.task_text(t), p_search)))
 $$;
 
 REVOKE ALL ON FUNCTION taskcore.task_fits FROM PUBLIC;
@@ -300,7 +375,7 @@ REVOKE ALL ON FUNCTION taskcore.task_fits FROM PUBLIC;
 --
 -- p_options: an object with another order and the members that a task must fit. Null: every
 -- task, newest first. Members of a filter: project ('' for none), tags (all of them),
--- due_before and due_after (days), priority_at_least (1 to 9). order: newest, due (soonest
+-- due_before and due_after (days), priority_at_least (1 to 9), search (folded words). order: newest, due (soonest
 -- first, without one last) or priority (highest first, none last); the newest first among
 -- equals. With p_after, after_due or after_priority is the value of the task p_after; null or
 -- 0 if it has none. Open and completed tasks are two ranges of an index, so each is read
@@ -331,6 +406,7 @@ DECLARE
     v_due text;
     v_priority smallint;
     v_priorities smallint;
+    v_search text[];
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
@@ -339,12 +415,13 @@ BEGIN
     IF p_options IS NOT NULL THEN
         -- Of one day, the date comes first, and its times begin with T: ~ is above all of them.
         SELECT COALESCE(o."order", 'newest'), o.project, COALESCE(o.tags, '{}'), o.due_before,
-               o.due_after || '~', o.priority_at_least, o.after_due, o.after_priority
+               o.due_after || '~', o.priority_at_least, o.search, o.after_due, o.after_priority
             INTO v_order, v_project, v_tags, v_due_before,
-                 v_due_after, v_priorities, v_due, v_priority
+                 v_due_after, v_priorities, v_search, v_due, v_priority
             FROM pg_catalog.jsonb_to_record(p_options) AS o(
                 "order" text, project text, tags text[], due_before text, due_after text,
-                priority_at_least smallint, after_due text, after_priority smallint
+                priority_at_least smallint, search text[], after_due text,
+                after_priority smallint
             );
         v_states := CASE WHEN p_completed IS NULL THEN '{f,t}' ELSE ARRAY[p_completed] END;
         IF v_order = 'due' AND (p_after IS NULL OR v_due IS NOT NULL) THEN
@@ -356,7 +433,7 @@ BEGIN
                         WHERE t.user_id = p_user_id AND t.completed = s.completed
                           AND t.due = v_due AND t.id < v_before
                           AND taskcore.task_fits(t, v_project, v_tags, v_due_before,
-                                                 v_due_after, v_priorities)
+                                                 v_due_after, v_priorities, v_search)
                         ORDER BY t.id DESC LIMIT v_left
                     ) AS l
                     ORDER BY l.id DESC LIMIT v_left;
@@ -371,7 +448,8 @@ BEGIN
                         SELECT t.* FROM taskcore.tasks AS t
                         WHERE t.user_id = p_user_id AND t.completed = s.completed
                           AND t.due > v_due AND t.due < COALESCE(v_due_before, '~')
-                          AND taskcore.task_fits(t, v_project, v_tags, NULL, NULL, v_priorities)
+                          AND taskcore.task_fits(t, v_project, v_tags, NULL, NULL, v_priorities,
+                                                 v_search)
                         ORDER BY t.due, t.id DESC LIMIT v_left
                     ) AS l
                     ORDER BY l.due, l.id DESC LIMIT v_left;
@@ -389,7 +467,7 @@ BEGIN
                         WHERE t.user_id = p_user_id AND t.completed = s.completed
                           AND t.priority = v_each AND t.priority > 0 AND t.id < v_before
                           AND taskcore.task_fits(t, v_project, v_tags, v_due_before,
-                                                 v_due_after, NULL)
+                                                 v_due_after, NULL, v_search)
                         ORDER BY t.id DESC LIMIT v_left
                     ) AS l
                     ORDER BY l.id DESC LIMIT v_left;
@@ -407,7 +485,7 @@ BEGIN
                   AND (v_order <> 'due' OR t.due IS NULL)
                   AND (v_order <> 'priority' OR t.priority = 0)
                   AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
-                                         v_priorities)
+                                         v_priorities, v_search)
                 ORDER BY t.id DESC LIMIT v_left;
         ELSIF v_left > 0 THEN
             RETURN QUERY
@@ -417,7 +495,7 @@ BEGIN
                   AND (v_order <> 'due' OR t.due IS NULL)
                   AND (v_order <> 'priority' OR t.priority = 0)
                   AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
-                                         v_priorities)
+                                         v_priorities, v_search)
                 ORDER BY t.id DESC LIMIT v_left;
         END IF;
     ELSIF p_completed IS NULL THEN
@@ -460,30 +538,31 @@ DECLARE
     v_due_before text;
     v_due_after text;
     v_priorities smallint;
+    v_search text[];
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
         RAISE EXCEPTION 'user id must be a positive integer' USING ERRCODE = '22023';
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     SELECT o.project, COALESCE(o.tags, '{}'), o.due_before, o.due_after || '~',
-           o.priority_at_least
-        INTO v_project, v_tags, v_due_before, v_due_after, v_priorities
+           o.priority_at_least, o.search
+        INTO v_project, v_tags, v_due_before, v_due_after, v_priorities, v_search
         FROM pg_catalog.jsonb_to_record(COALESCE(p_options, '{}')) AS o(
             project text, tags text[], due_before text, due_after text,
-            priority_at_least smallint
+            priority_at_least smallint, search text[]
         );
     IF NOT p_completed THEN
         RETURN QUERY
             SELECT pg_catalog.count(*) FROM taskcore.tasks AS t
             WHERE t.user_id = p_user_id AND NOT t.completed
               AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
-                                     v_priorities);
+                                     v_priorities, v_search);
     ELSE
         RETURN QUERY
             SELECT pg_catalog.count(*) FROM taskcore.tasks AS t
             WHERE t.user_id = p_user_id AND (p_completed IS NULL OR t.completed)
               AND taskcore.task_fits(t, v_project, v_tags, v_due_before, v_due_after,
-                                     v_priorities);
+                                     v_priorities, v_search);
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
 END
@@ -526,10 +605,11 @@ REVOKE ALL ON FUNCTION taskcore.merge_patched FROM PUBLIC;
 -- the change. Otherwise the row is unchanged: its version is not among p_if_versions or
 -- is among p_unless_versions, or the change changes nothing. NULL: no condition. The row
 -- is locked first, so that no other write comes between. The version after the highest
--- one is 1. A due date without a time ends the zone; a zone that is given without one is
+-- one is 1. A due date without a time removes the zone; a zone that is given without one is
 -- SQLSTATE TC007. add_tags and remove_tags are applied to the tags that the row then has; more
 -- than 20 are TC008, with this limit in DETAIL. extra is merged into the object that is there; more
--- than 4096 bytes are TC009, in the same way.
+-- than 4096 bytes are TC009, in the same way. folds are the folded texts of new values, as
+-- task_find takes them.
 CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
     p_user_id bigint, p_id bigint, p_write_id bigint, p_if_versions text[], p_changes jsonb,
     p_unless_versions text[] DEFAULT NULL
@@ -591,6 +671,10 @@ BEGIN
         THEN
             RETURN NEXT v_old;
         ELSE
+            v_new.find := CASE
+                WHEN v_old.find IS NOT NULL OR p_changes ? 'folds'
+                THEN taskcore.task_find(v_old, v_new, p_changes -> 'folds')
+            END;
             v_now := GREATEST(pg_catalog.clock_timestamp(), v_old.updated_at);
             RETURN QUERY
                 UPDATE taskcore.tasks AS t
@@ -602,6 +686,7 @@ BEGIN
                     project = v_new.project,
                     tags = v_new.tags,
                     extra = v_new.extra,
+                    find = v_new.find,
                     completed = v_new.completed,
                     version = CASE WHEN t.version < 2147483647 THEN t.version + 1 ELSE 1 END,
                     write_id = p_write_id,

@@ -50,6 +50,11 @@ CALLS = {
     # A filter reads the user's tasks by key until enough of them fit; here all 1,000.
     "task_list_v1    ": ('50, NULL, 21, NULL, \'{"project": "x"}\'', 1000),
     "task_list_v1     ": ("50, NULL, 21, true, '{\"tags\": []}'", 42),
+    # Words that no task has, that all have, and that one has.
+    "task_list_v1      ": ('50, NULL, 21, NULL, \'{"search": ["absent"]}\'', 1000),
+    "task_list_v1       ": ('50, NULL, 21, false, \'{"search": ["absent", "task"]}\'', 10),
+    "task_list_v1        ": ('50, NULL, 21, true, \'{"search": ["task", "k"]}\'', 21),
+    "task_list_v1         ": ('50, NULL, 1, NULL, \'{"search": ["999"]}\'', 2),
     # Other orders: a page of the open tasks and one of the completed. If the page is not full,
     # the user's tasks without a due date or a priority are read too, of the open or of all.
     **{
@@ -68,6 +73,8 @@ CALLS = {
             ("due", "NULL", {"due_after": "2026-11-05"}, "true", 21),
             # Those without a due date, along the key.
             ("due", "950", {}, "NULL", 21),
+            ("due", "NULL", {"search": ["task"]}, "true", 21),
+            ("due", "NULL", {"search": ["absent"]}, "NULL", 2000),
             ("priority", "NULL", {}, "NULL", 31),
             ("priority", "NULL", {}, "false", 20),
             ("priority", "NULL", {}, "true", 21),
@@ -75,9 +82,12 @@ CALLS = {
             ("priority", "30", {"after_priority": 5}, "true", 42),
             ("priority", "NULL", {"priority_at_least": 1}, "true", 21),
             ("priority", "950", {"after_priority": 0}, "NULL", 21),
+            ("priority", "NULL", {"search": ["task"]}, "true", 21),
+            ("priority", "NULL", {"search": ["absent"]}, "NULL", 2000),
         )
     },
     "task_count_v1": ("50, NULL, NULL", 1000),
+    "task_count_v1  ": ('50, NULL, \'{"search": ["absent"]}\'', 1000),
     "task_count_v1 ": ('50, false, \'{"project": "x"}\'', 10),
     "user_list_v1": ("20, 21", 21),
     "user_get_v1": ("50", 1002),

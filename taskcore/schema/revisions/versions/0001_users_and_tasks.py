@@ -56,6 +56,10 @@ BEGIN
              OR char_length(t.key) BETWEEN 1 AND 200
                 AND t.key ~ %(text)s
                 AND t.key !~ '[\x01-\x1f\x7f-\x9f]')
+        AND (t.find IS NULL
+             OR char_length(t.find) <= 120000
+                AND cardinality(string_to_array(t.find, chr(10)))
+                    = 2 + GREATEST(cardinality(t.tags), 1))
         AND t.version >= 1
         AND t.created_at >= timestamptz '0001-01-01 00:00:00+00'
         AND t.updated_at >= t.created_at
@@ -181,6 +185,8 @@ def upgrade() -> None:
         # The client's own name of the task.
         sa.Column("extra", postgresql.JSONB(), nullable=True),
         sa.Column("key", sa.Text(collation="C"), nullable=True),
+        # What search reads, if PostgreSQL cannot make it of title, description and tags.
+        sa.Column("find", sa.Text(collation="C"), nullable=True),
         sa.Column("completed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("write_id", sa.BigInteger(), nullable=False),
