@@ -285,8 +285,8 @@ LANGUAGE sql STABLE
 AS $$
     SELECT COALESCE(
         t.find,
-        lower((t.title || E'\n' || COALESCE(t.description, '') || E'\n'
-               || array_to_string(t.tags, E'\n')) COLLATE "C")
+        lower((t.title || chr(10) || COALESCE(t.description, '') || chr(10)
+               || array_to_string(t.tags, chr(10))) COLLATE "C")
     )
 $$;
 
@@ -302,25 +302,25 @@ CREATE OR REPLACE FUNCTION taskcore.task_find(
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    v_lines text[] := string_to_array(p_old.find, E'\n');
+    v_lines text[] := string_to_array(p_old.find, chr(10));
 BEGIN
     RETURN COALESCE(
         p_folds ->> 'title',
         CASE WHEN p_new.title = p_old.title THEN v_lines[1] END,
-        replace(lower(p_new.title COLLATE "C"), E'\n', ' ')
-    ) || E'\n' || COALESCE(
+        replace(lower(p_new.title COLLATE "C"), chr(10), ' ')
+    ) || chr(10) || COALESCE(
         p_folds ->> 'description',
         CASE WHEN p_new.description = p_old.description THEN v_lines[2] END,
-        replace(lower(p_new.description COLLATE "C"), E'\n', ' '),
+        replace(lower(p_new.description COLLATE "C"), chr(10), ' '),
         ''
-    ) || E'\n' || array_to_string(ARRAY(
+    ) || chr(10) || array_to_string(ARRAY(
         SELECT COALESCE(
             p_folds -> 'tags' ->> tag,
             v_lines[2 + array_position(p_old.tags, tag)],
             lower(tag COLLATE "C")
         )
         FROM unnest(p_new.tags) WITH ORDINALITY AS u(tag, place) ORDER BY place
-    ), E'\n');
+    ), chr(10));
 END
 $$;
 
