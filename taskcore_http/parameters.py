@@ -6,11 +6,11 @@ parsing of parameters costs a request more than its SQL statement
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Path, Request
 from pydantic import BeforeValidator, TypeAdapter
@@ -223,22 +223,25 @@ IDENTITY_PARAMETERS = "taskcore.query"
 """The key of the scope that has the names of query parameters that dependencies read."""
 
 
-def check_query(request: Request, *parameters: QueryParameter[Any]) -> None:
-    """Refuse a query parameter that is unknown or given twice; a typo must not be ignored.
+def check_query(request: Request, *parameters: QueryParameter[Any]) -> dict[str, str]:
+    """Return the query, of which a route knows each parameter; a typo must not be ignored.
 
     Args:
         request: The request.
         parameters: Those that the route reads.
 
     Raises:
-        ValidationError: Names the parameter, and the known one that is nearest.
+        ValidationError: A parameter is unknown, and the known one that is nearest is named, or
+            it is given twice.
     """
     if not request.scope["query_string"]:
-        return
+        return {}
+    # As Starlette reads it, without its objects.
+    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    given = dict(pairs)
     known = [parameter.name for parameter in parameters]
     foreign = request.scope.get(IDENTITY_PARAMETERS, ())
-    given = Counter(name for name, _value in request.query_params.multi_items())
-    for name, count in given.items():
+    for name in given:
         if name in foreign:
             continue
         shown = ascii(name)[1:-1][:100]
@@ -251,10 +254,11 @@ def check_query(request: Request, *parameters: QueryParameter[Any]) -> None:
                 field=shown,
                 constraint="unknown_field",
             )
-        if count > 1:
+        if len(pairs) > len(given) and sum(pair[0] == name for pair in pairs) > 1:
             raise ValidationError(
                 f"{shown} must be given once", field=shown, constraint="given_twice"
             )
+    return given
 
 
 def values_of(request: Request, *parameters: QueryParameter[Any]) -> dict[str, Any]:
@@ -267,8 +271,7 @@ def values_of(request: Request, *parameters: QueryParameter[Any]) -> dict[str, A
     Raises:
         ValidationError: As from `check_query`, a value is wrong, or one that is required is absent.
     """
-    check_query(request, *parameters)
-    given = request.query_params if request.scope["query_string"] else {}
+    given = check_query(request, *parameters)
     for each in parameters:
         if each.required and each.name not in given:
             raise ValidationError(

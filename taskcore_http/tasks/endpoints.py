@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_to_bytes
 
 from fastapi import Request
 from pydantic import BaseModel, Field, TypeAdapter
@@ -28,6 +28,11 @@ from taskcore_http.tasks.idempotency import idempotency_key
 from taskcore_http.tasks.preconditions import Preconditions, tag_of_list, tag_of_task
 
 _TASKS = TypeAdapter(tuple[Task, ...])
+
+_AFTER = AFTER.name.encode()
+
+# RFC 3986, section 3.4, and % of what is encoded already. A cursor has none of them.
+_QUERY = "/?:@!$&'()*+,;=%"
 
 
 class TaskCount(BaseModel):
@@ -163,9 +168,10 @@ def _path(request: Request) -> str:
 
 
 def _query_after(request: Request, cursor: str) -> str:
-    """Return the request's query with another cursor."""
-    pairs = [pair for pair in request.query_params.multi_items() if pair[0] != AFTER.name]
-    return urlencode([*pairs, (AFTER.name, cursor)])
+    """Return the request's query with another cursor, as the client has written it."""
+    pairs: list[bytes] = request.scope["query_string"].split(b"&")
+    others = [one for one in pairs if unquote_to_bytes(one.partition(b"=")[0]) != _AFTER]
+    return f"{quote(b'&'.join(others), safe=_QUERY)}&{AFTER.name}={cursor}"
 
 
 def _json(

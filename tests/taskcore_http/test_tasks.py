@@ -7,13 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from taskcore import TaskStore
 from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_DESCRIPTION, MAX_ID, MAX_TITLE
 from taskcore.tasks.fields import TaskFields
 from taskcore_http import create_app, create_router
+from taskcore_http.tasks.endpoints import _query_after
 from tests.cursors import cursor
 from tests.databases import Database
 from tests.sessions import terminate
@@ -365,6 +366,23 @@ async def test_the_link_keeps_the_filter_and_moves_the_cursor(
         "completed": ["false"],
         "after": [cursor(tasks[1].id)],
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "following"),
+    [
+        (b"limit=1", "limit=1&after=c"),
+        (b"%61fter=b&limit=1&project=a+b%26c", "limit=1&project=a+b%26c&after=c"),
+        (
+            b'project=>"%3E\r\n\xc3\xa9\xff&limit=1',
+            "project=%3E%22%3E%0D%0A%C3%A9%FF&limit=1&after=c",
+        ),
+    ],
+)
+def test_the_link_has_the_query_as_the_client_wrote_it(query: bytes, following: str) -> None:
+    """RFC 8288, section 3: a URI reference in the header of an answer."""
+    request = Request({"type": "http", "query_string": query})
+    assert _query_after(request, "c") == following
 
 
 async def test_after_shows_only_older_tasks(client: Client, store: TaskStore) -> None:
