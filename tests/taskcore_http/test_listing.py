@@ -211,7 +211,7 @@ async def test_a_query_chooses_tasks(client: httpx2.AsyncClient, store: TaskStor
     page = await client.get("/users/42/tasks?project=a&search=n.%20y&limit=2")
     following = page.links["next"]["url"]
     assert "project=a" in following
-    assert "search=n.+y" in following
+    assert "search=n.%20y" in following
     assert [task["title"] for task in tasks_of(await client.get(following))] == ["n. 0"]
 
     for query, field in (
