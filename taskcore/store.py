@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, Any, Generic, Self, get_args, overload
 
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
 from taskcore.errors import ConfigurationError, InvalidToken, ValidationError, printable
 from taskcore.owner import IdentityOwner, Provision, TokenOwner, UserOwner
 from taskcore.settings import Settings, load_settings
+from taskcore.tasks.extra import ExtraT
+from taskcore.tasks.extra_model import ExtraModel
 from taskcore.tasks.ids import IdGenerator
+from taskcore.tasks.task import TaskRows
 from taskcore.tasks.user_tasks import UserTasks
 from taskcore.tokens.secret import Secret, SessionSecret, TokenSecret
 from taskcore.tokens.sessions import Sessions
@@ -32,7 +35,7 @@ logger = logging.getLogger("taskcore.embedded")
 _announced: set[Path] = set()
 
 
-class TaskStore:
+class TaskStore(Generic[ExtraT]):
     """Tasks of many users in one PostgreSQL database, each user kept from the others.
 
     ::
@@ -49,13 +52,36 @@ class TaskStore:
             embedded server is started, which needs ``taskcore[embedded]``; a warning in
             the log names its folder, once.
         settings: The settings. None: they are read from the environment.
+        extra: A Pydantic model for ``extra`` of tasks. It checks what creates and updates write,
+            and each `Task` has an instance of it. What an import brings and what was stored
+            before need not fit: it is read without validation then, and the log says so.
 
     Raises:
-        ConfigurationError: The URL or a setting cannot be used.
+        ConfigurationError: The URL, a setting or the model cannot be used.
     """
 
+    @overload
     def __init__(
-        self, database_url: str | None = None, *, settings: Settings | None = None
+        self: TaskStore[dict[str, Any]],
+        database_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        extra: None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        extra: type[ExtraT],
+    ) -> None: ...
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        extra: type[Any] | None = None,
     ) -> None:
         if settings is None:
             settings = load_settings()
@@ -75,6 +101,7 @@ class TaskStore:
         self._embedded: EmbeddedServer | None = None
         self._database = Database(settings)
         self._ids = IdGenerator()
+        self._rows: TaskRows[ExtraT] = TaskRows(None if extra is None else ExtraModel(extra))
         self.users = Users(self._database)
         self.identities = Identities(self._database)
         self.sessions = Sessions(self._database)
@@ -137,7 +164,7 @@ class TaskStore:
     ) -> None:
         await self.close()
 
-    def for_user(self, user_id: int) -> UserTasks:
+    def for_user(self, user_id: int) -> UserTasks[ExtraT]:
         """Return the tasks of one user, an integer from 1 to 2^53-1.
 
         This is cheap: call it for each request. The user need not exist yet.
@@ -146,7 +173,7 @@ class TaskStore:
             ValidationError: The id is not such an integer.
         """
         owner = UserOwner(validate_id(user_id, field="user_id"))
-        return UserTasks(self._database, self._ids, owner)
+        return UserTasks(self._database, self._ids, owner, self._rows)
 
     def for_identity(
         self,
@@ -156,7 +183,7 @@ class TaskStore:
         user_id: int | None = None,
         provision: Provision = "on_write",
         subject_is_user_id: bool = False,
-    ) -> UserTasks:
+    ) -> UserTasks[ExtraT]:
         """Return the tasks of the user whom an issuer, such as an OpenID provider, names.
 
         The database finds the user in the statement of each operation: no further round trip.
@@ -198,9 +225,9 @@ class TaskStore:
         )
         if subject_is_user_id:
             validate_subject_id(subject)
-        return UserTasks(self._database, self._ids, owner)
+        return UserTasks(self._database, self._ids, owner, self._rows)
 
-    def for_token(self, token: str | SecretStr) -> UserTasks:
+    def for_token(self, token: str | SecretStr) -> UserTasks[ExtraT]:
         """Return the tasks of the user whose API token this is.
 
         The database finds the user, and checks what the token allows, in the statement of each
@@ -220,7 +247,7 @@ class TaskStore:
         del token
         return self._for_secret(secret)
 
-    def for_session(self, session: str | SecretStr) -> UserTasks:
+    def for_session(self, session: str | SecretStr) -> UserTasks[ExtraT]:
         """Return the tasks of the user whose browser session this is.
 
         A session allows everything that concerns its user, including ``UserTasks.tokens``.
@@ -236,10 +263,10 @@ class TaskStore:
         del session
         return self._for_secret(secret)
 
-    def _for_secret(self, secret: Secret | None) -> UserTasks:
+    def _for_secret(self, secret: Secret | None) -> UserTasks[ExtraT]:
         if secret is None:
             raise InvalidToken
-        return UserTasks(self._database, self._ids, TokenOwner(secret.digest))
+        return UserTasks(self._database, self._ids, TokenOwner(secret.digest), self._rows)
 
     async def ready(self) -> None:
         """Return if the store can serve, and raise if not. For readiness probes.

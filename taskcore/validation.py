@@ -67,7 +67,7 @@ def explained_error(error: Mapping[str, Any], *, where: str) -> ValidationError:
     loc, value = error["loc"], error.get("input")
     # The name of an unknown field may be any text: show its beginning, in ASCII.
     name = ascii(loc[0])[1:-1][:100] if loc else where
-    if loc and where.startswith("tasks["):
+    if loc and (where.startswith("tasks[") or where == "extra"):
         name = f"{where}.{name}"
     context = error.get("ctx", {})
     constraint, text = error["type"], error["msg"]

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -46,7 +47,7 @@ reach this API can name any user in the path. Serve it to trusted callers only.
 def create_app(
     database_url: str | None = None,
     *,
-    store: TaskStore | None = None,
+    store: TaskStore[Any] | None = None,
     identity: Identity | None = None,
     cors_origins: Sequence[str] = (),
 ) -> FastAPI:

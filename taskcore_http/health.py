@@ -1,6 +1,7 @@
 """Liveness and readiness, for probes such as those of Kubernetes."""
 
 import logging
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -12,7 +13,7 @@ from taskcore_http.openapi import errors
 logger = logging.getLogger("taskcore.http")
 
 
-def create_health_router(store: TaskStore) -> APIRouter:
+def create_health_router(store: TaskStore[Any]) -> APIRouter:
     """Make ``/health/live`` and ``/health/ready``."""
     router = APIRouter(prefix="/health", tags=["health"])
 

@@ -56,7 +56,7 @@ class SessionEndpoints:
         bearer: Makes the challenge for a link that is refused.
     """
 
-    def __init__(self, store: TaskStore, bearer: Bearer) -> None:
+    def __init__(self, store: TaskStore[Any], bearer: Bearer) -> None:
         self._store = store
         self._bearer = bearer
 
@@ -86,7 +86,7 @@ class SessionEndpoints:
         return closed_if_unread(request, response)
 
 
-def add_session(router: APIRouter, store: TaskStore, bearer: Bearer) -> None:
+def add_session(router: APIRouter, store: TaskStore[Any], bearer: Bearer) -> None:
     """Add the routes by which a browser signs in and out."""
     endpoints = SessionEndpoints(store, bearer)
     router.add_api_route(

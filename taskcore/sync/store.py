@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Generic, Self, cast, overload
 
 from pydantic import SecretStr
 
@@ -15,9 +15,10 @@ from taskcore.sync.identities import Identities
 from taskcore.sync.sessions import Sessions
 from taskcore.sync.user_tasks import UserTasks
 from taskcore.sync.users import Users
+from taskcore.tasks.extra import ExtraT
 
 
-class TaskStore:
+class TaskStore(Generic[ExtraT]):
     """The task store for code without ``await``; see `taskcore.TaskStore`.
 
     ::
@@ -29,10 +30,32 @@ class TaskStore:
     ``--preload``, must open it in each worker.
     """
 
+    @overload
     def __init__(
-        self, database_url: str | None = None, *, settings: Settings | None = None
+        self: "TaskStore[dict[str, Any]]",
+        database_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        extra: None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        extra: type[ExtraT],
+    ) -> None: ...
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        extra: type[Any] | None = None,
     ) -> None:
-        self._store = store.TaskStore(database_url, settings=settings)
+        self._store: store.TaskStore[ExtraT] = store.TaskStore(
+            database_url, settings=settings, extra=cast("type[ExtraT]", extra)
+        )
         self._background = Background()
         self.users = Users(self._background, self._store.users)
         self.identities = Identities(self._background, self._store.identities)
@@ -69,7 +92,7 @@ class TaskStore:
     ) -> None:
         self.close()
 
-    def for_user(self, user_id: int) -> UserTasks:
+    def for_user(self, user_id: int) -> UserTasks[ExtraT]:
         """Return the tasks of one user, an integer from 1 to 2^53-1."""
         return UserTasks(self._background, self._store.for_user(user_id))
 
@@ -81,7 +104,7 @@ class TaskStore:
         user_id: int | None = None,
         provision: Provision = "on_write",
         subject_is_user_id: bool = False,
-    ) -> UserTasks:
+    ) -> UserTasks[ExtraT]:
         """Return the tasks of the user whom an issuer, such as an OpenID provider, names."""
         tasks = self._store.for_identity(
             issuer,
@@ -92,11 +115,11 @@ class TaskStore:
         )
         return UserTasks(self._background, tasks)
 
-    def for_token(self, token: str | SecretStr) -> UserTasks:
+    def for_token(self, token: str | SecretStr) -> UserTasks[ExtraT]:
         """Return the tasks of the user whose API token this is."""
         return UserTasks(self._background, self._store.for_token(token))
 
-    def for_session(self, session: str | SecretStr) -> UserTasks:
+    def for_session(self, session: str | SecretStr) -> UserTasks[ExtraT]:
         """Return the tasks of the user whose browser session this is."""
         return UserTasks(self._background, self._store.for_session(session))
 

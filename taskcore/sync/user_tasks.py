@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH
 from taskcore.sync.background import Background
 from taskcore.sync.tokens import Tokens
 from taskcore.tasks import user_tasks
 from taskcore.tasks.condition import Versions
+from taskcore.tasks.extra import ExtraT
 from taskcore.tasks.fields import NewTaskOptions, TaskCreate
 from taskcore.tasks.importing import Importable, ImportResult
 from taskcore.tasks.json_page import JsonPage
@@ -21,10 +22,10 @@ from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 _Item = TypeVar("_Item")
 
 
-class UserTasks:
+class UserTasks(Generic[ExtraT]):
     """The tasks of one user, from ``TaskStore.for_user``; see `taskcore.UserTasks`."""
 
-    def __init__(self, background: Background, tasks: user_tasks.UserTasks) -> None:
+    def __init__(self, background: Background, tasks: user_tasks.UserTasks[ExtraT]) -> None:
         self._background = background
         self._tasks = tasks
         self.tokens = Tokens(background, tasks.tokens)
@@ -50,7 +51,7 @@ class UserTasks:
         title: str | TaskCreate,
         description: str | None = None,
         **fields: Unpack[NewTaskOptions],
-    ) -> Task:
+    ) -> Task[ExtraT]:
         """Create a task."""
         return self._background.call(self._tasks.create, title, description, **fields)
 
@@ -59,11 +60,13 @@ class UserTasks:
         title: str | TaskCreate,
         description: str | None = None,
         **fields: Unpack[NewTaskOptions],
-    ) -> tuple[Task, bool]:
+    ) -> tuple[Task[ExtraT], bool]:
         """Create a task, unless the user has one with its ``key``; tell whether it is new."""
         return self._background.call(self._tasks.get_or_create, title, description, **fields)
 
-    def create_many(self, tasks: Iterable[TaskCreate | Mapping[str, Any]]) -> tuple[Task, ...]:
+    def create_many(
+        self, tasks: Iterable[TaskCreate | Mapping[str, Any]]
+    ) -> tuple[Task[ExtraT], ...]:
         """Create a batch of tasks in one statement: all of them, or none."""
         return self._background.call(self._tasks.create_many, _read(tasks))
 
@@ -78,7 +81,7 @@ class UserTasks:
             tasks, lambda items: self._tasks.import_tasks(items, new_ids=new_ids)
         )
 
-    def get(self, task_id: int) -> Task:
+    def get(self, task_id: int) -> Task[ExtraT]:
         """Return one task."""
         return self._background.call(self._tasks.get, task_id)
 
@@ -90,7 +93,7 @@ class UserTasks:
         limit: int = DEFAULT_PAGE,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
-    ) -> TaskPage:
+    ) -> TaskPage[ExtraT]:
         """Return a page of tasks."""
         return self._background.call(
             self._tasks.list, completed=completed, order=order, limit=limit, after=after, **filters
@@ -122,7 +125,7 @@ class UserTasks:
         order: TaskOrder = NEWEST,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
-    ) -> Iterator[Task]:
+    ) -> Iterator[Task[ExtraT]]:
         """Yield every task in constant memory."""
         return self._background.iterate(
             self._tasks.iterate(completed=completed, order=order, after=after, **filters)
@@ -141,7 +144,7 @@ class UserTasks:
         if_version: Versions | None = None,
         unless_version: Versions | None = None,
         **changes: Unpack[TaskChanges],
-    ) -> Task:
+    ) -> Task[ExtraT]:
         """Change the fields given and return the task as it then is."""
         return self._background.call(
             self._tasks.update,
@@ -158,7 +161,7 @@ class UserTasks:
         change: TaskUpdate | None = None,
         /,
         **changes: Unpack[TaskChanges],
-    ) -> tuple[Task, ...]:
+    ) -> tuple[Task[ExtraT], ...]:
         """Make one change to several tasks in one statement: to all of them, or to none."""
         return self._background.call(self._tasks.update_many, _read(task_ids), change, **changes)
 

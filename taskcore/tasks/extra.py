@@ -6,16 +6,25 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeVar
 
 from taskcore.limits import MAX_EXTRA, MAX_EXTRA_DEPTH
 
 # Python refuses to write integers of more than 4,300 digits.
 _TOO_LARGE = 10**MAX_EXTRA
 
+ExtraT = TypeVar("ExtraT", default=dict[str, Any])
+"""What a task has as ``extra``: a dictionary, or a model of the embedder's own."""
 
-def validate_extra(value: object) -> dict[str, Any] | None:
+
+def validate_extra(value: object, *, only_set: bool = False) -> dict[str, Any] | None:
     """Return a JSON object that PostgreSQL can store and that is not too large.
+
+    Args:
+        value: A mapping, an instance of a Pydantic model, or None.
+        only_set: Of a model, take only the fields that were set.
 
     Raises:
         PydanticCustomError: It is no object of JSON (RFC 8259), is nested too deeply, or has more
@@ -23,6 +32,8 @@ def validate_extra(value: object) -> dict[str, Any] | None:
     """
     if value is None:
         return None
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_unset=only_set)
     if not isinstance(value, Mapping):
         raise PydanticCustomError("model_type", "must be an object")
     checked = {_name(name): _checked(one, MAX_EXTRA_DEPTH - 1) for name, one in value.items()}

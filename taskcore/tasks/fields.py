@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import partial
 from types import NoneType
 from typing import Annotated, Any, TypedDict, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -205,6 +206,15 @@ Extra = Annotated[
         description="Fields of your own: a JSON object of at most 4096 bytes. Null means none.",
     ),
 ]
+ExtraChange = Annotated[
+    dict[str, Any] | None,
+    PlainValidator(partial(validate_extra, only_set=True)),
+    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}),
+    Field(
+        description="A JSON Merge Patch (RFC 7396): members that it does not name stay, and null "
+        "removes one. Null in place of the object removes all.",
+    ),
+]
 Completed = Annotated[bool, Strict()]
 
 
@@ -216,7 +226,7 @@ class TaskOptions(TypedDict, total=False):
     priority: int
     project: str | None
     tags: Iterable[str]
-    extra: Mapping[str, Any] | None
+    extra: Mapping[str, Any] | BaseModel | None
 
 
 class NewTaskOptions(TaskOptions, total=False):

@@ -105,12 +105,12 @@ def read_csv(
     return _tasks_of(Rows(file, separator, names.is_known), names)
 
 
-def write_jsonl(tasks: Iterable[Task]) -> bytes:
+def write_jsonl(tasks: Iterable[Task[Any]]) -> bytes:
     """Return a line for each task."""
-    return b"".join(task.model_dump_json().encode() + b"\n" for task in tasks)
+    return b"".join(task.model_dump_json(warnings=False).encode() + b"\n" for task in tasks)
 
 
-def write_csv(tasks: Iterable[Task], *, header: bool = False) -> bytes:
+def write_csv(tasks: Iterable[Task[Any]], *, header: bool = False) -> bytes:
     """Return a row for each task. With ``header`` the names of the columns come first."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -121,7 +121,7 @@ def write_csv(tasks: Iterable[Task], *, header: bool = False) -> bytes:
 
 
 def _cells(task: Task) -> tuple[object, ...]:
-    return tuple(_cell(value) for value in task.model_dump(mode="json").values())
+    return tuple(_cell(value) for value in task.model_dump(mode="json", warnings=False).values())
 
 
 def _cell(value: object) -> object:

@@ -1,26 +1,30 @@
 """A task as it is stored."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from taskcore.limits import MAX_ID, MAX_PRIORITY, MAX_TITLE, MAX_VERSION
-from taskcore.rows import columns_of, json_writer_of, reader_of
+from taskcore.rows import Rows, columns_of, json_writer_of, reader_of
 from taskcore.tasks.due import Due, parse_due
+from taskcore.tasks.extra import ExtraT
+from taskcore.tasks.extra_model import ExtraModel
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
 
 
-class Task(BaseModel):
+class Task(BaseModel, Generic[ExtraT]):
     """One task as it is stored.
 
     A new task has a higher ``id`` than the user's other tasks. ``version`` starts at 1 and
     rises by one with each change. Times are UTC, from the database's clock. ``completed_at``
     is None unless the task is completed. An imported task keeps the id, version and times of
     its file. ``due`` is a `date`, or a `datetime` without ``tzinfo`` whose zone, if it has one, is
-    ``due_zone``. ``extra`` holds fields of your own.
+    ``due_zone``. ``extra`` holds fields of your own: a dictionary, or an instance of the model of
+    ``TaskStore(extra=Model)``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,7 +37,7 @@ class Task(BaseModel):
     priority: int = Field(ge=0, le=MAX_PRIORITY, json_schema_extra={"format": "int32"})
     project: str | None
     tags: tuple[str, ...]
-    extra: dict[str, Any]
+    extra: ExtraT
     key: str | None
     completed: bool
     user_id: Id
@@ -51,10 +55,33 @@ FIELDS = tuple(Task.model_fields)
 """The names of a task's fields: the columns of a row, of an export, and of its JSON."""
 
 TASK_COLUMNS = columns_of(Task)
-"""The columns that `tasks_from_rows` and `json_from_rows` take, for a SELECT."""
+"""The columns that `TaskRows` takes, for a SELECT."""
 
-tasks_from_rows = reader_of(Task, due=parse_due, tags=tuple, extra=from_json)
-"""Makes tasks of rows with `TASK_COLUMNS`."""
 
-json_from_rows = json_writer_of(Task, extra=from_json)
-"""Makes of such rows the JSON array of their tasks."""
+class TaskRows(Generic[ExtraT]):
+    """Makes tasks, or their JSON, of rows with `TASK_COLUMNS`.
+
+    Attributes:
+        extra: The model of ``extra``; None: a dictionary.
+        tasks: Makes tasks.
+        json: Makes the JSON array of the tasks.
+    """
+
+    tasks: Callable[[Rows], tuple[Task[ExtraT], ...]]
+
+    def __init__(self, extra: ExtraModel[Any] | None = None) -> None:
+        self.extra = extra
+        if extra is None:
+            self.tasks = reader_of(
+                Task, {"extra": dict}, due=parse_due, tags=tuple, extra=from_json
+            )
+            self.json = json_writer_of(Task, {"extra": dict}, extra=from_json)
+        else:
+            # The type is known when the program runs.
+            kind: Any = Task[extra.model]  # type: ignore[name-defined]
+            self.tasks = reader_of(
+                kind, {"extra": extra.read_none}, due=parse_due, tags=tuple, extra=extra.read
+            )
+            self.json = json_writer_of(
+                kind, {"extra": extra.document_of_none}, extra=extra.document
+            )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from pydantic import ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from taskcore.tasks.fields import Tags, TaskFields, TaskOptions
+from taskcore.tasks.fields import ExtraChange, Tags, TaskFields, TaskOptions
 
 
 class TaskChanges(TaskOptions, total=False):
@@ -33,6 +33,7 @@ class TaskUpdate(TaskFields):
     so that two writers do not undo each other; a tag that is in both is removed.
     """
 
+    extra: ExtraChange = None
     add_tags: Tags = ()
     remove_tags: Tags = ()
 

@@ -4,7 +4,7 @@ import builtins
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 from taskcore.access import CREATE, READ, WRITE
 from taskcore.database.database import Database
@@ -20,12 +20,13 @@ from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE
 from taskcore.operation import Operation
 from taskcore.owner import NO_USER, Owner, UserOwner
 from taskcore.tasks.condition import Versions, version_condition
+from taskcore.tasks.extra import ExtraT
 from taskcore.tasks.fields import NewTaskOptions, TaskCreate
 from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.json_page import JsonPage
 from taskcore.tasks.search import find_of, with_find, with_folds
-from taskcore.tasks.task import TASK_COLUMNS, Task, json_from_rows, tasks_from_rows
+from taskcore.tasks.task import TASK_COLUMNS, Task, TaskRows
 from taskcore.tasks.task_filter import TaskFilters, filter_options
 from taskcore.tasks.task_order import (
     NEWEST,
@@ -57,7 +58,7 @@ _NAMED = 10
 _Item = TypeVar("_Item")
 
 
-class UserTasks:
+class UserTasks(Generic[ExtraT]):
     """The tasks of one user, from ``for_user``, ``for_identity`` or ``for_token`` of a store.
 
     Every method but `iterate` and `import_tasks` is one call of one SQL function, and one
@@ -77,10 +78,13 @@ class UserTasks:
         tokens: The user's API tokens.
     """
 
-    def __init__(self, database: Database, ids: IdGenerator, owner: Owner) -> None:
+    def __init__(
+        self, database: Database, ids: IdGenerator, owner: Owner, rows: TaskRows[ExtraT]
+    ) -> None:
         self._database = database
         self._ids = ids
         self._owner = owner
+        self._rows = rows
         self.user_id = owner.user_id
         self.tokens = Tokens(database, owner)
 
@@ -95,7 +99,7 @@ class UserTasks:
                 operation raises it.
         """
         # The owner decides, not `user_id`: an identity may have another user than it had before.
-        return type(self)(self._database, self._ids, self._owner.of_user(user_id))
+        return type(self)(self._database, self._ids, self._owner.of_user(user_id), self._rows)
 
     async def find_user_id(self) -> int | None:
         """Return the user's id; None if the identity has no user yet.
@@ -117,7 +121,7 @@ class UserTasks:
         title: str | TaskCreate,
         description: str | None = None,
         **fields: Unpack[NewTaskOptions],
-    ) -> Task:
+    ) -> Task[ExtraT]:
         """Create a task. The user's first task creates the user.
 
         With a ``key`` the call may be repeated: if the user already has a task with this key, that
@@ -144,7 +148,7 @@ class UserTasks:
         title: str | TaskCreate,
         description: str | None = None,
         **fields: Unpack[NewTaskOptions],
-    ) -> tuple[Task, bool]:
+    ) -> tuple[Task[ExtraT], bool]:
         """Create a task, unless the user has one with its ``key``.
 
         Without a key it is always created. Arguments and errors are those of `create`.
@@ -158,6 +162,7 @@ class UserTasks:
         else:
             given = {"title": title, "description": description, **fields}
             new = validate(TaskCreate, given, where="task")
+        new = self._fitting_new(new, where="extra")
         document = with_find(new, new.model_dump_json(exclude_defaults=True))
         operation = _CREATE if new.key is None else _CREATE_ONCE
         owner = self._owner.key
@@ -189,7 +194,7 @@ class UserTasks:
 
     async def create_many(
         self, tasks: Iterable[TaskCreate | Mapping[str, Any]]
-    ) -> tuple[Task, ...]:
+    ) -> tuple[Task[ExtraT], ...]:
         """Create a batch of tasks in one statement: all of them, or none.
 
         Args:
@@ -208,6 +213,9 @@ class UserTasks:
             if type(task) is TaskCreate
             else validate(TaskCreate, task, where=f"tasks[{index}]")
             for index, task in enumerate(_batch(tasks, "tasks"))
+        ]
+        new = [
+            self._fitting_new(task, where=f"tasks[{index}].extra") for index, task in enumerate(new)
         ]
         if not new:
             return ()
@@ -267,7 +275,7 @@ class UserTasks:
         """
         return await Import(self._database, self._ids, self._owner).run(tasks, new_ids=new_ids)
 
-    async def get(self, task_id: int) -> Task:
+    async def get(self, task_id: int) -> Task[ExtraT]:
         """Return one task.
 
         Raises:
@@ -288,7 +296,7 @@ class UserTasks:
         limit: int = DEFAULT_PAGE,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
-    ) -> TaskPage:
+    ) -> TaskPage[ExtraT]:
         """Return a page of tasks.
 
         Args:
@@ -326,7 +334,7 @@ class UserTasks:
         rows, following = await self._page(completed, order, limit, after, filters)
         if self._owner.user_id is None and rows:
             self.user_id = rows[0]["user_id"]
-        return JsonPage(json_from_rows(rows), following)
+        return JsonPage(self._rows.json(rows), following)
 
     async def iterate(
         self,
@@ -335,7 +343,7 @@ class UserTasks:
         order: TaskOrder = NEWEST,
         after: str | None = None,
         **filters: Unpack[TaskFilters],
-    ) -> AsyncIterator[Task]:
+    ) -> AsyncIterator[Task[ExtraT]]:
         """Yield every task in constant memory.
 
         Reads one page after another, so of the newest tasks one that is created while it runs is
@@ -373,7 +381,7 @@ class UserTasks:
         if_version: Versions | None = None,
         unless_version: Versions | None = None,
         **changes: Unpack[TaskChanges],
-    ) -> Task:
+    ) -> Task[ExtraT]:
         """Change the fields given and return the task as it then is.
 
         A change that changes nothing leaves ``version`` and ``updated_at`` alone.
@@ -396,6 +404,7 @@ class UserTasks:
         condition = version_condition(if_version, unless_version)
         if type(change) is not TaskUpdate or changes:
             change = validate(TaskUpdate, _given(change, changes), where="changes")
+        change = self._fitting_change(change)
         document = with_folds(change, change.model_dump_json(exclude_unset=True))
         write_id = new_write_id()
         rows, repeated = await self._write(
@@ -419,7 +428,7 @@ class UserTasks:
         change: TaskUpdate | None = None,
         /,
         **changes: Unpack[TaskChanges],
-    ) -> tuple[Task, ...]:
+    ) -> tuple[Task[ExtraT], ...]:
         """Make one change to several tasks in one statement: to all of them, or to none.
 
         Args:
@@ -437,6 +446,7 @@ class UserTasks:
         ids = _task_ids(task_ids)
         if type(change) is not TaskUpdate or changes:
             change = validate(TaskUpdate, _given(change, changes), where="changes")
+        change = self._fitting_change(change)
         if not ids:
             return ()
         document = with_folds(change, change.model_dump_json(exclude_unset=True))
@@ -536,9 +546,21 @@ class UserTasks:
             operation.statement(type(owner)), *owner.parameters(operation.access), *args
         )
 
-    def _tasks(self, rows: builtins.list[Any]) -> tuple[Task, ...]:
+    def _fitting_new(self, new: TaskCreate, *, where: str) -> TaskCreate:
+        """Return a new task whose ``extra`` fits the store's model."""
+        if self._rows.extra is None:
+            return new
+        return new.model_copy(update={"extra": self._rows.extra.for_new(new.extra, where=where)})
+
+    def _fitting_change(self, change: TaskUpdate) -> TaskUpdate:
+        """Return a change whose ``extra`` fits the store's model."""
+        if self._rows.extra is None or not change.extra:
+            return change
+        return change.model_copy(update={"extra": self._rows.extra.for_change(change.extra)})
+
+    def _tasks(self, rows: builtins.list[Any]) -> tuple[Task[ExtraT], ...]:
         """Return the tasks of rows, and remember whose they are."""
-        tasks = tasks_from_rows(rows)
+        tasks = self._rows.tasks(rows)
         if self._owner.user_id is None and tasks:
             self.user_id = tasks[0].user_id
         return tasks
@@ -563,7 +585,9 @@ def _batch(items: Iterable[_Item], field: str) -> list[_Item]:
     return batch
 
 
-def _in_order(stored: tuple[Task, ...], ids: list[int], new: list[TaskCreate]) -> tuple[Task, ...]:
+def _in_order(
+    stored: tuple[Task[ExtraT], ...], ids: list[int], new: list[TaskCreate]
+) -> tuple[Task[ExtraT], ...]:
     """Return the stored task for each new one that has one, by its id or else by its key."""
     by_id = {task.id: task for task in stored}
     by_key = {task.key: task for task in stored if task.key is not None}

@@ -57,7 +57,7 @@ class LibraryFace:
         }
     )
 
-    def __init__(self, store: TaskStore) -> None:
+    def __init__(self, store: TaskStore[Any]) -> None:
         self._store = store
 
     async def __aenter__(self) -> Self:

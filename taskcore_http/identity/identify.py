@@ -40,7 +40,7 @@ from taskcore_http.identity.refusal import API_TOKENS, SESSIONS, KeysUnavailable
 from taskcore_http.identity.session import session_of
 from taskcore_http.parameters import USER_ID, UserId
 
-Identity = Callable[..., UserTasks | Awaitable[UserTasks]] | Authenticator
+Identity = Callable[..., UserTasks[Any] | Awaitable[UserTasks[Any]]] | Authenticator
 """Says who a request comes from.
 
 An `Authenticator`, or a function that returns the tasks of the request's user, given the
@@ -55,7 +55,7 @@ AUTHENTICATED = "taskcore.authenticated"
 """The key of the scope that has a caller's authenticator, and the issuer or what stands for it."""
 
 
-def identify_by_path(store: TaskStore) -> Identify:
+def identify_by_path(store: TaskStore[Any]) -> Identify:
     """Return an `Identify` that trusts the ``user_id`` of the path."""
 
     async def identify(request: Request) -> UserTasks:
@@ -74,7 +74,7 @@ def require_path_user(identify: Identify) -> Identify:
     return identify_path_user
 
 
-def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
+def identify_by(store: TaskStore[Any], identity: Identity) -> tuple[Identify, Any]:
     """Return an `Identify` that asks an identity, and the dependency that it needs, if any."""
     if isinstance(identity, Authenticator):
         return _by_credentials(store, identity), None
@@ -92,7 +92,7 @@ def identify_by(store: TaskStore, identity: Identity) -> tuple[Identify, Any]:
     return identify, None
 
 
-def _by_credentials(store: TaskStore, authenticator: Authenticator) -> Identify:
+def _by_credentials(store: TaskStore[Any], authenticator: Authenticator) -> Identify:
     sessions = isinstance(authenticator, Bearer) and authenticator.sessions
 
     async def identify(request: Request) -> UserTasks:

@@ -108,7 +108,9 @@ class TaskEndpoints:
         preconditions = Preconditions.of(request)
         change = await json_body(request, TaskUpdate, MERGE_PATCH)
         preconditions.refuse_for_several()
-        return _json(_TASKS.dump_json(await tasks.update_many(ids, change)))
+        changed = await tasks.update_many(ids, change)
+        # Also with the `extra` of a store's model.
+        return _json(_TASKS.dump_json(changed, serialize_as_any=True, warnings=False))
 
     async def delete_tasks(self, request: Request) -> Response:
         """Delete several tasks for good: all of them, or none.
@@ -182,7 +184,9 @@ def _json(
 
 def _task(task: Task, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     headers = {"ETag": tag_of_task(task.version)} | (headers or {})
-    return _json(task.model_dump_json(), status=status, headers=headers)
+    # A warning about a value that does not fit the store's model would show it.
+    document = task.model_dump_json(warnings=False)
+    return _json(document, status=status, headers=headers)
 
 
 def _not_modified(tag: str | None = None) -> Response:

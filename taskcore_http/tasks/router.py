@@ -58,7 +58,7 @@ _OF_USER = "/users/{user_id}"
 _ME = "/me"
 
 
-def create_router(store: TaskStore, *, identity: Identity | None = None) -> APIRouter:
+def create_router(store: TaskStore[Any], *, identity: Identity | None = None) -> APIRouter:
     """Make the routes of the task API, for any FastAPI application.
 
     ::

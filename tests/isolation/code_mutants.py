@@ -25,7 +25,6 @@ from taskcore.owner import IdentityOwner, Owner, TokenOwner, UserOwner
 from taskcore.tasks import importing as imports
 from taskcore.tasks import user_tasks
 from taskcore.tasks.ids import IdGenerator
-from taskcore.tasks.task import tasks_from_rows
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import Identify
 from taskcore_http.parameters import USER_ID
@@ -45,14 +44,14 @@ class CodeMutant:
 def _seen(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Make the process remember the id of every task it has read."""
     seen: set[int] = set()
-    build = tasks_from_rows
+    build = UserTasks._tasks
 
-    def remember(rows: Any) -> tuple[Task, ...]:
-        tasks = build(rows)
-        seen.update(task.id for task in tasks)
-        return tasks
+    def remember(tasks: UserTasks, rows: Any) -> tuple[Task, ...]:
+        made = build(tasks, rows)
+        seen.update(task.id for task in made)
+        return made
 
-    monkeypatch.setattr(user_tasks, "tasks_from_rows", remember)
+    monkeypatch.setattr(UserTasks, "_tasks", remember)
     return seen
 
 
@@ -199,10 +198,11 @@ def _user_in_cookie(store: TaskStore) -> Identify:
 def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = taskcore_http.tasks.endpoints._stream
 
-    def mixed(request: Request, tasks: UserTasks, first: JsonPage, **options: Any) -> Any:
+    def mixed(request: Request, tasks: UserTasks, first: JsonPage, options: Any) -> Any:
         assert tasks.user_id is not None
-        other = UserTasks(tasks._database, tasks._ids, UserOwner(tasks.user_id + 1))
-        return stream(request, other, first, **options)
+        owner = UserOwner(tasks.user_id + 1)
+        other = UserTasks(tasks._database, tasks._ids, owner, tasks._rows)
+        return stream(request, other, first, options)
 
     monkeypatch.setattr(taskcore_http.tasks.endpoints, "_stream", mixed)
 
@@ -340,11 +340,11 @@ def _one_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_identity_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    build, tasks = tasks_from_rows, dict[int, Task]()
+    build, known = UserTasks._tasks, dict[int, Task]()
     monkeypatch.setattr(
-        user_tasks,
-        "tasks_from_rows",
-        lambda rows: tuple(tasks.setdefault(task.id, task) for task in build(rows)),
+        UserTasks,
+        "_tasks",
+        lambda tasks, rows: tuple(known.setdefault(task.id, task) for task in build(tasks, rows)),
     )
 
 

@@ -1,0 +1,140 @@
+"""A Pydantic model of the embedder's own for ``extra``."""
+
+import logging
+from copy import copy
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, create_model
+from pydantic_core import PydanticCustomError, from_json
+
+from taskcore.errors import ConfigurationError, ValidationError
+from taskcore.tasks.extra import validate_extra
+from taskcore.validation import explained, explained_error
+
+logger = logging.getLogger("taskcore")
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class ExtraModel(Generic[_Model]):
+    """Checks what is written by a model, and makes instances of what is read.
+
+    Args:
+        model: The model. Members that it does not have are refused, unless its configuration has
+            ``extra="allow"``.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+
+    def __init__(self, model: type[_Model]) -> None:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise ConfigurationError("extra must be a Pydantic model, a subclass of BaseModel")
+        self.model = model
+        self._change = _partial(model)
+        self._told: set[object] = set()
+
+    def for_new(self, extra: dict[str, Any] | None, *, where: str = "extra") -> dict[str, Any]:
+        """Return the ``extra`` of a new task, with the model's defaults.
+
+        Raises:
+            ValidationError: It does not fit the model; names the member.
+        """
+        return self._checked(self.model, extra or {}, where, exclude_unset=False)
+
+    def for_change(self, extra: dict[str, Any]) -> dict[str, Any]:
+        """Return a change, in which any member may be missing, or be null to remove it.
+
+        Each member is checked by its own type. Validators of the model are not called, because
+        they may need the other members.
+
+        Raises:
+            ValidationError: As from `for_new`.
+        """
+        return self._checked(self._change, extra, "extra", exclude_unset=True)
+
+    def _checked(
+        self, model: type[BaseModel], extra: dict[str, Any], where: str, *, exclude_unset: bool
+    ) -> dict[str, Any]:
+        if self.model.model_config.get("extra") != "allow":
+            self._refuse_unknown(extra, where)
+        try:
+            checked = model.model_validate(extra, by_alias=True, by_name=True)
+            return validate_extra(_document(checked, exclude_unset=exclude_unset)) or {}
+        except pydantic.ValidationError as exc:
+            raise explained(exc, where=where) from None
+        except PydanticCustomError as exc:
+            error = {"loc": (), "type": exc.type, "msg": exc.message(), "ctx": exc.context or {}}
+            raise explained_error(error, where=where) from None
+
+    def _refuse_unknown(self, extra: dict[str, Any], where: str) -> None:
+        fields = self.model.model_fields
+        known = {*fields, *(field.alias for field in fields.values())}
+        for name in extra:
+            if name not in known:
+                shown = f"{where}.{ascii(name)[1:-1][:100]}"
+                raise ValidationError(
+                    f"{shown} is not a known field", field=shown, constraint="unknown_field"
+                )
+
+    def read(self, text: str) -> _Model:
+        """Return an instance of what is stored.
+
+        A value that does not fit, because it was written before the model or without it, is
+        taken as it is, and a warning in the log names its first member that does not fit, once.
+        """
+        try:
+            return self.model.model_validate_json(text, by_alias=True, by_name=True)
+        except pydantic.ValidationError as exc:
+            error = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+            if (what := (error["loc"], error["type"])) not in self._told:
+                self._told.add(what)
+                place = ".".join(map(str, ("extra", *error["loc"])))
+                logger.warning(
+                    "stored tasks do not fit %s: %s: %s. They are read without validation",
+                    *(self.model.__name__, place, error["msg"]),
+                )
+            fields = from_json(text)
+            # It is a parameter of `model_construct`.
+            fields.pop("_fields_set", None)
+            return self.model.model_construct(**fields)
+
+    def read_none(self) -> _Model:
+        """Return an instance for a task that has nothing stored."""
+        return self.read("{}")
+
+    def document(self, text: str) -> dict[str, Any]:
+        """Return what the JSON of a task has for what is stored."""
+        return _document(self.read(text))
+
+    def document_of_none(self) -> dict[str, Any]:
+        """Return what the JSON of a task has if nothing is stored."""
+        return self.document("{}")
+
+
+def _document(extra: BaseModel, *, exclude_unset: bool = False) -> dict[str, Any]:
+    # What is stored may not fit the model. A warning would show the value.
+    return extra.model_dump(mode="json", exclude_unset=exclude_unset, warnings=False)
+
+
+def _partial(model: type[BaseModel]) -> type[BaseModel]:
+    """Return a model for a part of another one: every member may be missing, or be null."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        field = copy(field)  # noqa: PLW2901
+        field.default, field.default_factory = None, None
+        fields[name] = (_optional(field.annotation), field)
+    config = ConfigDict(**{**model.model_config, "frozen": False})
+    return create_model(f"{model.__name__}Change", __config__=config, **fields)
+
+
+def _optional(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _partial(annotation) | None
+    if get_origin(annotation) in (Union, UnionType):
+        return reduce(or_, map(_optional, get_args(annotation)))
+    return annotation | None

@@ -1,0 +1,218 @@
+"""``TaskStore(extra=Model)``: a model of the embedder's own."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from taskcore import ConfigurationError, Task, TaskCreate, TaskStore, UserTasks, ValidationError
+from taskcore.sync import TaskStore as SyncTaskStore
+from taskcore_http import create_app
+from tests.databases import Database
+from tests.taskcore_http.client import client_of
+
+
+class Size(BaseModel):
+    width: int
+    height: int | None = None
+
+
+class Door(BaseModel):
+    color: str = Field(max_length=10)
+    size: Size | None = None
+    coats: int = Field(default=1, alias="layers")
+
+    @field_validator("color")
+    @classmethod
+    def _lower(cls, value: str) -> str:
+        return value.lower()
+
+
+@pytest.fixture
+async def doors(database: Database) -> AsyncIterator[TaskStore[Door]]:
+    async with TaskStore(database.url, extra=Door) as store:
+        yield store
+
+
+@pytest.fixture
+def tasks(doors: TaskStore[Door]) -> UserTasks[Door]:
+    return doors.for_user(42)
+
+
+async def test_an_instance_is_read_back(tasks: UserTasks[Door], store: TaskStore) -> None:
+    """TK-117: whether it is given as an instance or as a mapping; defaults are stored."""
+    door = Door(color="Red", size=Size(width=90))
+    for given in (door, {"color": "RED", "size": {"width": 90}}):
+        task: Task[Door] = await tasks.create("Paint", extra=given)
+        assert task.extra == door
+        assert (await tasks.get(task.id)).extra == door
+        assert (await tasks.list())[0].extra.size == Size(width=90)
+    stored = await store.for_user(42).get(task.id)
+    assert stored.extra == {"color": "red", "size": {"width": 90, "height": None}, "coats": 1}
+    one, two = await tasks.create_many(
+        [{"title": "1", "extra": door}, TaskCreate(title="2", extra={"color": "x", "layers": 2})]
+    )
+    assert (one.extra, two.extra.coats) == (door, 2)
+
+
+async def test_a_change_is_a_part(tasks: UserTasks[Door]) -> None:
+    """TK-117: of an instance what was set, of a mapping what it names; null removes a member."""
+    task = await tasks.create("Paint", extra=Door(color="red", size=Size(width=90, height=200)))
+    task = await tasks.update(task.id, extra={"size": {"width": 80}})
+    assert task.extra == Door(color="red", size=Size(width=80, height=200))
+    task = await tasks.update(task.id, extra=Door(color="blue"))
+    assert task.extra == Door(color="blue", size=Size(width=80, height=200))
+    (task,) = await tasks.update_many([task.id], extra={"size": None, "layers": 3})
+    assert task.extra == Door(color="blue", layers=3)
+    assert (await tasks.update(task.id, title="y")).extra == task.extra
+
+
+BAD: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a wrong type": ({"color": 1}, "extra.color", "type"),
+    "a wrong type within": ({"color": "x", "size": {"width": "wide"}}, "extra.size", "type"),
+    "an unknown member": ({"color": "x", "colour": "x"}, "extra.colour", "unknown_field"),
+    "a text that is too long": ({"color": "x" * 11}, "extra.color", "string_too_long"),
+}
+
+
+@pytest.mark.parametrize(("extra", "field", "constraint"), BAD.values(), ids=BAD)
+async def test_what_does_not_fit_is_refused(
+    tasks: UserTasks[Door], extra: dict[str, Any], field: str, constraint: str
+) -> None:
+    """TK-117: in a create, a batch and a change."""
+    task = await tasks.create("x", extra=Door(color="red"))
+    for call in (
+        tasks.create("y", extra=extra),
+        tasks.update(task.id, extra=extra),
+        tasks.update_many([task.id], extra=extra),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            await call
+        assert (caught.value.field, caught.value.constraint) == (field, constraint)
+    with pytest.raises(ValidationError) as caught:
+        await tasks.create_many(
+            [{"title": "y", "extra": {"color": "x"}}, {"title": "z", "extra": extra}]
+        )
+    assert caught.value.field == f"tasks[1].{field}"
+    assert list(await tasks.list()) == [task]
+
+
+async def test_a_required_member_is_asked_for_in_a_new_task_only(tasks: UserTasks[Door]) -> None:
+    """TK-117."""
+    with pytest.raises(ValidationError, match=r"extra\.color is required"):
+        await tasks.create("x")
+    task = await tasks.create("x", extra={"color": "red"})
+    assert (await tasks.update(task.id, extra={"layers": 2})).extra.coats == 2
+
+
+async def test_what_was_stored_before_is_read_as_it_is(
+    tasks: UserTasks[Door], store: TaskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """TK-118: a list does not fail; the log says so once, without the value."""
+    caplog.set_level(logging.WARNING, "taskcore")
+    free = store.for_user(42)
+    await free.create("no extra")
+    await free.create("another type", extra={"color": ["secret"], "_fields_set": 1, "more": 2})
+    await free.create("fits", extra={"color": "red", "layers": 5})
+    await tasks.import_tasks([{"title": "imported", "extra": {"size": 1}}])
+    for _ in range(2):
+        imported, fits, another, none = await tasks.list()
+        assert fits.extra == Door(color="red", layers=5)
+        assert another.extra.color == ["secret"]  # type: ignore[comparison-overlap]
+        assert not hasattr(none.extra, "color")
+        assert imported.extra.size == 1  # type: ignore[comparison-overlap]
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [
+        f"stored tasks do not fit Door: extra.color: {what}. They are read without validation"
+        for what in ("Field required", "Input should be a valid string")
+    ]
+
+
+async def test_json_has_the_bytes_of_the_models(
+    tasks: UserTasks[Door], doors: TaskStore[Door], store: TaskStore
+) -> None:
+    """TK-307, TK-117: also where they do not fit."""
+    await tasks.create("x", extra=Door(color="red", size=Size(width=1)))
+    await store.for_user(42).create("y", extra={"color": [1]})
+    await store.for_user(42).create("z")
+    page = await tasks.list()
+    models = ",".join(task.model_dump_json(warnings=False) for task in page)
+    assert (await tasks.list_json()).items.decode() == f"[{models}]"
+    async with client_of(create_app(store=doors)) as client:
+        assert (await client.get("/users/42/tasks")).text == f"[{models}]"
+        for task in page:
+            shown = await client.get(f"/users/42/tasks/{task.id}")
+            assert shown.json() == json.loads(task.model_dump_json(warnings=False))
+
+
+async def test_the_rest_api_checks_it(doors: TaskStore[Door]) -> None:
+    """TK-117."""
+    async with client_of(create_app(store=doors)) as client:
+        for body in ({"title": "x"}, {"title": "x", "extra": {"color": 1}}):
+            refused: httpx2.Response = await client.post("/users/42/tasks", json=body)
+            assert refused.status_code == 400
+            assert refused.json()["error"]["details"]["field"] == "extra.color"
+        made = await client.post("/users/42/tasks", json={"title": "x", "extra": {"color": "RED"}})
+        assert made.json()["extra"] == {"color": "red", "size": None, "coats": 1}
+        path = made.headers["location"]
+        changed = await client.patch(path, json={"extra": {"coats": 2}})
+        assert changed.json()["extra"]["coats"] == 2
+        assert (await client.patch(path, json={"extra": {"coats": "x"}})).status_code == 400
+        ids = path.rpartition("/")[2]
+        several = await client.patch(f"/users/42/tasks?ids={ids}", json={"extra": {"coats": 3}})
+        assert several.json() == (await client.get("/users/42/tasks")).json()
+
+
+async def test_a_model_may_allow_other_members(database: Database) -> None:
+    """TK-117."""
+
+    class Open(BaseModel):
+        model_config = ConfigDict(extra="allow")
+        color: str = "red"
+
+    async with TaskStore(database.url, extra=Open) as store:
+        task = await store.for_user(1).create("x", extra={"more": [1]})
+        assert task.extra.model_dump() == {"color": "red", "more": [1]}
+
+
+def test_it_is_limited_like_any_extra() -> None:
+    """TK-115."""
+
+    class Long(BaseModel):
+        text: str
+
+    with pytest.raises(ValueError, match="at most 4096 bytes"):
+        TaskCreate(title="x", extra=Long(text="x" * 5000))
+
+
+@pytest.mark.parametrize("model", [dict, Door(color="x"), "Door"])
+def test_only_a_model_is_taken(database: Database, model: Any) -> None:
+    with pytest.raises(ConfigurationError, match="Pydantic model"):
+        TaskStore(database.url, extra=model)
+
+
+def test_the_store_without_await_takes_it_too(database: Database) -> None:
+    """TK-117."""
+    with SyncTaskStore(database.url, extra=Door) as store:
+        task = store.for_user(1).create("x", extra=Door(color="red"))
+        assert task.extra.color == "red"
+        (listed,) = store.for_user(1).list()
+        assert listed == task
+
+
+async def test_a_frozen_model_is_taken(database: Database, owner: asyncpg.Connection) -> None:
+    class Frozen(BaseModel):
+        model_config = ConfigDict(frozen=True)
+        color: str = "red"
+
+    async with TaskStore(database.url, extra=Frozen) as store:
+        task = await store.for_user(1).create("x")
+        assert (
+            await store.for_user(1).update(task.id, extra={"color": "blue"})
+        ).extra.color == "blue"
+    assert await owner.fetchval("SELECT extra ->> 'color' FROM taskcore.tasks") == "blue"
