@@ -1,0 +1,228 @@
+"""iCalendar (RFC 5545): tasks as VTODO components.
+
+What a task has no field for is kept in ``extra``, as a list of content lines named ``ical``, and
+written again. Fields that a VTODO has no property for are in a property of our own,
+``X-TASKCORE``, as JSON.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, BinaryIO
+
+from icalendar.parser import Contentline
+from pydantic_core import from_json
+
+from taskcore.errors import ValidationError
+from taskcore.formats.content_lines import ContentLine, are_whole, text_in, value_of
+from taskcore.formats.ical_components import Component, components
+from taskcore.formats.ical_fields import AnyTask, Reading, own_uid_of, read_fields, write_fields
+from taskcore.formats.ical_zones import Zones, definition
+from taskcore.formats.skipped import Skipped
+from taskcore.limits import MAX_PROJECT
+from taskcore.tasks.files import BadLine
+from taskcore.tasks.task import Task
+from taskcore.tasks.task_import import TaskImport
+from taskcore.validation import validate
+
+EXTRA = "ical"
+"""The member of ``extra`` that holds lines."""
+
+_OWN = "X-TASKCORE"
+_NAMES_OF_LISTS = ("X-WR-CALNAME", "NAME")
+_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskcore//taskcore//EN\r\n"
+_TAIL = b"END:VCALENDAR\r\n"
+# Fields that other programs have no property for, and so do not change.
+_ONLY_OWN = ("id", "version", "project")
+_DEFAULTS = {
+    name: field.get_default()
+    for name, field in TaskImport.model_fields.items()
+    if name not in ("title", "user_id")
+}
+_TASKS = ("VTODO", "VCALENDAR")
+_TO_ESCAPE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029]")
+
+
+def read_tasks(
+    file: BinaryIO, *, ignore_unknown: bool = False
+) -> Iterator[TaskImport | BadLine | Skipped]:
+    """Read the VTODO components of a file. See `taskcore.formats.read_ics`."""
+    zones = Zones()
+    project: str | None = None
+    for one in components(file):
+        if isinstance(one, BadLine):
+            yield one
+        elif isinstance(one, ContentLine):
+            if one.name in _NAMES_OF_LISTS and project is None:
+                name = text_in(one.value).strip()
+                project = name if 0 < len(name) <= MAX_PROJECT and "\x00" not in name else None
+        elif one.name == "VTIMEZONE":
+            zones.add(one.lines)
+        elif one.name != "VTODO":
+            yield Skipped(one.number, f"{one.name} is not a task")
+        else:
+            yield _task_of(one, zones, project, ignore_unknown=ignore_unknown)
+
+
+class Writer:
+    """Writes a file, a part at a time: `begin`, then tasks, then `end`."""
+
+    def __init__(self) -> None:
+        self._zones: set[str] = set()
+
+    def begin(self) -> bytes:
+        """Return the beginning of the file."""
+        return _HEAD
+
+    def tasks(self, tasks: Iterable[Task]) -> bytes:
+        """Return a VTODO for each task, and a VTIMEZONE before the first use of a zone."""
+        return b"".join(map(self._task, tasks))
+
+    def end(self) -> bytes:
+        """Return the end of the file."""
+        return _TAIL
+
+    def _task(self, task: Task) -> bytes:
+        lines = _lines_of(task)
+        zone = b""
+        if task.due_zone and task.due_zone != "UTC" and task.due_zone not in self._zones:
+            self._zones.add(task.due_zone)
+            zone = definition(task.due_zone)
+        written = map(_folded, lines)
+        return b"".join((zone, b"BEGIN:VTODO\r\n", *written, b"END:VTODO\r\n"))
+
+
+def _folded(line: str) -> bytes:
+    folded: bytes = Contentline(line).to_ical()  # type: ignore[no-untyped-call]
+    return folded + b"\r\n"
+
+
+def _task_of(
+    component: Component, zones: Zones, project: str | None, *, ignore_unknown: bool
+) -> TaskImport | BadLine:
+    try:
+        own = _own_of(component.lines)
+        lines = [line for line in component.lines if line.name != _OWN]
+        reading = read_fields(lines, zones)
+    except ValidationError as exc:
+        return BadLine(component.number_of(exc.field), str(exc))
+    kept = {} if ignore_unknown else _extra_of(reading)
+    fields = {"project": project, **reading.fields, "extra": kept}
+    try:
+        if own is not None:
+            fields = _with_own(fields | {"project": None}, own, lines, kept)
+        return validate(TaskImport, fields, where="VTODO")
+    except ValidationError as exc:
+        number = reading.numbers.get(exc.field, component.number)
+        return BadLine(number, _explained(exc, reading))
+
+
+def _extra_of(reading: Reading) -> dict[str, Any]:
+    return {EXTRA: reading.kept} if reading.kept else {}
+
+
+def _own_of(lines: Sequence[ContentLine]) -> dict[str, Any] | None:
+    """Return the fields of our own property.
+
+    Raises:
+        ValidationError: It is not an object of JSON.
+    """
+    line = next((line for line in lines if line.name == _OWN), None)
+    if line is None:
+        return None
+    try:
+        own = from_json(text_in(line.value), allow_inf_nan=False)
+    except ValueError:
+        own = None
+    if not isinstance(own, dict):
+        raise ValidationError(f"{_OWN} must be a JSON object", field=_OWN, constraint="json")
+    return own
+
+
+def _with_own(
+    fields: dict[str, Any],
+    own: dict[str, Any],
+    lines: Sequence[ContentLine],
+    kept: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Add the fields of our own property.
+
+    All of them, if the other lines are as we wrote them. If another program has changed some, its
+    lines count, and only what it has no property for is ours.
+    """
+    uid = next((text_in(line.value) for line in lines if line.name == "UID"), "")
+    if own_uid_of(uid, own.get("id")):
+        fields = fields | {"key": None}
+    extra = own.get("extra", {})
+    if not isinstance(extra, dict):
+        extra = {}
+    whole = fields | own | {"extra": extra if EXTRA in extra else {**extra, **kept}}
+    task = validate(TaskImport, whole, where=_OWN)
+    user_id = own_uid_of(uid, task.id)
+    written, kept_lines = _written(SimpleNamespace(**dict(task) | {"user_id": user_id}))
+    if sorted(written + kept_lines) == sorted(line.text for line in lines):
+        return whole
+    only = {name: own[name] for name in _ONLY_OWN if name in own}
+    others = {name: value for name, value in extra.items() if name != EXTRA}
+    return fields | only | {"extra": {**others, **kept}}
+
+
+def _written(task: AnyTask) -> tuple[list[str], list[str]]:
+    return write_fields(task, _kept_of(task.extra))
+
+
+def _lines_of(task: Task) -> list[str]:
+    """Return the lines of a VTODO, without its BEGIN and END."""
+    lines, others = _written(task)
+    own = _own_fields(task, [*lines, *others])
+    text = json.dumps(own, ensure_ascii=False, default=lambda value: value.isoformat())
+    text = _TO_ESCAPE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return [*lines, f"{_OWN}:{value_of(text)}", *others]
+
+
+def _own_fields(task: Task, written: Sequence[str]) -> dict[str, Any]:
+    """Return the fields that a reader of these lines would not know."""
+    lines = [line for line in (ContentLine.parsed(0, text) for text in written) if line]
+    reading = read_fields(lines, Zones())
+    known = _DEFAULTS | reading.fields
+    if own_uid_of(known["key"] or "", task.id):
+        known["key"] = None
+    own = {
+        name: getattr(task, name)
+        for name in ("title", *_DEFAULTS)
+        if name != "extra" and known.get(name) != getattr(task, name)
+    }
+    others = {name: value for name, value in task.extra.items() if name != EXTRA}
+    if {**others, **_extra_of(reading)} != task.extra:
+        own["extra"] = task.extra
+    elif others:
+        own["extra"] = others
+    return own
+
+
+def _kept_of(extra: Mapping[str, Any]) -> list[ContentLine]:
+    """Return the lines that were kept. Anything else under their name is not written as lines."""
+    kept = extra.get(EXTRA)
+    if not isinstance(kept, list):
+        return []
+    lines = [ContentLine.parsed(0, text) if isinstance(text, str) else None for text in kept]
+    known = [line for line in lines if line and line.name != _OWN]
+    if len(known) < len(kept) or not are_whole(known):
+        return []
+    if any(line.name == "BEGIN" and line.component in _TASKS for line in known):
+        return []
+    return known
+
+
+def _explained(exc: ValidationError, reading: Reading) -> str:
+    if exc.field == "title" and exc.constraint == "required":
+        return "SUMMARY is required"
+    if exc.constraint != "max_bytes" or not reading.kept:
+        return str(exc)
+    largest = max(reading.kept, key=len)
+    name = re.split("[;:]", largest, maxsplit=1)[0]
+    return (
+        f"{exc}, for all that has no field of its own: {name} alone has "
+        f"{len(largest.encode())}; see --ignore-unknown"
+    )
