@@ -2,5 +2,15 @@
 
 from taskcore.formats.ics import read_ics, write_ics
 from taskcore.formats.skipped import Skipped
+from taskcore.formats.taskwarrior import read_taskwarrior, write_taskwarrior
+from taskcore.formats.todotxt import read_todotxt, write_todotxt
 
-__all__ = ["Skipped", "read_ics", "write_ics"]
+__all__ = [
+    "Skipped",
+    "read_ics",
+    "read_taskwarrior",
+    "read_todotxt",
+    "write_ics",
+    "write_taskwarrior",
+    "write_todotxt",
+]

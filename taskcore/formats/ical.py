@@ -5,20 +5,25 @@ written again. Fields that a VTODO has no property for are in a property of our 
 ``X-TASKCORE``, as JSON.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 from icalendar.parser import Contentline
-from pydantic_core import from_json
 
 from taskcore.errors import ValidationError
 from taskcore.formats.content_lines import ContentLine, are_whole, text_in, value_of
 from taskcore.formats.ical_components import Component, components
 from taskcore.formats.ical_fields import AnyTask, Reading, own_uid_of, read_fields, write_fields
 from taskcore.formats.ical_zones import Zones, definition
+from taskcore.formats.own_fields import (
+    as_json,
+    other_extra,
+    own_fields,
+    own_in,
+    whole_extra,
+)
 from taskcore.formats.skipped import Skipped
 from taskcore.limits import MAX_PROJECT
 from taskcore.tasks.files import BadLine
@@ -35,13 +40,7 @@ _HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskcore//taskcore//EN\r\n
 _TAIL = b"END:VCALENDAR\r\n"
 # Fields that other programs have no property for, and so do not change.
 _ONLY_OWN = ("id", "version", "project")
-_DEFAULTS = {
-    name: field.get_default()
-    for name, field in TaskImport.model_fields.items()
-    if name not in ("title", "user_id")
-}
 _TASKS = ("VTODO", "VCALENDAR")
-_TO_ESCAPE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def read_tasks(
@@ -129,15 +128,7 @@ def _own_of(lines: Sequence[ContentLine]) -> dict[str, Any] | None:
         ValidationError: It is not an object of JSON.
     """
     line = next((line for line in lines if line.name == _OWN), None)
-    if line is None:
-        return None
-    try:
-        own = from_json(text_in(line.value), allow_inf_nan=False)
-    except ValueError:
-        own = None
-    if not isinstance(own, dict):
-        raise ValidationError(f"{_OWN} must be a JSON object", field=_OWN, constraint="json")
-    return own
+    return None if line is None else own_in(text_in(line.value), _OWN)
 
 
 def _with_own(
@@ -154,18 +145,14 @@ def _with_own(
     uid = next((text_in(line.value) for line in lines if line.name == "UID"), "")
     if own_uid_of(uid, own.get("id")):
         fields = fields | {"key": None}
-    extra = own.get("extra", {})
-    if not isinstance(extra, dict):
-        extra = {}
-    whole = fields | own | {"extra": extra if EXTRA in extra else {**extra, **kept}}
+    whole = fields | own | {"extra": whole_extra(own, kept, EXTRA)}
     task = validate(TaskImport, whole, where=_OWN)
     user_id = own_uid_of(uid, task.id)
     written, kept_lines = _written(SimpleNamespace(**dict(task) | {"user_id": user_id}))
     if sorted(written + kept_lines) == sorted(line.text for line in lines):
         return whole
     only = {name: own[name] for name in _ONLY_OWN if name in own}
-    others = {name: value for name, value in extra.items() if name != EXTRA}
-    return fields | only | {"extra": {**others, **kept}}
+    return fields | only | {"extra": other_extra(own, kept, EXTRA)}
 
 
 def _written(task: AnyTask) -> tuple[list[str], list[str]]:
@@ -175,30 +162,19 @@ def _written(task: AnyTask) -> tuple[list[str], list[str]]:
 def _lines_of(task: Task) -> list[str]:
     """Return the lines of a VTODO, without its BEGIN and END."""
     lines, others = _written(task)
-    own = _own_fields(task, [*lines, *others])
-    text = json.dumps(own, ensure_ascii=False, default=lambda value: value.isoformat())
-    text = _TO_ESCAPE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    return [*lines, f"{_OWN}:{value_of(text)}", *others]
+    known = _known_from(task, [*lines, *others])
+    own = as_json(own_fields(task, known, EXTRA))
+    return [*lines, f"{_OWN}:{value_of(own)}", *others]
 
 
-def _own_fields(task: Task, written: Sequence[str]) -> dict[str, Any]:
-    """Return the fields that a reader of these lines would not know."""
+def _known_from(task: Task, written: Sequence[str]) -> dict[str, Any]:
+    """Return the fields that a reader of these lines knows."""
     lines = [line for line in (ContentLine.parsed(0, text) for text in written) if line]
     reading = read_fields(lines, Zones())
-    known = _DEFAULTS | reading.fields
-    if own_uid_of(known["key"] or "", task.id):
+    known = reading.fields | {"extra": _extra_of(reading)}
+    if own_uid_of(known["key"], task.id):
         known["key"] = None
-    own = {
-        name: getattr(task, name)
-        for name in ("title", *_DEFAULTS)
-        if name != "extra" and known.get(name) != getattr(task, name)
-    }
-    others = {name: value for name, value in task.extra.items() if name != EXTRA}
-    if {**others, **_extra_of(reading)} != task.extra:
-        own["extra"] = task.extra
-    elif others:
-        own["extra"] = others
-    return own
+    return known
 
 
 def _kept_of(extra: Mapping[str, Any]) -> list[ContentLine]:

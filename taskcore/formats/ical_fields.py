@@ -152,7 +152,7 @@ def _says(group: _Group, lines: Sequence[ContentLine], task: AnyTask) -> bool:
         return False
     if group is _STAMP:
         return True
-    return all(
+    return bool(fields) and all(
         value == getattr(task, name) or (value is None and name in _MOMENTS)
         for name, value in fields.items()
     )
