@@ -83,6 +83,16 @@ def write_todotxt(tasks: Iterable[Task]) -> bytes:
     return b"".join(f"{_line_of(task)}\n".encode() for task in tasks)
 
 
+def fits_todotxt(task: Task) -> bool:
+    """Tell whether a line has a place for all that people write into a task."""
+    fields = (task.description, task.key, task.due_zone)
+    return (
+        fields == (None, None, None)
+        and not isinstance(task.due, datetime)
+        and not task.extra.keys() - {EXTRA}
+    )
+
+
 def _line_of(task: Task) -> str:
     kept = task.extra.get(EXTRA)
     if not isinstance(kept, dict):

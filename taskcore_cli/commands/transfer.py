@@ -10,17 +10,18 @@ import typer
 
 from taskcore_cli.exit_codes import FAILED, INTERRUPTED, Failed, WrongUsage, say
 from taskcore_cli.input.files import (
-    Write,
     opened_for_reading,
     opened_for_writing,
     size_of,
 )
+from taskcore_cli.input.formats import Format, format_of
 from taskcore_cli.input.interruption import Interrupted
 from taskcore_cli.input.options import Json, User, exclusive
-from taskcore_cli.input.reading import Format, Reading
+from taskcore_cli.input.reading import Reading
 from taskcore_cli.output.progress import Show, progress
 from taskcore_cli.output.render import print_json
 from taskcore_cli.output.visible import visible
+from taskcore_cli.output.writing import Writing
 from taskcore_cli.session import session_of
 
 # Loaded on use, so that --help answers at once.
@@ -34,7 +35,7 @@ _TAB = "\t"
 
 _AGAIN = (
     "what was imported stays, and importing the same file again adds only what is missing "
-    "(lines without ids excepted)"
+    "(what has no id excepted)"
 )
 _AGAIN_NEW = "what was imported stays, and importing the same file again adds it once more"
 
@@ -43,8 +44,9 @@ _Format = Annotated[
     Format | None,
     typer.Option(
         "--format",
-        help="JSON Lines or CSV.",
-        show_default="csv if FILE ends in .csv or .tsv, else jsonl",
+        metavar="FORMAT",
+        help="jsonl (JSON Lines), csv, ics (iCalendar), taskwarrior (its JSON) or todotxt.",
+        show_default="by the name: .csv, .tsv, .ics, todo.txt, done.txt; else jsonl",
     ),
 ]
 
@@ -80,7 +82,8 @@ def import_(
     ignore_unknown: Annotated[
         bool,
         typer.Option(
-            "--ignore-unknown", help="Ignore columns and fields that a task does not have."
+            "--ignore-unknown",
+            help="Ignore columns and fields that a task does not have.",
         ),
     ] = False,
     separator: Annotated[
@@ -92,20 +95,29 @@ def import_(
             show_default="comma, semicolon or tab, as in the first line",
         ),
     ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            "--zone",
+            metavar="ZONE",
+            help="The time zone in which Taskwarrior's tasks were written, such as Europe/Berlin: "
+            "midnight there becomes a date.",
+            show_default="due dates stay times, in UTC",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Import tasks from a file, with their ids, versions and times.
 
-    Each line is a task; {"title": "Buy groceries"} is enough. A task whose id exists already is
-    left as it is, so importing an export twice adds nothing. Bad lines are reported and skipped,
+    Each line is a task; {"title": "Buy groceries"} is enough. A task whose id or key exists already
+    is left as it is, so importing an export twice adds nothing. Bad lines are reported and skipped,
     and the exit code is then 1. Reading of CSV stops at a broken quote.
+
+    What iCalendar, Taskwarrior and todo.txt have and a task has no field for is kept in "extra". An
+    export in the same format writes it again.
     """
-    form = _format_of(file, format_)
-    options: dict[str, Any] = {"columns": _columns(map_), "ignore_unknown": ignore_unknown}
-    if form is Format.csv:
-        options["separator"] = _TAB if separator in ("tab", r"\t") else separator
-    elif separator is not None:
-        raise WrongUsage("--separator is for CSV")
+    form = format_of(file, format_)
+    options = _options(form, map_, separator, zone) | {"ignore_unknown": ignore_unknown}
     with (
         _interruptible("nothing was imported") as standing,
         opened_for_reading(file, twice=strict and not dry_run) as source,
@@ -119,12 +131,10 @@ def import_(
         else:
             if strict:
                 if reading.bad:
-                    raise Failed(
-                        f"{_count(reading.bad, 'line is', 'lines are')} bad: nothing was imported"
-                    )
+                    raise Failed(f"{_count(reading.bad, *form.part)} bad: nothing was imported")
                 source.seek(0)
                 reading = Reading(file, source, form, options)
-            standing.state = _AGAIN_NEW if new_ids else _AGAIN
+            standing.state = _again(form, new_ids=new_ids)
             _store(context, user, reading, source, new_ids=new_ids, as_json=json)
     if reading.bad:
         raise typer.Exit(FAILED)
@@ -158,20 +168,28 @@ def export(
         progress(silent=to_stdout) as show,
     ):
         tasks = opened.store.for_user(user)
-        form = _format_of(file, format_)
-        count = opened.run(_export(tasks, write, form, show, completed=completed))
+        writing = Writing(format_of(file, format_), write)
+        opened.run(_export(tasks, writing, show, completed=completed))
+    if writing.cut:
+        say(
+            f"{_count(writing.cut, 'task has', 'tasks have')} a description, a time of day, a key "
+            "or fields of your own, which todo.txt has no place for"
+        )
     if not to_stdout:
-        typer.echo(f"Exported {_count(count, 'task', 'tasks')}.")
+        typer.echo(f"Exported {_count(writing.count, 'task', 'tasks')}.")
 
 
 def _tell_checked(reading: Reading, *, as_json: bool) -> None:
     if as_json:
-        print_json({"good": reading.good, "bad": reading.bad})
+        print_json({"good": reading.good, "bad": reading.bad, **_skipped(reading)})
     else:
-        typer.echo(
-            f"{_count(reading.good, 'line is', 'lines are')} good; "
-            f"{_count(reading.bad, 'line is', 'lines are')} bad; nothing was imported."
-        )
+        told = [
+            f"{_count(reading.good, *reading.form.part)} good",
+            f"{_count(reading.bad, *reading.form.part)} bad",
+            *_told_skipped(reading),
+            "nothing was imported",
+        ]
+        typer.echo(f"{'; '.join(told)}.")
 
 
 def _store(
@@ -192,40 +210,66 @@ def _store(
                 result = opened.run(tasks.import_tasks(reading.tasks(show), new_ids=new_ids))
         except TaskcoreError as exc:
             reading.tell_rest()
-            raise Failed(f"{exc}; {_AGAIN_NEW if new_ids else _AGAIN}") from exc
+            raise Failed(f"{exc}; {_again(reading.form, new_ids=new_ids)}") from exc
     if as_json:
-        print_json({**result.model_dump(), "bad": reading.bad})
+        print_json({**result.model_dump(), "bad": reading.bad, **_skipped(reading)})
         return
     told = [f"Imported {_count(result.imported, 'task', 'tasks')}"]
     if result.present:
         told.append(f"{_count(result.present, 'was', 'were')} there already")
     if reading.bad:
-        told.append(f"{_count(reading.bad, 'line is', 'lines are')} bad")
+        told.append(f"{_count(reading.bad, *reading.form.part)} bad")
+    told += _told_skipped(reading)
     typer.echo(f"{'; '.join(told)}.")
 
 
 async def _export(
-    tasks: "UserTasks", write: Write, form: Format, show: Show, *, completed: bool | None
-) -> int:
-    from taskcore.tasks.files import write_csv, write_jsonl
-
-    count, chunk = 0, list["Task"]()
-    if form is Format.csv:
-        write(write_csv((), header=True))
-    text_of = write_csv if form is Format.csv else write_jsonl
+    tasks: "UserTasks", writing: Writing, show: Show, *, completed: bool | None
+) -> None:
+    chunk = list["Task"]()
     async for task in tasks.iterate(completed=completed):
         chunk.append(task)
         if len(chunk) == _CHUNK:
-            write(text_of(chunk))
-            count += len(chunk)
+            writing.tasks(chunk)
             chunk.clear()
-            show(count, 0)
-    write(text_of(chunk))
-    return count + len(chunk)
+            show(writing.count, 0)
+    writing.tasks(chunk)
+    writing.end()
 
 
-def _format_of(file: Path, given: Format | None) -> Format:
-    return given or (Format.csv if file.suffix.lower() in (".csv", ".tsv") else Format.jsonl)
+def _again(form: Format, *, new_ids: bool) -> str:
+    """Return what a second import of the same file does."""
+    # Keys are kept where ids are not.
+    adds = new_ids and form.has_columns
+    return _AGAIN_NEW if adds or form is Format.todotxt else _AGAIN
+
+
+def _skipped(reading: Reading) -> dict[str, int]:
+    return {"skipped": reading.skipped} if reading.form.can_skip else {}
+
+
+def _told_skipped(reading: Reading) -> list[str]:
+    return [f"{_count(reading.skipped, 'was', 'were')} skipped"] if reading.skipped else []
+
+
+def _options(
+    form: Format, map_: list[str] | None, separator: str | None, zone: str | None
+) -> dict[str, Any]:
+    """Return the arguments that the reader of a format takes."""
+    options: dict[str, Any] = {}
+    if form.has_columns:
+        options["columns"] = _columns(map_)
+    elif map_:
+        raise WrongUsage("--map is for JSON Lines and CSV")
+    if form is Format.csv:
+        options["separator"] = _TAB if separator in ("tab", r"\t") else separator
+    elif separator is not None:
+        raise WrongUsage("--separator is for CSV")
+    if form is Format.taskwarrior:
+        options["zone"] = zone
+    elif zone is not None:
+        raise WrongUsage("--zone is for Taskwarrior")
+    return options
 
 
 def _columns(given: list[str] | None) -> dict[str, str]:

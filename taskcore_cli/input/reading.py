@@ -1,12 +1,13 @@
 """A file of tasks that is read for an import."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from taskcore_cli.exit_codes import say
 from taskcore_cli.input.files import size_of, unreadable
+from taskcore_cli.input.formats import Format
 from taskcore_cli.output.progress import Show
 from taskcore_cli.output.visible import visible
 
@@ -17,38 +18,37 @@ if TYPE_CHECKING:
 
     from taskcore.tasks.task_import import TaskImport
 
-# The most bad lines to show. A file in another format has only bad lines.
+# The most bad lines, and kinds of skipped parts, to show. A file in another format has only bad
+# lines.
 _SHOWN = 20
 # Lines between two checks for Ctrl-C, when the bar moves.
 _STRETCH = 500
-
-
-class Format(StrEnum):
-    """The format of a file."""
-
-    jsonl = "jsonl"
-    csv = "csv"
 
 
 class Reading:
     """A file that is read once. Bad lines are reported.
 
     Attributes:
+        form: The format.
         good: The number of lines so far that are tasks.
-        bad: The number of other lines.
+        bad: The number of lines that cannot be used.
     """
 
     def __init__(
         self, path: Path, file: BinaryIO, form: Format, options: Mapping[str, Any]
     ) -> None:
-        # Loaded on use, so that --help answers at once.
-        from taskcore.tasks.files import read_csv, read_jsonl
-
         self._path = path
         self._file = file
-        self._read = (read_csv if form is Format.csv else read_jsonl)(file, **options)
+        self._read = form.reader()(file, **options)
+        self._skipped: Counter[str] = Counter()
+        self.form = form
         self.good = 0
         self.bad = 0
+
+    @property
+    def skipped(self) -> int:
+        """The number of parts so far that are not tasks to import."""
+        return self._skipped.total()
 
     def check(self, show: Show) -> None:
         """Read to the end."""
@@ -72,6 +72,7 @@ class Reading:
         show(self.good, 0 if size_of(self._file) is None else self._file.tell())
 
     def _lines(self) -> "Iterator[TaskImport | None]":
+        from taskcore.formats import Skipped
         from taskcore.tasks.files import BadLine
 
         try:
@@ -81,6 +82,10 @@ class Reading:
                     if self.bad <= _SHOWN:
                         say(f"line {line.number}: {visible(line.reason)}")
                     yield None
+                elif isinstance(line, Skipped):
+                    known = len(self._skipped) < _SHOWN or line.reason in self._skipped
+                    self._skipped[line.reason if known else "something else"] += 1
+                    yield None
                 else:
                     self.good += 1
                     yield line
@@ -89,6 +94,8 @@ class Reading:
         self.tell_rest()
 
     def tell_rest(self) -> None:
-        """Print the number of bad lines that were not shown."""
+        """Print the number of bad lines that were not shown, and what was skipped."""
         if self.bad > _SHOWN:
             say(f"and {self.bad - _SHOWN} more bad lines, {self.bad} in all")
+        for reason, count in self._skipped.items():
+            say(f"skipped: {visible(reason)} ({count})")

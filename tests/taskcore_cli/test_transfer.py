@@ -419,7 +419,7 @@ async def test_a_database_that_goes_away_half_way_is_one_line_that_says_what_to_
     assert error.startswith(b"error: ")
     assert errors.endswith(
         b"what was imported stays, and importing the same file again adds only what is missing "
-        b"(lines without ids excepted)\n"
+        b"(what has no id excepted)\n"
     )
     assert errors.count(b"\n") == 22
     async with TaskStore(shared.url) as store:
