@@ -25,6 +25,7 @@ DOCUMENTS = (
     "docs/howto/backup.md",
     "docs/howto/fields.md",
     "docs/howto/identity.md",
+    "docs/howto/import-from-elsewhere.md",
     "docs/howto/sign-in.md",
 )
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -38,6 +38,7 @@ _OWN = "X-TASKCORE"
 _NAMES_OF_LISTS = ("X-WR-CALNAME", "NAME")
 _HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskcore//taskcore//EN\r\n"
 _TAIL = b"END:VCALENDAR\r\n"
+_EMPTY = {"DTSTAMP", "UID"}
 # Fields that other programs have no property for, and so do not change.
 _ONLY_OWN = ("id", "version", "project")
 _TASKS = ("VTODO", "VCALENDAR")
@@ -60,6 +61,9 @@ def read_tasks(
             zones.add(one.lines)
         elif one.name != "VTODO":
             yield Skipped(one.number, f"{one.name} is not a task")
+        elif not {line.name for line in one.lines} - _EMPTY:
+            # jtx Board writes some.
+            yield Skipped(one.number, "an empty VTODO")
         else:
             yield _task_of(one, zones, project, ignore_unknown=ignore_unknown)
 

@@ -201,6 +201,47 @@ REPORTS = {
             f"DUE;TZID=W. Europe Standard Time{9 * chr(0)}:20200322T190000",
         ),
     ),
+    # Evolution, with a zone that has no rules: Kozea/Radicale#1201
+    "evolution": calendar(
+        "PRODID:-//Ximian//NONSGML Evolution Calendar//EN",
+        "METHOD:PUBLISH",
+        "BEGIN:VTIMEZONE\n"
+        "TZID:/freeassociation.sourceforge.net/Europe/Paris\n"
+        "X-LIC-LOCATION:Europe/Paris\n"
+        "END:VTIMEZONE\n",
+        vtodo(
+            "DTSTAMP:20211228T212831Z",
+            "SUMMARY:test",
+            "DUE;TZID=/freeassociation.sourceforge.net/Europe/Paris:20220101T100000",
+            "PERCENT-COMPLETE:0",
+            "CLASS:PUBLIC",
+            "SEQUENCE:1",
+            "CREATED:20211231T130337Z",
+            "LAST-MODIFIED:20211231T130337Z",
+            uid="f0021b0b00000000000000000000000000000c25",
+        ),
+    ),
+    # jtx Board: lennart-k/rustical#226
+    "jtx board": calendar(
+        "PRODID:DAVx5/4.5.12-ose ical4j/4.2.5 (at.techbee.jtx)",
+        vtodo(
+            "DTSTAMP:20260531T070527Z",
+            "SEQUENCE:76",
+            "CREATED:20260401T092943Z",
+            "LAST-MODIFIED:20260531T064216Z",
+            "SUMMARY:An appointment",
+            "DESCRIPTION:A note",
+            "STATUS:NEEDS-ACTION",
+            "DTSTART:20260412T070000",
+            "RRULE:FREQ=DAILY;UNTIL=20270331T073400",
+            "DUE:20260412T070000",
+            uid="080c8a25-0000-4000-8000-bf48c669f209",
+        ),
+    ),
+    # Tasks.org: alainm23/planify PR #2380
+    "only percent": calendar(
+        vtodo("DTSTAMP:20260418T080000Z", "SUMMARY:Subtask", "PERCENT-COMPLETE:100", uid="s")
+    ),
     # Apple Reminders, as forwardemail/forwardemail.net PR #424 tests it
     "apple": calendar(
         "CALSCALE:GREGORIAN",

@@ -168,6 +168,10 @@ def test_fields_of_the_reports() -> None:
     assert (exchange["due"], exchange["due_zone"]) == (local(2024, 5, 30, 13), "America/Chicago")
     nuls = fields("trailing NULs")
     assert (nuls["due"], nuls["due_zone"]) == (local(2020, 3, 22, 19), "Europe/Berlin")
+    evolution = fields("evolution")
+    assert (evolution["due"], evolution["due_zone"]) == (local(2022, 1, 1, 10), "Europe/Paris")
+    assert fields("jtx board")["due"] == local(2026, 4, 12, 7)
+    assert fields("only percent")["completed"] is True
     apple = fields("apple")
     assert (apple["due"], apple["completed"], apple["completed_at"]) == (
         date(2025, 9, 1),
@@ -408,7 +412,7 @@ def test_line_ends_folds_and_byte_order_marks(change: Callable[[bytes], bytes]) 
     [
         ("title\nx\n", [(1, "file must begin with BEGIN:VCALENDAR")]),
         ("\n\n{}\n", [(3, "file must begin with BEGIN:VCALENDAR")]),
-        (vtodo(), [(1, "SUMMARY is required")]),
+        (vtodo("DESCRIPTION:a"), [(1, "SUMMARY is required")]),
         (vtodo("SUMMARY:" + 501 * "x"), [(3, "title must have at most 500 characters")]),
         (
             vtodo("SUMMARY:a", "DUE:tomorrow"),
@@ -458,6 +462,12 @@ def test_other_components_are_skipped_and_named() -> None:
         Skipped(3, "VEVENT is not a task"),
         Skipped(9, "VJOURNAL is not a task"),
     ]
+
+
+def test_an_empty_task_is_skipped() -> None:
+    """lennart-k/rustical#226 (TK-405)"""
+    empty = "BEGIN:VTODO\nDTSTAMP:20260531T070527Z\nEND:VTODO\n"
+    assert read(empty + vtodo()) == [Skipped(1, "an empty VTODO"), Skipped(4, "an empty VTODO")]
 
 
 def test_what_has_no_field_can_be_left_out() -> None:
