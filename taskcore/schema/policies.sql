@@ -9,7 +9,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON taskcore.users, taskcore.tasks, taskcore
     TO taskcore_definer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON taskcore.users, taskcore.identities
     TO taskcore_authenticator;
-GRANT SELECT, UPDATE (last_used_on) ON taskcore.tokens TO taskcore_authenticator;
+GRANT SELECT, UPDATE (last_used_on), DELETE ON taskcore.tokens TO taskcore_authenticator;
 GRANT SELECT ON taskcore.users, taskcore.identities TO taskcore_directory;
 
 -- FORCE applies the policies to the tables' owner too.

@@ -14,7 +14,7 @@ from taskcore.validation import validate_id
 
 _LINK = Operation("token_create_v1", 5, "id", Access("tokens", creates=True))
 _OPEN = Operation("session_open_v1", 4, "id", Access("sign-in", creates=True))
-_CLOSE = Operation("session_close_v1", 1, "id", Access("tokens"))
+_CLOSE = "SELECT id FROM taskcore.session_close_v1($1)"
 
 
 class Sessions:
@@ -86,6 +86,8 @@ class Sessions:
     async def close(self, session: str | SecretStr) -> None:
         """End a session: its next use is refused. If it has ended already, nothing happens.
 
+        The session of a blocked user is ended too.
+
         Raises:
             InvalidToken: The text does not have the form of a session's secret.
             ValidationError: It is not a string.
@@ -94,16 +96,7 @@ class Sessions:
         del session
         if presented is None:
             raise InvalidToken
-        owner = TokenOwner(presented.digest)
-        try:
-            await self._database.write(
-                _CLOSE.statement(TokenOwner), *owner.parameters(_CLOSE.access), presented.digest
-            )
-        except InvalidToken:
-            return
-        except OutcomeUnknown:
-            if await self._is_open(presented):
-                raise
+        await self._database.write(_CLOSE, presented.digest)
 
     async def _is_open(self, session: SessionSecret) -> bool:
         owner = TokenOwner(session.digest)

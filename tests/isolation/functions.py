@@ -33,7 +33,10 @@ IDENTITIES_OF_ADMINISTRATORS = ("identity_block_v1", "identity_move_v1")
 
 TOKEN = hashlib.sha256(b"a token of the tests").digest()
 
-TOKEN_CALLS: dict[str, Arguments] = {"token_user_v1": ("tasks:read", None)}
+TOKEN_CALLS: dict[str, Arguments] = {
+    "token_user_v1": ("tasks:read", None),
+    "session_close_v1": (),
+}
 """Functions that take the hash of a token, and the arguments after it."""
 
 TOKENS_OF_USER: dict[str, Arguments] = {
@@ -42,7 +45,6 @@ TOKENS_OF_USER: dict[str, Arguments] = {
     "token_list_v1": (),
     "token_delete_v1": (7,),
     "session_open_v1": (TOKEN, TOKEN, 7, 60),
-    "session_close_v1": (TOKEN,),
 }
 """Functions on the tokens of a user, and the arguments after the user."""
 

@@ -198,7 +198,7 @@ def _tokens() -> list[DatabaseMutant]:
     bind = "set_config('taskcore.token', p_hash::text, true)"
     expired = """
           AND (c.expires_at IS NULL OR c.expires_at > pg_catalog.clock_timestamp())"""
-    changes = {
+    presented = {
         "guard dropped": (
             "IF p_hash IS NULL OR pg_catalog.octet_length(p_hash) <> 32 THEN",
             "IF false THEN",
@@ -209,6 +209,8 @@ def _tokens() -> list[DatabaseMutant]:
             "v_bound := pg_catalog.set_config('taskcore.token', '', true);",
             "",
         ),
+    }
+    changes = {
         "user not bound": (f"v_bound := {_bound('v_user_id')};", ""),
         "user left behind": (_UNBIND, ""),
         "an expired token is let in": (expired, ""),
@@ -232,7 +234,14 @@ def _tokens() -> list[DatabaseMutant]:
             "true",
         ),
     }
-    mutants = [_edited(name, look_up, *change) for name, change in changes.items()]
+    mutants = [
+        *(
+            _edited(name, function, *change)
+            for function in TOKEN_CALLS
+            for name, change in presented.items()
+        ),
+        *(_edited(name, look_up, *change) for name, change in changes.items()),
+    ]
     for function in ("token_create_v1", "token_rotate_v1"):
         mutants += [
             _edited("no limit", function, ">= 100", ">= 1000"),
@@ -269,6 +278,9 @@ def _tokens() -> list[DatabaseMutant]:
             "rls",
         ),
         _edited("any token is a link", "session_open_v1", " AND k.scopes = ARRAY['sign-in']", ""),
+        _edited(
+            "any token is a session", "session_close_v1", " AND 'tokens' = ANY (c.scopes)", ""
+        ),
         _edited(
             "a session becomes an API token",
             "token_rotate_v1",
@@ -614,7 +626,7 @@ def _token_policies() -> list[DatabaseMutant]:
         DatabaseMutant("tokens_presented: for PUBLIC", (f"ALTER {own} TO PUBLIC",)),
         DatabaseMutant(
             "tokens: written by the authenticator",
-            ("GRANT UPDATE, DELETE ON taskcore.tokens TO taskcore_authenticator",),
+            ("GRANT UPDATE ON taskcore.tokens TO taskcore_authenticator",),
         ),
         DatabaseMutant(
             "tokens: read by the directory",

@@ -26,6 +26,7 @@ from tests.isolation.functions import (
     IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     TOKEN,
+    TOKEN_CALLS,
     TOKENS_OF_USER,
     USER_CALLS,
     task_calls,
@@ -798,19 +799,23 @@ async def the_day_of_the_last_use_is_written_once(place: Place) -> None:
 
 
 async def a_token_that_is_none_is_refused(place: Place) -> None:
-    for token in (None, b"", b"m" * 31, b"m" * 33):
-        answer = await place.call("token_user_v1", token, "tasks:read", None)
-        assert isinstance(answer, str)
-        assert answer.startswith("22023")
+    for name, args in TOKEN_CALLS.items():
+        for token in (None, b"", b"m" * 31, b"m" * 33):
+            answer = await place.call(name, token, *args)
+            assert isinstance(answer, str)
+            assert answer.startswith("22023")
 
 
 async def a_token_does_not_outlive_its_call(place: Place) -> None:
-    call = "SELECT taskcore.token_user_v1($1, 'tasks:read', NULL)"
-    for _ in range(2):
-        async with place.application.transaction():
-            await place.application.fetch(call, TOKENS[ME])
+    for call in (
+        "SELECT taskcore.token_user_v1($1, 'tasks:read', NULL)",
+        "SELECT taskcore.session_close_v1($1)",
+    ):
+        for _ in range(2):
+            async with place.application.transaction():
+                await place.application.fetch(call, TOKENS[ME])
+                await _nothing_bound(place.application)
             await _nothing_bound(place.application)
-        await _nothing_bound(place.application)
     await place.seed()
 
 
@@ -968,12 +973,23 @@ async def a_link_opens_a_session_of_its_user_once(place: Place) -> None:
         assert await place.others() == before
 
 
-async def a_session_is_closed_by_its_user_only(place: Place) -> None:
-    async with nothing_of_the_others_changes(place):
-        for other in OTHERS:
-            assert await place.call("session_close_v1", ME, TOKENS[other]) == []
-        assert await place.call("session_close_v1", ME, TOKENS[ME]) == [(MY_TOKEN,)]
+async def the_session_that_is_presented_is_closed_and_no_other(place: Place) -> None:
+    async with rolled_back(place.owner):
+        for token in TOKENS.values():
+            # An API token is no session.
+            assert await place.call("session_close_v1", token) == []
+        await place.owner.execute(
+            "UPDATE taskcore.tokens SET scopes = '{tasks:read,tasks:write,tokens}'"
+        )
+        before = await place.others()
+        await place.call("user_block_v1", ME, True, role="taskcore_admin")
+        for token in UNKNOWN_TOKENS:
+            assert await place.call("session_close_v1", token) == []
+        assert await place.call("session_close_v1", TOKENS[ME]) == [(MY_TOKEN,)]
+        await place.call("user_block_v1", ME, False, role="taskcore_admin")
         await _not_accepted(place, TOKENS[ME])
+        assert await place.call("session_close_v1", TOKENS[ME]) == []
+        assert await place.others() == before
 
 
 async def a_user_who_is_none_is_refused(place: Place) -> None:
@@ -1133,7 +1149,7 @@ async def a_name_of_the_callers_is_not_taken_for_ours(place: Place) -> None:
                 "taskcore_app",
                 {name: (ME, *args) for name, args in (TASK_CALLS | TOKENS_OF_USER).items()}
                 | {"identity_user_v1": (ISSUER, "me", None, "empty")}
-                | {"token_user_v1": (TOKENS[ME], "tasks:read", None)},
+                | {name: (TOKENS[ME], *args) for name, args in TOKEN_CALLS.items()},
             ),
             (
                 "taskcore_admin",
@@ -1244,11 +1260,13 @@ async def row_security_shows_the_presented_token_only(place: Place) -> None:
             assert [tuple(row) for row in found] == [(user,)]
             used = "UPDATE taskcore.tokens SET last_used_on = '2026-01-01'"
             assert await place.owner.execute(used) == "UPDATE 1"
+            assert await place.owner.execute("DELETE FROM taskcore.tokens") == "DELETE 1"
     for token in UNKNOWN_TOKENS:
         async with rolled_back(place.owner):
             await _present(place, token)
             await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
             assert await place.owner.fetch("SELECT FROM taskcore.tokens") == []
+            assert await place.owner.execute("DELETE FROM taskcore.tokens") == "DELETE 0"
 
 
 async def row_security_shows_no_token_when_none_is_presented(place: Place) -> None:
@@ -1263,13 +1281,12 @@ async def row_security_shows_no_token_when_none_is_presented(place: Place) -> No
         await connection.close()
 
 
-async def the_authenticator_writes_nothing_of_a_token_but_its_use(place: Place) -> None:
+async def the_authenticator_changes_nothing_of_a_token_but_its_use(place: Place) -> None:
     async with rolled_back(place.owner):
         await place.owner.execute(f"SET LOCAL taskcore.user_id = '{ME}'")
         await _present(place, TOKENS[ME])
         await place.owner.execute("SET LOCAL ROLE taskcore_authenticator")
         for statement in (
-            "DELETE FROM taskcore.tokens",
             "UPDATE taskcore.tokens SET user_id = user_id",
             "UPDATE taskcore.tokens SET scopes = scopes",
             "UPDATE taskcore.tokens SET expires_at = NULL",
@@ -1404,7 +1421,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_token_is_made_for_its_user_only,
     a_token_is_replaced_by_its_user_only,
     a_link_opens_a_session_of_its_user_once,
-    a_session_is_closed_by_its_user_only,
+    the_session_that_is_presented_is_closed_and_no_other,
     a_users_tokens_are_counted_alone,
     making_a_token_locks_its_user_and_no_other,
     a_user_who_is_none_is_refused,
@@ -1417,7 +1434,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_name_of_the_callers_is_not_taken_for_ours,
     the_directory_reads_users_and_identities_and_nothing_else,
     the_authenticator_reaches_no_task,
-    the_authenticator_writes_nothing_of_a_token_but_its_use,
+    the_authenticator_changes_nothing_of_a_token_but_its_use,
 )
 ROW_SECURITY: tuple[Probe, ...] = (
     row_security_is_loud_when_nobody_is_bound,

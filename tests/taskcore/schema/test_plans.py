@@ -107,7 +107,7 @@ CALLS = {
     "token_list_v1": ("50", 50),
     "token_delete_v1": ("50, 7", 1),
     "session_open_v1": ("50, sha256('50-7'), sha256('new'), 99, 60", 1),
-    "session_close_v1": ("50, sha256('50-7')", 1),
+    "session_close_v1": ("sha256('50-7')", 1),
     # All of the user's tokens twice: those that have expired, and their number.
     "token_create_v1": ("50, sha256('new'), 99, 'x', ARRAY['tasks:read'], 1", 220),
     "token_rotate_v1": ("50, 7, sha256('new'), 98", 220),

@@ -123,6 +123,19 @@ async def test_a_session_ends_when_it_is_closed_or_its_user_blocked_or_deleted(
         await store.for_session(last).list()
 
 
+async def test_the_session_of_a_blocked_user_is_closed_for_good(
+    store: TaskStore, administration: TaskStore
+) -> None:
+    """ID-902."""
+    session = await store.sessions.open(await store.sessions.create_link(42))
+    await administration.users.block(42)
+    await store.sessions.close(session)
+    await administration.users.unblock(42)
+    with pytest.raises(InvalidToken):
+        await store.for_session(session).list()
+    assert await store.for_user(42).tokens.list() == ()
+
+
 async def test_a_lost_answer_costs_no_sign_in(wire: Wire) -> None:
     """ID-903: the second attempt finds what the first has done."""
     async with TaskStore(wire.url) as store:
