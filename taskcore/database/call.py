@@ -19,19 +19,24 @@ class Call:
         statement: The SQL statement.
         args: Its parameters.
         write: Whether it changes anything.
-        deadline: The end of the operation's time, on the event loop's clock.
+        deadline: The end of the operation's time, on the event loop's clock; 0: not known yet.
         repeated: Whether an attempt before the current one may have taken effect.
     """
 
     __slots__ = ("_reason", "_uncertain", "args", "deadline", "repeated", "statement", "write")
 
     def __init__(
-        self, statement: str, args: tuple[object, ...] = (), *, write: bool = False
+        self,
+        statement: str,
+        args: tuple[object, ...] = (),
+        *,
+        write: bool = False,
+        deadline: float | None = None,
     ) -> None:
         self.statement = statement
         self.args = args
         self.write = write
-        self.deadline = 0.0
+        self.deadline = deadline or 0.0
         self.repeated = False
         # Whether any attempt may have taken effect.
         self._uncertain = False

@@ -70,13 +70,24 @@ class Database:
             finally:
                 await self._driver.close()
 
-    async def fetch(self, statement: str, *args: object) -> list[Any]:
+    def deadline(self) -> float:
+        """Return the end of the time of an operation that begins now, on the loop's clock."""
+        return asyncio.get_running_loop().time() + self._settings.operation_timeout
+
+    async def fetch(
+        self, statement: str, *args: object, deadline: float | None = None
+    ) -> list[Any]:
         """Run a statement that changes nothing and return its rows.
+
+        Args:
+            statement: The statement.
+            args: Its parameters.
+            deadline: The end of the operation's time, if it has begun before; see `deadline`.
 
         Raises:
             TaskcoreError: See ``taskcore.errors``.
         """
-        return await self._operate(Call(statement, args))
+        return await self._operate(Call(statement, args, deadline=deadline))
 
     async def write(self, statement: str, *args: object) -> tuple[list[Any], bool]:
         """Run an idempotent write; return its rows, and whether it may have run before.
@@ -134,8 +145,8 @@ class Database:
 
     async def _run(self, call: Call, retry: Collection[Outcome] = RETRYABLE) -> list[Any]:
         """Send a statement until it is done, until it is refused, or until time is over."""
-        loop = self._require_open()
-        call.deadline = loop.time() + self._settings.operation_timeout
+        self._require_open()
+        call.deadline = call.deadline or self.deadline()
         self._under_way += 1
         self._idle.clear()
         try:
@@ -145,10 +156,10 @@ class Database:
             if not self._under_way:
                 self._idle.set()
 
-    def _require_open(self) -> asyncio.AbstractEventLoop:
+    def _require_open(self) -> None:
         if self._closing:
             raise StoreNotOpen
-        return self._driver.require_open()
+        self._driver.require_open()
 
     async def _send(self, call: Call, retry: Collection[Outcome]) -> list[Any]:
         """Attempt a call until it succeeds or must not be attempted again.

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from taskcore.access import READ, Access
 from taskcore.database.database import Database
-from taskcore.errors import InvalidToken, OutcomeUnknown
+from taskcore.errors import InvalidToken, OutcomeUnknown, TaskcoreError
 from taskcore.limits import SESSION_MINUTES, SIGN_IN_LINK_MINUTES
 from taskcore.operation import Operation
 from taskcore.owner import TokenOwner, UserOwner
@@ -65,6 +65,7 @@ class Sessions:
             raise InvalidToken
         session = SessionSecret.random()
         owner = TokenOwner(presented.digest)
+        deadline = self._database.deadline()
         try:
             rows, _ = await self._database.write(
                 _OPEN.statement(TokenOwner),
@@ -75,8 +76,8 @@ class Sessions:
                 SESSION_MINUTES,
             )
         except OutcomeUnknown:
-            # If the lost attempt opened the session, the link is used up but the session exists.
-            if not await self._is_open(session):
+            # If the lost attempt opened the session, it is there, and the link is refused.
+            if not await self._is_open(session, deadline):
                 raise
             return session
         if not rows:
@@ -98,10 +99,12 @@ class Sessions:
             raise InvalidToken
         await self._database.write(_CLOSE, presented.digest)
 
-    async def _is_open(self, session: SessionSecret) -> bool:
+    async def _is_open(self, session: SessionSecret, deadline: float) -> bool:
+        """Return whether a session is known to be open."""
         owner = TokenOwner(session.digest)
+        statement = f"SELECT {owner.argument}"
         try:
-            await self._database.fetch(f"SELECT {owner.argument}", *owner.parameters(READ))
-        except InvalidToken:
+            await self._database.fetch(statement, *owner.parameters(READ), deadline=deadline)
+        except TaskcoreError:
             return False
         return True

@@ -278,9 +278,7 @@ def _tokens() -> list[DatabaseMutant]:
             "rls",
         ),
         _edited("any token is a link", "session_open_v1", " AND k.scopes = ARRAY['sign-in']", ""),
-        _edited(
-            "any token is a session", "session_close_v1", " AND 'tokens' = ANY (c.scopes)", ""
-        ),
+        _edited("any token is a session", "session_close_v1", " AND 'tokens' = ANY (c.scopes)", ""),
         _edited(
             "a session becomes an API token",
             "token_rotate_v1",

@@ -1,6 +1,7 @@
 """Browser sessions: a link opens one session, which reaches its user's tasks and tokens."""
 
 import asyncio
+import time
 from typing import Any
 
 import asyncpg
@@ -9,7 +10,9 @@ import pytest
 from taskcore import (
     InvalidToken,
     LinkSecret,
+    OutcomeUnknown,
     SessionSecret,
+    Settings,
     TaskStore,
     TokenSecret,
     ValidationError,
@@ -155,6 +158,27 @@ async def test_a_lost_answer_costs_no_sign_in(wire: Wire) -> None:
         await store.sessions.close(session)
         with pytest.raises(InvalidToken):
             await store.for_session(session).list()
+
+
+async def test_a_lost_answer_is_told_when_nothing_can_be_checked(wire: Wire) -> None:
+    """ID-903: the link was used, and the session has ended. Checking takes no more time."""
+    settings = Settings(operation_timeout=1, pool_max_size=1, retry_wait_max=0.05)
+    async with TaskStore(wire.url, settings=settings) as store:
+        links = [await store.sessions.create_link(42) for _ in range(2)]
+        session = await store.sessions.open(links[0])
+        await store.sessions.close(await store.sessions.open(await store.sessions.create_link(42)))
+        for call, secret in ((store.sessions.open, links[1]), (store.sessions.close, session)):
+            wire.lose_answers()
+            asked = asyncio.ensure_future(call(secret))
+            await wire.lost.wait()
+            wire.refuse()
+            begun = time.monotonic()
+            with pytest.raises(OutcomeUnknown):
+                await asked
+            assert time.monotonic() - begun < 1.5
+            wire.start()
+            # On a connection that has prepared the next statement.
+            await store.sessions.close(SessionSecret.random())
 
 
 async def test_each_step_is_one_round_trip(wire: Wire) -> None:

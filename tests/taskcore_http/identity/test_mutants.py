@@ -460,13 +460,18 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-903: a lost opening is not found": (
         "taskcore/tokens/sessions",
-        "if not await self._is_open(session):",
+        "if not await self._is_open(session, deadline):",
         "if True:",
     ),
-    "ID-903: a lost closing is not found": (
+    "ID-903: a check that fails hides the outcome": (
         "taskcore/tokens/sessions",
-        "if await self._is_open(presented):",
-        "if True:",
+        "except TaskcoreError:",
+        "except InvalidToken:",
+    ),
+    "ID-903: the check has a time of its own": (
+        "taskcore/tokens/sessions",
+        "parameters(READ), deadline=deadline)",
+        "parameters(READ))",
     ),
     "ID-901: a link that is gone opens a session": (
         "taskcore/tokens/sessions",
