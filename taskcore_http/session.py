@@ -8,11 +8,11 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from starlette.responses import Response
 
-from taskcore import TaskStore
+from taskcore import SessionSecret, TaskStore
 from taskcore_http.errors import NOT_STORED, closed_if_unread
 from taskcore_http.identity.bearer import Bearer
-from taskcore_http.identity.identify import AUTHENTICATED
-from taskcore_http.identity.refusal import LINKS
+from taskcore_http.identity.identify import AUTHENTICATED, refusal_of
+from taskcore_http.identity.refusal import LINKS, TokenRefused
 from taskcore_http.identity.session import (
     require_same_origin,
     session_of,
@@ -68,6 +68,7 @@ class SessionEndpoints:
         """
         check_query(request)
         require_same_origin(request)
+        self._session_of(request)
         link = (await json_body(request, SignIn)).link
         request.scope[AUTHENTICATED] = self._bearer, LINKS
         session = await self._store.sessions.open(link)
@@ -79,11 +80,17 @@ class SessionEndpoints:
         """Sign a browser out: end its session, if it has one, and remove the cookie."""
         check_query(request)
         require_same_origin(request)
-        if (session := session_of(request)) is not None:
+        if (session := self._session_of(request)) is not None:
             await self._store.sessions.close(session)
         response = _message("signed out")
         unset_session(request, response)
         return closed_if_unread(request, response)
+
+    def _session_of(self, request: Request) -> SessionSecret | None:
+        try:
+            return session_of(request)
+        except TokenRefused as refused:
+            raise refusal_of(self._bearer, refused) from None
 
 
 def add_session(router: APIRouter, store: TaskStore[Any], bearer: Bearer) -> None:

@@ -104,7 +104,7 @@ def _by_credentials(store: TaskStore[Any], authenticator: Authenticator) -> Iden
         except TokenRefused as refused:
             if sessions and refused.reason == "missing":
                 refused = TokenRefused("signed_out")
-            raise _refusal(authenticator, refused) from None
+            raise refusal_of(authenticator, refused) from None
         except KeysUnavailable as unavailable:
             raise RequestRefused(
                 503,
@@ -124,12 +124,13 @@ def _by_credentials(store: TaskStore[Any], authenticator: Authenticator) -> Iden
             )
         except ValidationError:
             # An authenticator of the host's may accept any subject.
-            raise _refusal(authenticator, TokenRefused("sub")) from None
+            raise refusal_of(authenticator, TokenRefused("sub")) from None
 
     return identify
 
 
-def _refusal(authenticator: Authenticator, refused: TokenRefused) -> RequestRefused:
+def refusal_of(authenticator: Authenticator, refused: TokenRefused) -> RequestRefused:
+    """Return the answer to a request that is not authenticated, with its challenge."""
     details = None
     if refused.status == 400:
         constraint = "not_both" if refused.reason == "both" else "given_twice"

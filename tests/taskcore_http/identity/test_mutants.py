@@ -522,8 +522,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-905: only where a cookie is": (
         "taskcore_http/session",
-        "require_same_origin(request)\n        link",
-        "link",
+        "require_same_origin(request)\n        self._session_of(request)\n        link",
+        "self._session_of(request)\n        link",
     ),
     "ID-906: the cookie wins": ("session", 'if "authorization" in request.headers:', "if False:"),
     "ID-909: secrets of any kind": (

@@ -185,14 +185,28 @@ async def test_a_token_needs_no_page(store: TaskStore, app: FastAPI) -> None:
             assert answer.status_code == 201
 
 
-async def test_a_cookie_and_a_token_together_are_refused(store: TaskStore, app: FastAPI) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/me/tasks"), ("DELETE", "/session"), ("POST", "/session")]
+)
+async def test_a_cookie_and_a_token_together_are_refused(
+    store: TaskStore, app: FastAPI, method: str, path: str
+) -> None:
     """ID-906, whatever either is worth."""
+    link = await link_of(store)
     async with signed_in(store, app) as client:
         for value in ("Bearer x", "Basic eDp5", ""):
-            answer = await client.get("/me/tasks", headers={"Authorization": value})
+            answer = await client.request(
+                method,
+                path,
+                json={"link": link} if method == "POST" else None,
+                headers={"Authorization": value},
+            )
             error = error_of(answer, 400)
             assert error["details"] == {"field": "Authorization", "constraint": "not_both"}
             assert 'error="invalid_request"' in answer.headers["www-authenticate"]
+        # Nothing was done.
+        assert (await client.get("/me")).status_code == 200
+        assert (await client.post("/session", json={"link": link})).status_code == 200
 
 
 async def test_secrets_of_one_kind_do_nothing_in_the_place_of_another(
