@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, Route, async_playwright
 
 from taskcore import TaskStore
 from taskcore_http import Bearer, create_app
@@ -115,3 +115,33 @@ async def test_a_link_signs_the_page_in(store: TaskStore, page: Page) -> None:
         await page.goto(f"{address}#sign-in={second}")
         await page.wait_for_selector("text=You are signed in as user 43.")
         assert complaints == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+async def test_a_page_that_cannot_sign_out_says_so(store: TaskStore, page: Page) -> None:
+    """ID-910."""
+    link = (await store.sessions.create_link(42)).get_secret_value()
+    app = create_app(store=store, identity=Bearer(api_tokens=True, sessions=True))
+    complaints = list[str]()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    refusal = '{"error": {"code": "UNAVAILABLE", "message": "not now"}}'
+
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=503, content_type="application/json", body=refusal)
+
+    async def break_off(route: Route) -> None:
+        await route.abort()
+
+    async with serving(app) as server:
+        await page.goto(f"{server.url}/#sign-in={link}")
+        for answer, text in ((refuse, "not now"), (break_off, "the server does not answer")):
+            await page.route("**/session", answer)
+            await page.click("text=Sign out")
+            await page.wait_for_selector(f"text=You may still be signed in as user 42: {text}.")
+            await page.unroute("**/session")
+        assert complaints == []
+        await page.click("text=Sign out")
+        await page.wait_for_selector("text=You are signed out.")
+        # The server says that nobody is signed in, and not what was shown before.
+        await page.reload()
+        await page.wait_for_selector("text=You are not signed in")

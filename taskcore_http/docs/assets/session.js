@@ -3,27 +3,37 @@
 (async () => {
   const place = document.getElementById("session");
 
+  // Return what the server answers, or why it refuses.
   async function send(method, path, body) {
     const headers = body ? { "Content-Type": "application/json" } : {};
-    const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-    return [answer.ok, await answer.json()];
+    try {
+      const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+      const content = await answer.json();
+      return answer.ok ? { content } : { refusal: content.error.message };
+    } catch {
+      return { refusal: "the server does not answer" };
+    }
   }
 
   function show(text, button) {
     place.replaceChildren(text, ...(button ? [" ", button] : []));
   }
 
-  async function showUser(refusal) {
-    const [signedIn, me] = await send("GET", "me");
-    if (!signedIn) {
-      show(`You are not signed in: ${refusal || me.error.message}.`);
+  async function showUser(signInRefusal) {
+    const { content: me, refusal } = await send("GET", "me");
+    if (refusal) {
+      show(`You are not signed in: ${signInRefusal || refusal}.`);
       return;
     }
     const button = document.createElement("button");
     button.textContent = "Sign out";
     button.onclick = async () => {
-      await send("DELETE", "session");
-      show("You are signed out.");
+      const { refusal } = await send("DELETE", "session");
+      if (refusal) {
+        show(`You may still be signed in as user ${me.user_id}: ${refusal}.`, button);
+      } else {
+        show("You are signed out.");
+      }
     };
     show(`You are signed in as user ${me.user_id}.`, button);
   }
@@ -41,14 +51,6 @@
     // Neither the address bar nor the history keeps the secret.
     history.replaceState(null, "", location.pathname + location.search);
   }
-  try {
-    let refusal = "";
-    if (link !== null) {
-      const [signedIn, answer] = await send("POST", "session", { link });
-      refusal = signedIn ? "" : answer.error.message;
-    }
-    await showUser(refusal);
-  } catch {
-    show("The server does not answer.");
-  }
+  const { refusal } = link === null ? {} : await send("POST", "session", { link });
+  await showUser(refusal);
 })();
