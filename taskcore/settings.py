@@ -150,10 +150,10 @@ class Settings(BaseSettings):
     """Accept API tokens, beside the tokens of an issuer or alone; ``taskctl tokens`` makes them."""
 
     sessions: bool = False
-    """Accept the session cookies of browsers that a one-time link has signed in.
+    """Accept the session cookies of browsers, which a one-time link of ``store.sessions`` signs in.
 
-    ``taskctl serve`` prints a link. It turns this setting on if there is no issuer and neither
-    ``api_tokens`` nor ``trust_callers`` is set.
+    If no setting says whom to accept, ``taskctl serve`` sets it and ``api_tokens``, and prints a
+    link. Of the two it leaves what is set to false.
     """
 
     trust_callers: bool = False

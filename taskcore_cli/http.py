@@ -21,6 +21,17 @@ def require_http(command: str) -> None:
         raise ConfigurationError(f"{command} needs the extra http: pip install 'taskcore[http]'")
 
 
+def by_default(settings: "Settings") -> "Settings":
+    """Return what `taskctl serve` does where the settings name no way to verify a caller.
+
+    It takes sessions and API tokens, except what the settings switch off.
+    """
+    if settings.issuer or settings.api_tokens or settings.sessions or settings.trust_callers:
+        return settings
+    ways = {"sessions", "api_tokens"} - settings.model_fields_set
+    return settings.model_copy(update=dict.fromkeys(ways, True))
+
+
 def identity_of(settings: "Settings") -> Any:
     """Return the ``taskcore_http.Bearer`` of the settings; None if callers are trusted.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from taskcore_cli.exit_codes import FAILED, say
-from taskcore_cli.http import identity_of, require_http
+from taskcore_cli.http import by_default, identity_of, require_http
 from taskcore_cli.input.interruption import run
 from taskcore_cli.output.log import log_config
 from taskcore_cli.output.visible import visible
@@ -75,8 +75,9 @@ def serve(
     """Serve the REST API until Ctrl-C or SIGTERM.
 
     With TASKCORE_ISSUER and TASKCORE_AUDIENCE callers need a token of that OpenID Connect issuer,
-    with TASKCORE_API_TOKENS=true an API token. Without them only this machine is served: a browser
-    signs in with the link that is printed, which can be used once, and programs need an API token.
+    with TASKCORE_API_TOKENS=true an API token, with TASKCORE_SESSIONS=true a browser session.
+    Without them only this machine is served: a link, which can be used once, signs a browser in,
+    and programs need an API token.
     """
     require_http("serve")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -84,14 +85,17 @@ def serve(
         settings = session_of(context).settings()
         if trust_callers:
             settings = settings.model_copy(update={"trust_callers": True})
-        settings, callers = _callers(settings, _addresses(host, port), host)
+        given = settings
+        settings, callers = _callers(given, _addresses(host, port), host)
         # An error comes before anything starts.
         identity_of(settings)
+        # A link is a secret, so it is printed only where nothing else lets a browser in.
+        makes_link = settings.sessions and not given.sessions
         with _data(settings) as (place, url):
-            link = run(_reach(settings, url, user))
+            link = run(_reach(settings, url, user if makes_link else None))
             say(f"Data: {visible(place)}")
             address = f"http://{_reachable(host)}:{port}"
-            if settings.sessions:
+            if makes_link:
                 _say_link(link, address, user)
             else:
                 say(f"Open: {address}/docs")
@@ -146,13 +150,15 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
 
     from taskcore.errors import ConfigurationError
 
-    if settings.issuer is not None:
-        also = ", or an API token" if settings.api_tokens else ""
-        return settings, f"Callers need a token of {visible(settings.issuer)}{also}."
-    if settings.api_tokens:
-        return settings, "Callers need an API token: `taskctl tokens create` makes one."
     if settings.trust_callers:
         return settings, "Every caller can name any user: callers are trusted."
+    ways = [] if settings.issuer is None else [f"a token of {visible(settings.issuer)}"]
+    if settings.api_tokens:
+        ways.append("an API token (`taskctl tokens create`)")
+    if settings.sessions:
+        ways.append("a session")
+    if ways:
+        return settings, f"Callers need {', or '.join(ways)}."
     if not all(ip_address(address.partition("%")[0]).is_loopback for address in addresses):
         raise ConfigurationError(
             f"listening on {host} lets other machines call: set TASKCORE_ISSUER and "
@@ -160,9 +166,10 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
             "--trust-callers if something in front does"
         )
     hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]", _reachable(host))
-    changes = {"sessions": True, "api_tokens": True, "allowed_hosts": hosts}
-    line = "Programs need an API token: `taskctl tokens create` makes one."
-    return settings.model_copy(update=changes), line
+    settings = by_default(settings).model_copy(update={"allowed_hosts": hosts})
+    if settings.api_tokens:
+        return settings, "Programs need an API token: `taskctl tokens create` makes one."
+    return settings, "Callers need a session."
 
 
 def _say_link(link: "LinkSecret | None", address: str, user: int) -> None:
@@ -233,8 +240,8 @@ def _watched(server: "EmbeddedServer") -> Iterator[None]:
             )
 
 
-async def _reach(settings: "Settings", url: str, user: int) -> "LinkSecret | None":
-    """Connect to the database, and return a sign-in link if browsers sign in with one.
+async def _reach(settings: "Settings", url: str, user: int | None) -> "LinkSecret | None":
+    """Connect to the database, and return a sign-in link for a user; None for nobody.
 
     None: they do not, or the user has too many tokens. The second must not keep the server from
     starting, because browsers that are signed in can still use it.
@@ -245,7 +252,7 @@ async def _reach(settings: "Settings", url: str, user: int) -> "LinkSecret | Non
     from taskcore import TaskStore, ValidationError
 
     async with TaskStore(url, settings=settings) as store:
-        if not settings.sessions:
+        if user is None:
             return None
         try:
             return await store.sessions.create_link(user)

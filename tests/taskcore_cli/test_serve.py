@@ -19,7 +19,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from taskcore import Settings, TaskStore
+from taskcore import Settings, TaskStore, UserNotFound
 from taskcore.database.url import connect_arguments
 from taskcore.limits import MAX_DESCRIPTION
 from taskcore.settings import load_settings
@@ -159,6 +159,67 @@ def test_it_serves_a_user_who_has_too_many_tokens(
         assert httpx2.get(url).status_code == 401
     assert server.code == 0
     assert "No link signs you in: user 77 has too many tokens." in server.errors
+
+
+@pytest.mark.parametrize(
+    ("settings", "callers"),
+    [
+        (
+            {"SESSIONS": "true", "API_TOKENS": "true"},
+            "Callers need an API token (`taskctl tokens create`), or a session.",
+        ),
+        ({"SESSIONS": "true"}, "Callers need a session."),
+        (
+            {"SESSIONS": "true", "ISSUER": "https://i.example", "AUDIENCE": "x"},
+            "Callers need a token of https://i.example, or a session.",
+        ),
+        ({"SESSIONS": "false"}, "Programs need an API token: `taskctl tokens create` makes one."),
+    ],
+)
+def test_a_server_that_is_configured_prints_no_link(
+    start: Start,
+    environment: dict[str, str],
+    shared: Database,
+    settings: dict[str, str],
+    callers: str,
+) -> None:
+    """ID-907: nor does it make one, which would create its user."""
+    env = environment | {f"TASKCORE_{name}": value for name, value in settings.items()}
+    words = ("--user", "7701")
+    with served(start, *words, ended_by=signal.SIGTERM, env=env, trusting=False) as server:
+        assert httpx2.get(f"http://127.0.0.1:{server.port}/me").status_code == 401
+    _data, address, said, *_log = server.errors.splitlines()
+    assert address == f"Open: http://127.0.0.1:{server.port}/docs"
+    assert said == callers
+    assert "taskcore_link_" not in server.errors
+    with pytest.raises(UserNotFound):
+        asyncio.run(get_user(shared.owner_url, 7701))
+
+
+async def get_user(url: str, user: int) -> None:
+    async with TaskStore(url) as store:
+        await store.users.get(user)
+
+
+def test_what_is_switched_off_stays_off(start: Start, environment: dict[str, str]) -> None:
+    """ID-907."""
+    env = environment | {"TASKCORE_API_TOKENS": "false"}
+    with served(start, ended_by=signal.SIGTERM, env=env, trusting=False) as server:
+        document = httpx2.get(f"http://127.0.0.1:{server.port}/openapi.json").json()
+        assert "/session" in document["paths"]
+        assert "/me/tokens" not in document["paths"]
+    assert "taskcore_link_" in server.errors
+    assert "API token" not in server.errors
+
+
+def test_a_server_without_a_way_in_does_not_start(run: Run, environment: dict[str, str]) -> None:
+    """ID-907: everything is switched off."""
+    env = environment | {"TASKCORE_SESSIONS": "false", "TASKCORE_API_TOKENS": "false"}
+    result = run("serve", "--port", str(free_port()), env=env)
+    assert result.exit_code == 1
+    for name in ("TASKCORE_ISSUER", "TASKCORE_API_TOKENS=true", "TASKCORE_TRUST_CALLERS=true"):
+        assert name in result.stderr
+    assert "Data:" not in result.stderr
 
 
 def test_callers_are_verified_by_the_tokens_of_an_issuer(
