@@ -16,6 +16,7 @@ from taskcore import (
     TaskNotFound,
     TaskStore,
     Token,
+    TokenCreate,
     TokenNotFound,
     TokenSecret,
     Unauthenticated,
@@ -444,6 +445,18 @@ async def test_scopes_of_another_type_are_invalid(store: TaskStore, scopes: Any)
     with pytest.raises(ValidationError) as caught:
         await store.for_user(1).tokens.create("x", scopes=scopes)
     assert caught.value.field == "scopes"
+
+
+@pytest.mark.parametrize("scope", ["tokens", "sign-in", "tasks:*"])
+async def test_a_token_whose_model_was_not_validated_is(
+    store: TaskStore, owner: asyncpg.Connection, scope: str
+) -> None:
+    """ID-909: it must not get the rights of a session."""
+    new = TokenCreate.model_construct(name="x", scopes=("tasks:read", scope))
+    with pytest.raises(ValidationError) as caught:
+        await store.for_user(1).tokens.create(new)
+    assert caught.value.field == "scopes"
+    assert await tokens_of(owner) == []
 
 
 def test_no_frame_of_a_refusal_holds_the_secret(store: TaskStore) -> None:
