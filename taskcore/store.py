@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, get_args, overload
 
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
-from taskcore.errors import ConfigurationError, InvalidToken, ValidationError, printable
+from taskcore.errors import ConfigurationError, ValidationError, printable
 from taskcore.owner import IdentityOwner, Provision, TokenOwner, UserOwner
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.extra import ExtraT
@@ -15,7 +15,7 @@ from taskcore.tasks.extra_model import ExtraModel
 from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.task import TaskRows
 from taskcore.tasks.user_tasks import UserTasks
-from taskcore.tokens.secret import Secret, SessionSecret, TokenSecret
+from taskcore.tokens.secret import Secret, SessionSecret, TokenSecret, hidden
 from taskcore.tokens.sessions import Sessions
 from taskcore.users.identities import Identities
 from taskcore.users.users import Users
@@ -242,10 +242,8 @@ class TaskStore(Generic[ExtraT]):
                 if the user is blocked, and `InsufficientScope` if the token does not allow it.
             ValidationError: It is not a string.
         """
-        secret = TokenSecret.find(token)
-        # As in `TokenSecret.parse`: not in the frames of a traceback.
-        del token
-        return self._for_secret(secret)
+        token = hidden(token)
+        return self._for_secret(TokenSecret.parse(token))
 
     def for_session(self, session: str | SecretStr) -> UserTasks[ExtraT]:
         """Return the tasks of the user whose browser session this is.
@@ -259,14 +257,11 @@ class TaskStore(Generic[ExtraT]):
         Raises:
             InvalidToken, ValidationError: As in `for_token`.
         """
-        secret = SessionSecret.find(session)
-        del session
-        return self._for_secret(secret)
+        session = hidden(session)
+        return self._for_secret(SessionSecret.parse(session))
 
-    def _for_secret(self, secret: Secret | None) -> UserTasks[ExtraT]:
-        if secret is None:
-            raise InvalidToken
-        return UserTasks(self._database, self._ids, TokenOwner(secret.digest), self._rows)
+    def _for_secret(self, secret: Secret) -> UserTasks:
+        return UserTasks(self._database, self._ids, TokenOwner(secret.digest))
 
     async def ready(self) -> None:
         """Return if the store can serve, and raise if not. For readiness probes.

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from taskcore.sync.background import Background
 from taskcore.tokens import sessions as asynchronous
-from taskcore.tokens.secret import LinkSecret, SessionSecret
+from taskcore.tokens.secret import LinkSecret, SessionSecret, hidden
 
 
 class Sessions:
@@ -19,9 +19,11 @@ class Sessions:
         return self._background.call(self._sessions.create_link, user_id)
 
     def open(self, link: str | SecretStr) -> SessionSecret:
-        """Exchange the secret of a link for that of a new session, which lasts 7 days."""
+        """Exchange the secret of a link for that of a session, which lasts 7 days."""
+        link = hidden(link)
         return self._background.call(self._sessions.open, link)
 
     def close(self, session: str | SecretStr) -> None:
-        """End a session: its next use is refused. If it has ended already, nothing happens."""
+        """End a session: its next use is refused. A session that has ended is no error."""
+        session = hidden(session)
         self._background.call(self._sessions.close, session)

@@ -15,7 +15,7 @@ from taskcore.sync.identities import Identities
 from taskcore.sync.sessions import Sessions
 from taskcore.sync.user_tasks import UserTasks
 from taskcore.sync.users import Users
-from taskcore.tasks.extra import ExtraT
+from taskcore.tokens.secret import hidden
 
 
 class TaskStore(Generic[ExtraT]):
@@ -117,10 +117,12 @@ class TaskStore(Generic[ExtraT]):
 
     def for_token(self, token: str | SecretStr) -> UserTasks[ExtraT]:
         """Return the tasks of the user whose API token this is."""
+        token = hidden(token)
         return UserTasks(self._background, self._store.for_token(token))
 
     def for_session(self, session: str | SecretStr) -> UserTasks[ExtraT]:
         """Return the tasks of the user whose browser session this is."""
+        session = hidden(session)
         return UserTasks(self._background, self._store.for_session(session))
 
     def ready(self) -> None:

@@ -8,7 +8,7 @@ and the library tell a secret from a similar text without asking the database.
 import re
 import secrets
 from hashlib import sha256
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from zlib import crc32
 
 from pydantic import SecretStr
@@ -54,24 +54,21 @@ class Secret(SecretStr):
             InvalidToken: It does not have the form of this kind of secret, or its checksum is
                 wrong.
         """
+        text = hidden(text)
         found = cls.find(text)
-        # The frames of a traceback must not hold the text: it may be a mistyped secret.
-        del text
-        if found is None:
-            raise InvalidToken
-        return found
+        if found is not None:
+            return found
+        if not isinstance(text.get_secret_value(), str):
+            raise ValidationError("token must be a string", field="token", constraint="type")
+        raise InvalidToken
 
     @classmethod
     def find(cls, text: object) -> Self | None:
-        """Return the secret that a text holds; None if its form or its checksum is wrong.
-
-        Raises:
-            ValidationError: The text is not a string.
-        """
+        """Return the secret in a text, or None if it has not the form or a wrong checksum."""
         if isinstance(text, SecretStr):
             text = text.get_secret_value()
         if not isinstance(text, str):
-            raise ValidationError("token must be a string", field="token", constraint="type")
+            return None
         if not text.startswith(cls.prefix) or not _FORM.fullmatch(text, len(cls.prefix)):
             return None
         body, check = text[:-_CHECK_DIGITS], text[-_CHECK_DIGITS:]
@@ -102,6 +99,14 @@ class LinkSecret(Secret):
     """The secret of a sign-in link, for ``TaskStore.sessions``."""
 
     prefix = "taskcore_link_"
+
+
+def hidden(text: Any) -> SecretStr:
+    """Return what may be a secret with a typing error, in a wrapper that does not show it.
+
+    Error trackers store the variables of all frames of a traceback.
+    """
+    return text if isinstance(text, SecretStr) else SecretStr(text)
 
 
 def _checksum(body: str) -> str:

@@ -8,7 +8,7 @@ from taskcore.errors import InvalidToken, OutcomeUnknown, TaskcoreError
 from taskcore.limits import SESSION_MINUTES, SIGN_IN_LINK_MINUTES
 from taskcore.operation import Operation
 from taskcore.owner import TokenOwner, UserOwner
-from taskcore.tokens.secret import LinkSecret, SessionSecret
+from taskcore.tokens.secret import LinkSecret, SessionSecret, hidden
 from taskcore.tokens.tokens import new_id
 from taskcore.validation import validate_id
 
@@ -58,11 +58,8 @@ class Sessions:
             InvalidToken: The link was used, has expired or never existed, or its user is blocked.
             ValidationError: The link is not a string.
         """
-        presented = LinkSecret.find(link)
-        # As in `TokenSecret.parse`: not in the frames of a traceback.
-        del link
-        if presented is None:
-            raise InvalidToken
+        link = hidden(link)
+        presented = LinkSecret.parse(link)
         session = SessionSecret.random()
         owner = TokenOwner(presented.digest)
         deadline = self._database.deadline()
@@ -93,10 +90,8 @@ class Sessions:
             InvalidToken: The text does not have the form of a session's secret.
             ValidationError: It is not a string.
         """
-        presented = SessionSecret.find(session)
-        del session
-        if presented is None:
-            raise InvalidToken
+        session = hidden(session)
+        presented = SessionSecret.parse(session)
         await self._database.write(_CLOSE, presented.digest)
 
     async def _is_open(self, session: SessionSecret, deadline: float) -> bool:

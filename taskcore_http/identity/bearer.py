@@ -144,9 +144,11 @@ class Bearer:
             return await self._authenticate(bearer_token(headers))
         except TokenRefused as refused:
             log_refusal(refused.reason, refused.hint or refused.issuer)
-            # The frames of the traceback hold the token.
+            # The frames of the traceback hold the token, and this one holds the headers.
+            del headers
             raise refused.with_traceback(None) from None
         except KeysUnavailable as unavailable:
+            del headers
             raise unavailable.with_traceback(None) from None
 
     async def explain(self, token: bytes, *, offline: bool = False) -> list[Finding]:

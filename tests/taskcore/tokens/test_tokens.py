@@ -1,6 +1,7 @@
 """API tokens of the library: what a token reaches, and how it is made and ended."""
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from traceback import TracebackException
@@ -12,6 +13,8 @@ import pytest
 from taskcore import (
     InsufficientScope,
     InvalidToken,
+    LinkSecret,
+    SessionSecret,
     Settings,
     TaskNotFound,
     TaskStore,
@@ -23,6 +26,7 @@ from taskcore import (
     UserNotFound,
     UserTasks,
     ValidationError,
+    sync,
 )
 from taskcore.limits import MAX_TOKENS
 from tests.databases import Database
@@ -459,13 +463,46 @@ async def test_a_token_whose_model_was_not_validated_is(
     assert await tokens_of(owner) == []
 
 
-def test_no_frame_of_a_refusal_holds_the_secret(store: TaskStore) -> None:
-    """ID-813: a secret with a typing error; error trackers store the variables of frames."""
-    wrong = [TokenSecret.random().get_secret_value()[:-1]]
-    for refuse in (lambda: store.for_token(wrong[0]), lambda: TokenSecret.parse(wrong[0])):
-        with pytest.raises(InvalidToken) as caught:
-            refuse()
-        told = TracebackException.from_exception(caught.value, capture_locals=True)
-        frames = [frame for frame in told.stack if "/tests/" not in frame.filename]
-        assert frames
-        assert not [one for one in frames if wrong[0] in str(one.locals)]
+@pytest.mark.parametrize("kind", [TokenSecret, SessionSecret, LinkSecret])
+async def test_no_frame_of_a_refusal_holds_the_secret(
+    store: TaskStore, database: Database, kind: type[TokenSecret | SessionSecret | LinkSecret]
+) -> None:
+    """ID-813: a secret with a typing error, or as bytes, or one that the database refuses."""
+    secret = kind.random().get_secret_value()
+    with sync.TaskStore(database.url) as blocking:
+
+        async def used(use: Callable[[Any], object], text: object) -> None:
+            result = use(text)
+            if inspect.isawaitable(result):
+                await result
+
+        async def refused(use: Callable[[Any], object], text: object) -> None:
+            with pytest.raises((InvalidToken, ValidationError)) as caught:
+                await used(use, text)
+            assert shown_by(caught.value, secret[:-1]) == []
+
+        for text in (secret[:-1], f"{secret[:-1]}!", secret.encode()):
+            await refused(kind.parse, text)
+            for each in (store, blocking):
+                await refused(each.for_token, text)
+                await refused(each.for_session, text)
+                await refused(each.sessions.open, text)
+                await refused(each.sessions.close, text)
+        if kind is LinkSecret:
+            await refused(store.sessions.open, secret)
+            await refused(blocking.sessions.open, secret)
+        elif kind is SessionSecret:
+            await refused(lambda text: store.for_session(text).list(), secret)
+            await refused(lambda text: blocking.for_session(text).list(), secret)
+        else:
+            await refused(lambda text: store.for_token(text).list(), secret)
+            await refused(lambda text: blocking.for_token(text).list(), secret)
+
+
+def shown_by(exc: BaseException, secret: str) -> list[str]:
+    """Return the frames that show a secret: error trackers store the variables of frames."""
+    told = TracebackException.from_exception(exc, capture_locals=True)
+    frames = [frame for frame in told.stack if "/tests/" not in frame.filename]
+    assert frames
+    assert secret not in "".join(told.format_exception_only())
+    return [frame.name for frame in frames if secret in str(frame.locals)]

@@ -48,6 +48,11 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-109: leave the metadata out": ("challenge", "    if resource:", "    if False:"),
     "ID-110: keep the traceback": ("bearer", "refused.with_traceback(None) from None", "refused"),
+    "ID-110: keep the headers": (
+        "bearer",
+        "            del headers\n            raise refused",
+        "            raise refused",
+    ),
     "ID-110: show the subject": ("principal", "subject: str = field(repr=False)", "subject: str"),
     "ID-110: log the token": (
         "bearer",

@@ -60,6 +60,7 @@ async def test_a_refusal_shows_nothing_of_the_token(
     assert exc.__context__ is None
     # The frames of the parser, whose variables hold the token, are cut off.
     assert [frame.f_code.co_name for frame in _frames(exc)][1:] == ["authenticate"]
+    assert [name for frame in _frames(exc)[1:] for name in frame.f_locals] == ["self"]
 
 
 async def test_an_outage_shows_nothing_of_the_token(caplog: pytest.LogCaptureFixture) -> None:
@@ -74,6 +75,8 @@ async def test_an_outage_shows_nothing_of_the_token(caplog: pytest.LogCaptureFix
     texts = _texts(unavailable.value, caplog) + repr(tested)
     assert [piece for piece in _pieces(VALID) if piece in texts] == []
     assert unavailable.value.__context__ is None
+    names = [name for frame in _frames(unavailable.value) for name in frame.f_locals]
+    assert "headers" not in names
     assert ISSUER in str(unavailable.value)
 
 
