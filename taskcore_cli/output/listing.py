@@ -179,7 +179,7 @@ def _token_row(token: "Token") -> tuple[str, ...]:
     return (
         _id(token.id),
         _when(token.expires_at) if token.expires_at else f"{'never':<16}",
-        f"{token.last_used_on or 'never':<10}",
+        f"{token.last_used_on or 'never'!s:<10}",
         f"{', '.join(token.scopes):<23}",
         visible(token.name),
     )

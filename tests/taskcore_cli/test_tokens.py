@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
@@ -39,6 +40,9 @@ def test_tokens_are_made_listed_replaced_and_revoked(taskctl: Run, shared: Datab
     assert len(table) == 2
     assert table[1].split()[0] == fields["id"]
     assert fields["token"] not in table[1]
+    today = datetime.now(UTC).date()
+    days = {str(today - timedelta(1)), str(today)}
+    assert days & set(table[1].split()), table[1]
     new = json.loads(taskctl("tokens", "rotate", fields["id"], "--json").stdout)
     assert asyncio.run(_tasks(shared, new["token"])) == 0
     again = taskctl("tokens", "rotate", fields["id"])
