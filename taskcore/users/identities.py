@@ -102,11 +102,12 @@ class Identities:
             )
         if subjects is not None:
             _check_subjects(subjects)
-        checked = await self._move(from_issuer, to_issuer, subjects, dry_run=True)
+        done = set[str]()
+        checked = await self._move(from_issuer, to_issuer, subjects, done, dry_run=True)
         if dry_run:
             return checked
         if not checked.conflicts:
-            return await self._move(from_issuer, to_issuer, subjects, dry_run=False)
+            return await self._move(from_issuer, to_issuer, subjects, done, dry_run=False)
         raise ValidationError(
             f"{len(checked.conflicts)} new identities already exist: nothing was moved",
             field="to_issuer",
@@ -118,22 +119,36 @@ class Identities:
         from_issuer: str,
         to_issuer: str,
         subjects: Mapping[str, str] | None,
+        done: set[str],
         *,
         dry_run: bool,
     ) -> IdentityMove:
+        """Move identities, or check what a move would do.
+
+        Args:
+            from_issuer: As for `move`.
+            to_issuer: As for `move`.
+            subjects: As for `move`.
+            done: The subjects of the map that were moved before. The check adds them.
+            dry_run: Only check.
+        """
         counts = Counter[str]()
         conflicts: list[str] = []
         async for batch in self._batches(from_issuer, subjects):
             old, new = map(list, zip(*batch, strict=True))
-            call = self._database.fetch if dry_run else self._rows_written
-            rows = await administered(call(_MOVE, from_issuer, to_issuer, old, new, dry_run))
-            counts.update(outcome for _subject, outcome in rows)
-            conflicts += (subject for subject, outcome in rows if outcome == "conflict")
+            arguments = (from_issuer, to_issuer, old, new, dry_run)
+            repeated = False
+            if dry_run:
+                rows = await administered(self._database.fetch(_MOVE, *arguments))
+                done.update(subject for subject, outcome in rows if outcome == "done")
+                conflicts += (subject for subject, outcome in rows if outcome == "conflict")
+            else:
+                rows, repeated = await administered(self._database.write(_MOVE, *arguments))
+            for subject, outcome in rows:
+                # A lost attempt of this call may have moved it.
+                ours = outcome == "done" and repeated and subject not in done
+                counts["moved" if ours else outcome] += 1
         return IdentityMove(counts["moved"], counts["done"], counts["unknown"], tuple(conflicts))
-
-    async def _rows_written(self, statement: str, *args: object) -> list[Any]:
-        rows, _ = await self._database.write(statement, *args)
-        return rows
 
     async def _batches(
         self, issuer: str, subjects: Mapping[str, str] | None

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from taskcore_cli.exit_codes import Failed
+from taskcore_cli.input.files import unreadable
 
 COLUMNS = ("from_subject", "to_subject")
 
@@ -37,7 +37,7 @@ def read_subject_map(file: Path) -> SubjectMap:
     taken: dict[str, int] = {}
     for line, row in _rows(file):
         try:
-            old, new = (validate_name(row[name] or "", field=name) for name in COLUMNS)
+            old, new = (validate_name(row.get(name, ""), field=name) for name in COLUMNS)
         except ValidationError as exc:
             raise Failed(f"{file}, line {line}: {exc}") from exc
         for name, value, earlier in zip(COLUMNS, (old, new), (read.lines, taken), strict=True):
@@ -48,27 +48,38 @@ def read_subject_map(file: Path) -> SubjectMap:
     return read
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each row with the number of its first line: a value in quotes can have several."""
-    import csv  # noqa: PLC0415  (--help needs none)
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row with the number of its first line. Empty lines are skipped, but count."""
+    # Loaded on use: --help needs none.
+    import csv  # noqa: PLC0415
+    import io  # noqa: PLC0415
 
     line = 1
+    rows = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines, strict=True)
-            names = list(rows.fieldnames or ())
-            if any(names.count(name) != 1 for name in COLUMNS):
-                raise Failed(f"{file}, line 1: it must name {' and '.join(COLUMNS)}, each once")
+        names = next(rows, [])
+        if any(names.count(name) != 1 for name in COLUMNS):
+            raise Failed(f"{file}, line 1: it must name {' and '.join(COLUMNS)}, each once")
+        line = rows.line_num + 1
+        for values in rows:
+            if len(values) > len(names):
+                raise Failed(
+                    f"{file}, line {line}: it has more values than line 1; "
+                    "put a value with a comma in quotes"
+                )
+            if values:
+                yield line, dict(zip(names, values, strict=False))
             line = rows.line_num + 1
-            for row in rows:
-                if None in row:
-                    raise Failed(
-                        f"{file}, line {line}: it has more values than line 1; "
-                        "put a value with a comma in quotes"
-                    )
-                yield line, row
-                line = rows.line_num + 1
     except csv.Error as exc:
         raise Failed(f"{file}, line {line}: {exc}") from exc
-    except (OSError, UnicodeError) as exc:
-        raise Failed(f"{file} cannot be read: {exc}") from exc
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        # The byte may be the first of its line.
+        before = exc.object[: exc.start] + b"?"
+        raise Failed(f"{file}, line {len(before.splitlines())}: it is not UTF-8") from exc
+    except OSError as exc:
+        raise unreadable(file, exc) from exc

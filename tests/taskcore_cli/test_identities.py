@@ -147,7 +147,18 @@ def test_identities_move_after_they_were_counted(
             b'from_subject,to_subject\n1,"a\nb"\n2,c\n',
             "line 2: to_subject must not contain control",
         ),
-        (b"from_subject,to_subject\n\xff,a\n", "cannot be read"),
+        # Lines without a value count too.
+        (b"from_subject,to_subject\n\n\n1\n", "line 4: to_subject must not be empty"),
+        (b"from_subject,to_subject\r\n\r\n1,a\r\n2,a\r\n", "line 4: line 3 has the same"),
+        (b'from_subject,to_subject\n\n"1\n', "line 3: unexpected end of data"),
+        (b"\nfrom_subject,to_subject\n1,a\n", "line 1: it must name"),
+        (b"from_subject,to_subject\n\xff,a\n", "line 2: it is not UTF-8"),
+        (
+            b"\xef\xbb\xbffrom_subject,to_subject\r\n"
+            + b"".join(b"%d,%d\n" % (n, n) for n in range(9000))
+            + b"\n\xc3(,a\n",
+            "line 9003: it is not UTF-8",
+        ),
         (b'from_subject,to_subject\n1,a\n"2,b\n', "line 3: unexpected end of data"),
     ],
 )

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from taskcore import IdentityMove, PermissionDenied, TaskStore, Unauthenticated, ValidationError
+from taskcore.database.database import Database as Statements
 from taskcore.limits import MAX_PAGE
 from taskcore.users import identities
 from tests.databases import Database
@@ -138,6 +139,26 @@ async def test_a_move_whose_answer_is_lost_is_done_once(database: Database) -> N
         await administration.identities.move(OLD, NEW)
         (one,) = [identity async for identity in administration.identities.iterate()]
         assert (one.issuer, one.user_id) == (NEW, users["ann"])
+
+
+async def test_what_a_lost_attempt_has_moved_is_counted(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ID-614: but not what was moved by an earlier call."""
+    async with TaskStore(database.url) as store:
+        await sign_up(store, OLD, "ann", "bob")
+    async with Wire(database.owner_url) as wire, TaskStore(wire.url) as administration:
+        moving, write = administration.identities.move, Statements.write
+
+        async def lossy(self: Statements, *args: Any) -> object:
+            wire.lose_answers(keep=1)
+            return await write(self, *args)
+
+        assert await moving(OLD, NEW, {"ann": "ann"}) == IdentityMove(moved=1)
+        monkeypatch.setattr(Statements, "write", lossy)
+        outcome = await moving(OLD, NEW, {"ann": "ann", "bob": "bob", "eve": "eve"})
+        assert outcome == IdentityMove(moved=1, done=1, unknown=1)
+        assert await moving(NEW, OLD) == IdentityMove(moved=2)
 
 
 async def test_issuers_are_listed_once_each(store: TaskStore, administration: TaskStore) -> None:
