@@ -73,7 +73,8 @@ def _of_sessions() -> dict[str, dict[str, Any]]:
             "type": "apiKey",
             "in": "cookie",
             "name": COOKIE,
-            "description": f"The cookie of a browser after sign-in; over HTTPS `{SECURE_COOKIE}`.",
+            "description": f"The cookie of a browser after sign-in; over HTTPS `{SECURE_COOKIE}`. "
+            "On a port that is not that of the scheme, an underscore and the port follow.",
         }
     }
 

@@ -5,6 +5,8 @@ cookie is not sent to a request from another site (``SameSite=Strict``), but oth
 machine are the same site. So the origin of the request counts too.
 """
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,10 +16,13 @@ from taskcore_http.errors import RequestRefused
 from taskcore_http.identity.refusal import SESSIONS, TokenRefused, log_refusal
 
 COOKIE = "taskcore"
-"""The name of the cookie over HTTP. Servers on other ports of the machine share it."""
+"""The name of the cookie over HTTP. The port follows, if it is not that of the scheme: browsers
+send cookies to every port of a host, and another server must not end or replace the session."""
 
 SECURE_COOKIE = "__Host-taskcore"
 """The name over HTTPS. Browsers accept a cookie with this prefix only from its own host."""
+
+_PORT = re.compile(r":([0-9]{1,5})\Z")
 
 _SAFE = {"GET", "HEAD"}
 
@@ -88,4 +93,6 @@ def _is_secure(request: Request) -> bool:
 
 
 def _name(request: Request) -> str:
-    return SECURE_COOKIE if _is_secure(request) else COOKIE
+    name = SECURE_COOKIE if _is_secure(request) else COOKIE
+    port = _PORT.search(request.headers.get("host", ""))
+    return name if port is None else f"{name}_{port[1]}"

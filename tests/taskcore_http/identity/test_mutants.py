@@ -495,9 +495,10 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-904: one name for all": (
         "session",
-        "return SECURE_COOKIE if _is_secure(request) else COOKIE",
-        "return COOKIE",
+        "SECURE_COOKIE if _is_secure(request) else COOKIE",
+        "COOKIE",
     ),
+    "ID-904: one name for all ports": ("session", "name if port is None", "name if True"),
     "ID-904: sessions without being asked": (
         "identify",
         "isinstance(authenticator, Bearer) and authenticator.sessions",

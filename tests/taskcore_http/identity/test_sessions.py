@@ -86,7 +86,13 @@ async def test_a_link_signs_a_browser_in_once(store: TaskStore, *, mounted: bool
 
 @pytest.mark.parametrize(
     ("url", "name", "secure"),
-    [("http://testserver", "taskcore", False), ("https://testserver", "__Host-taskcore", True)],
+    [
+        ("http://testserver", "taskcore", False),
+        ("http://testserver:8000", "taskcore_8000", False),
+        ("http://[::1]:8000", "taskcore_8000", False),
+        ("https://testserver", "__Host-taskcore", True),
+        ("https://testserver:8443", "__Host-taskcore_8443", True),
+    ],
 )
 async def test_no_script_and_no_other_site_gets_the_cookie(
     store: TaskStore, app: FastAPI, url: str, name: str, *, secure: bool
@@ -106,6 +112,34 @@ async def test_no_script_and_no_other_site_gets_the_cookie(
         assert answer.headers["cache-control"] == "no-store"
         sent = {"Cookie": f"{name}={cookie.value}"}
         assert (await client.get(f"{url}/me", headers=sent)).json() == {"user_id": 42}
+
+
+async def test_another_server_on_the_machine_leaves_the_session_alone(
+    store: TaskStore, app: FastAPI
+) -> None:
+    """ID-904: a browser sends cookies to every port of a host."""
+    async with client_of(app) as client:
+        client.headers |= OURS
+        urls = ["http://testserver:8000", "http://testserver:8001"]
+        for url in urls:
+            error_of(await client.get(f"{url}/me"), 401)
+            answer = await client.post(f"{url}/session", json={"link": await link_of(store)})
+            assert answer.status_code == 200
+        for url in urls:
+            assert (await client.get(f"{url}/me")).status_code == 200
+        await client.delete(f"{urls[0]}/session")
+        assert (await client.get(f"{urls[1]}/me")).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["testserver:", "testserver:x", "[::1]", ":", ""])
+async def test_a_host_without_a_port_has_the_plain_name(
+    store: TaskStore, app: FastAPI, host: str
+) -> None:
+    """ID-904."""
+    session = (await store.sessions.open(await link_of(store))).get_secret_value()
+    async with client_of(app) as client:
+        sent = OURS | {"Host": host, "Cookie": f"taskcore={session}"}
+        assert (await client.get("/me", headers=sent)).json() == {"user_id": 42}
 
 
 async def test_signing_out_ends_the_session(store: TaskStore, app: FastAPI) -> None:
