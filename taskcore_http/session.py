@@ -1,5 +1,6 @@
 """``/session``: sign a browser in with a one-time link, and sign it out."""
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from starlette.responses import Response
 
-from taskcore import SessionSecret, TaskStore
+from taskcore import SessionSecret, TaskcoreError, TaskStore
 from taskcore_http.errors import NOT_STORED, closed_if_unread
 from taskcore_http.identity.bearer import Bearer
 from taskcore_http.identity.identify import AUTHENTICATED, refusal_of
@@ -63,15 +64,19 @@ class SessionEndpoints:
     async def sign_in(self, request: Request) -> Response:
         """Sign a browser in: exchange the secret of a link for a session cookie.
 
-        A link can be used once, within 10 minutes. The session lasts 7 days. The request must
-        come from a page of this server.
+        A link can be used once, within 10 minutes. The session lasts 7 days. That of the cookie
+        in the request ends. The request must come from a page of this server.
         """
         check_query(request)
         require_same_origin(request)
-        self._session_of(request)
+        before = self._session_of(request)
         link = (await json_body(request, SignIn)).link
         request.scope[AUTHENTICATED] = self._bearer, LINKS
         session = await self._store.sessions.open(link)
+        if before is not None:
+            # The browser is signed in by now, so it is told so whatever becomes of this.
+            with suppress(TaskcoreError):
+                await self._store.sessions.close(before)
         response = _message("signed in")
         set_session(request, response, session)
         return response

@@ -145,3 +145,32 @@ async def test_a_page_that_cannot_sign_out_says_so(store: TaskStore, page: Page)
         # The server says that nobody is signed in, and not what was shown before.
         await page.reload()
         await page.wait_for_selector("text=You are not signed in")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+async def test_a_link_asks_whoever_is_signed_in(store: TaskStore, page: Page) -> None:
+    """ID-910: the link can be of somebody who wants to see what another one writes."""
+    app = create_app(store=store, identity=Bearer(api_tokens=True, sessions=True))
+    async with serving(app) as server:
+
+        async def opened(user: int) -> None:
+            link = (await store.sessions.create_link(user)).get_secret_value()
+            await page.goto(f"{server.url}/#sign-in={link}")
+
+        await opened(42)
+        await page.wait_for_selector("text=You are signed in as user 42.")
+        for answer, user in (("Stay signed in", 42), ("Sign in with the link", 43)):
+            await opened(43)
+            await page.wait_for_selector("text=You are signed in as user 42. The link")
+            assert page.url == f"{server.url}/"
+            await page.click(f"text={answer}")
+            await page.wait_for_selector("text=Sign out")
+            await page.wait_for_selector(f"text=You are signed in as user {user}.")
+        # The session of before has ended.
+        assert await store.for_user(42).tokens.list() == ()
+
+        link = (await store.sessions.create_link(42)).get_secret_value()
+        await page.goto(f"{server.url}/#sign-in={link}")
+        await store.sessions.open(link)
+        await page.click("text=Sign in with the link")
+        await page.wait_for_selector("text=You are still signed in as user 43: the link was used")

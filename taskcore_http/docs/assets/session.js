@@ -15,8 +15,15 @@
     }
   }
 
-  function show(text, button) {
-    place.replaceChildren(text, ...(button ? [" ", button] : []));
+  function show(text, ...buttons) {
+    place.replaceChildren(text, ...buttons.flatMap((button) => [" ", button]));
+  }
+
+  function button(text, onclick) {
+    const made = document.createElement("button");
+    made.textContent = text;
+    made.onclick = onclick;
+    return made;
   }
 
   async function showUser(signInRefusal) {
@@ -25,17 +32,35 @@
       show(`You are not signed in: ${signInRefusal || refusal}.`);
       return;
     }
-    const button = document.createElement("button");
-    button.textContent = "Sign out";
-    button.onclick = async () => {
+    const user = `signed in as user ${me.user_id}`;
+    const signOut = button("Sign out", async () => {
       const { refusal } = await send("DELETE", "session");
       if (refusal) {
-        show(`You may still be signed in as user ${me.user_id}: ${refusal}.`, button);
+        show(`You may still be ${user}: ${refusal}.`, signOut);
       } else {
         show("You are signed out.");
       }
-    };
-    show(`You are signed in as user ${me.user_id}.`, button);
+    });
+    show(signInRefusal ? `You are still ${user}: ${signInRefusal}.` : `You are ${user}.`, signOut);
+  }
+
+  async function signIn(link) {
+    const { refusal } = await send("POST", "session", { link });
+    await showUser(refusal);
+  }
+
+  // Whoever is signed in may have got the link from somebody who wants to see what they write.
+  async function ask(link) {
+    const { content: me } = await send("GET", "me");
+    if (!me) {
+      await signIn(link);
+      return;
+    }
+    show(
+      `You are signed in as user ${me.user_id}. The link can be that of another user.`,
+      button("Sign in with the link", () => signIn(link)),
+      button("Stay signed in", () => showUser()),
+    );
   }
 
   // If the tab already shows the page, opening a link only changes the fragment: nothing is loaded.
@@ -51,6 +76,5 @@
     // Neither the address bar nor the history keeps the secret.
     history.replaceState(null, "", location.pathname + location.search);
   }
-  const { refusal } = link === null ? {} : await send("POST", "session", { link });
-  await showUser(refusal);
+  await (link === null ? showUser() : ask(link));
 })();

@@ -509,6 +509,11 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "            await self._store.sessions.close(session)\n",
         "            pass\n",
     ),
+    "ID-904: the session of before goes on": (
+        "taskcore_http/session",
+        "await self._store.sessions.close(before)",
+        "pass",
+    ),
     "ID-905: any site": ("session", "    if not ours:", "    if False:"),
     "ID-905: any port": (
         "session",
@@ -528,8 +533,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-905: only where a cookie is": (
         "taskcore_http/session",
-        "require_same_origin(request)\n        self._session_of(request)\n        link",
-        "self._session_of(request)\n        link",
+        "require_same_origin(request)\n        before",
+        "before",
     ),
     "ID-906: the cookie wins": ("session", 'if "authorization" in request.headers:', "if False:"),
     "ID-909: secrets of any kind": (

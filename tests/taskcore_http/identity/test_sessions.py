@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from taskcore import ConfigurationError, SessionSecret, Settings, TaskStore
+from taskcore import ConfigurationError, SessionSecret, Settings, TaskStore, Unavailable
 from taskcore_http import Bearer, create_app, create_router
 from taskcore_http.identity.configured import bearer_of
 from tests.taskcore_http.answers import error_of, task_of, tasks_of
@@ -140,6 +140,35 @@ async def test_a_host_without_a_port_has_the_plain_name(
     async with client_of(app) as client:
         sent = OURS | {"Host": host, "Cookie": f"taskcore={session}"}
         assert (await client.get("/me", headers=sent)).json() == {"user_id": 42}
+
+
+async def test_signing_in_ends_the_session_of_before(store: TaskStore, app: FastAPI) -> None:
+    """ID-904: but a link that is refused ends none."""
+    async with signed_in(store, app) as client:
+        error_of(await client.post("/session", json={"link": "x"}), 401)
+        (before,) = client.cookies.jar
+        link = await store.sessions.create_link(43)
+        answer = await client.post("/session", json={"link": link.get_secret_value()})
+        assert answer.status_code == 200
+        assert (await client.get("/me")).json() == {"user_id": 43}
+        client.cookies.clear()
+        sent = {"Cookie": f"{before.name}={before.value}"}
+        error_of(await client.get("/me", headers=sent), 401)
+
+
+async def test_a_session_that_cannot_be_ended_keeps_nobody_out(
+    store: TaskStore, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ID-904: the link is used by then."""
+
+    async def close(*_: object) -> None:
+        raise Unavailable("not now")
+
+    monkeypatch.setattr(store.sessions, "close", close)
+    async with signed_in(store, app) as client:
+        answer = await client.post("/session", json={"link": await link_of(store)})
+        assert answer.json() == {"message": "signed in"}
+        error_of(await client.delete("/session"), 503)
 
 
 async def test_signing_out_ends_the_session(store: TaskStore, app: FastAPI) -> None:
