@@ -105,6 +105,21 @@ async def test_a_token_allows_what_its_scopes_say(store: TaskStore, scope: str) 
         await call()
 
 
+async def test_a_write_shows_its_task_and_a_call_for_no_task_needs_no_scope(
+    store: TaskStore,
+) -> None:
+    """ID-804."""
+    tasks = store.for_user(42)
+    task = await tasks.create("x")
+    writing = await tasks.tokens.create("w", scopes=["tasks:write"])
+    assert await store.for_token(writing.secret).update(task.id, completed=False) == task
+
+    reading = store.for_token((await tasks.tokens.create("r")).secret)
+    assert await reading.create_many([]) == ()
+    assert await reading.update_many([], completed=True) == ()
+    await reading.delete_many([])
+
+
 async def test_a_token_makes_shows_and_ends_no_token(store: TaskStore) -> None:
     """ID-805."""
     token = await store.for_user(42).tokens.create("x", scopes=BOTH)
