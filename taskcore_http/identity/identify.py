@@ -134,7 +134,8 @@ def refusal_of(authenticator: Authenticator, refused: TokenRefused) -> RequestRe
     details = None
     if refused.status == 400:
         constraint = "not_both" if refused.reason == "both" else "given_twice"
-        details = {"field": "Authorization", "constraint": constraint}
+        field = "Cookie" if refused.reason == "cookies" else "Authorization"
+        details = {"field": field, "constraint": constraint}
     return RequestRefused(
         refused.status,
         refused.description,

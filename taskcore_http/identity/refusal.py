@@ -38,6 +38,7 @@ Reason = Literal[
     "api_token",
     "no_api_token",
     "both",
+    "cookies",
     "origin",
     "session",
     "signed_out",
@@ -85,6 +86,7 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
     "no_api_token": (403, "insufficient_scope", "this cannot be done with an API token"),
     # RFC 6750, section 3.1: more than one way of authenticating is an invalid request.
     "both": (400, "invalid_request", "send a session cookie or an Authorization field, not both"),
+    "cookies": (400, "invalid_request", "send one session cookie: delete those of this site"),
     "origin": (403, None, "this is only for pages of this server"),
     "session": (401, "invalid_token", "the session has ended: sign in again"),
     "signed_out": (

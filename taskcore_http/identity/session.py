@@ -31,10 +31,14 @@ def session_of(request: Request) -> SessionSecret | None:
     """Return the secret in the request's session cookie; None without one.
 
     Raises:
-        TokenRefused: There is also an ``Authorization`` field (RFC 6750, section 3.1).
+        TokenRefused: There is another session cookie, or also a token (RFC 6750, section 3.1).
         RequestRefused: 403: the request does not come from a page of this server.
     """
-    found = SessionSecret.find(request.cookies.get(_name(request), ""))
+    cookies = _cookies(request)
+    if len(cookies) > 1:
+        log_refusal("cookies", SESSIONS)
+        raise TokenRefused("cookies")
+    found = SessionSecret.find("".join(cookies))
     if found is None:
         return None
     if "authorization" in request.headers:
@@ -86,6 +90,17 @@ def unset_session(request: Request, response: Response) -> None:
     response.delete_cookie(
         _name(request), path="/", secure=_is_secure(request), httponly=True, samesite="strict"
     )
+
+
+def _cookies(request: Request) -> list[str]:
+    """Return the value of each session cookie; Starlette keeps the last one."""
+    name = _name(request)
+    pairs = [
+        pair.partition("=")
+        for field in request.headers.getlist("cookie")
+        for pair in field.split(";")
+    ]
+    return [value.strip() for key, _, value in pairs if key.strip() == name]
 
 
 def _is_secure(request: Request) -> bool:

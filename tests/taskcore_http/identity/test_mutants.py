@@ -536,6 +536,11 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
         "require_same_origin(request)\n        before",
         "before",
     ),
+    "ID-906: the last cookie wins": (
+        "session",
+        "    cookies = _cookies(request)\n",
+        "    cookies = _cookies(request)[-1:]\n",
+    ),
     "ID-906: the cookie wins": ("session", 'if "authorization" in request.headers:', "if False:"),
     "ID-909: secrets of any kind": (
         "taskcore/tokens/secret",

@@ -272,6 +272,32 @@ async def test_a_cookie_and_a_token_together_are_refused(
         assert (await client.post("/session", json={"link": link})).status_code == 200
 
 
+async def test_two_session_cookies_are_refused(store: TaskStore, app: FastAPI) -> None:
+    """ID-906: another port of this machine can set one beside ours. Which one counts?"""
+    mine, other = [
+        (await store.sessions.open(await store.sessions.create_link(user))).get_secret_value()
+        for user in (42, 43)
+    ]
+    both = [f"taskcore={mine}", f"taskcore={other}"]
+    async with client_of(app) as client:
+        client.headers |= OURS
+        for fields in (
+            [("Cookie", "; ".join(both))],
+            [("Cookie", one) for one in both],
+            [("Cookie", f"x=1;taskcore={mine}; taskcore=")],
+        ):
+            for method, path in (("GET", "/me"), ("DELETE", "/session"), ("POST", "/session")):
+                answer = await client.request(
+                    method, path, headers=[*client.headers.items(), *fields]
+                )
+                error = error_of(answer, 400)
+                assert error["details"] == {"field": "Cookie", "constraint": "given_twice"}
+        # Those with other names do not count, in whatever field they are.
+        fields = [("Cookie", "taskcore_2=x; xtaskcore=y"), ("Cookie", both[0])]
+        answer = await client.get("/me", headers=[*client.headers.items(), *fields])
+        assert answer.json() == {"user_id": 42}
+
+
 async def test_secrets_of_one_kind_do_nothing_in_the_place_of_another(
     store: TaskStore, app: FastAPI
 ) -> None:
