@@ -162,8 +162,9 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts that the server answers for, such as ``tasks.example.org`` or ``[::1]``; not ports.
 
-    By default all; ``taskctl serve`` without an issuer answers only for this machine. In the
-    environment separated by commas. Used as ``cors_origins`` is.
+    By default all; ``taskctl serve`` answers only for this machine if it listens on loopback and
+    verifies nobody, or prints a link. In the environment separated by commas. Used as
+    ``cors_origins`` is.
     """
 
     require_restricted_role: bool = False

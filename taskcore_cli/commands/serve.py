@@ -150,7 +150,11 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
 
     from taskcore.errors import ConfigurationError
 
+    local = all(ip_address(address.partition("%")[0]).is_loopback for address in addresses)
+    hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]", _reachable(host))
     if settings.trust_callers:
+        if local:
+            settings = settings.model_copy(update={"allowed_hosts": hosts})
         return settings, "Every caller can name any user: callers are trusted."
     ways = [] if settings.issuer is None else [f"a token of {visible(settings.issuer)}"]
     if settings.api_tokens:
@@ -159,13 +163,12 @@ def _callers(settings: "Settings", addresses: list[str], host: str) -> "tuple[Se
         ways.append("a session")
     if ways:
         return settings, f"Callers need {', or '.join(ways)}."
-    if not all(ip_address(address.partition("%")[0]).is_loopback for address in addresses):
+    if not local:
         raise ConfigurationError(
             f"listening on {host} lets other machines call: set TASKCORE_ISSUER and "
             "TASKCORE_AUDIENCE, or TASKCORE_API_TOKENS, to verify who they are, or add "
             "--trust-callers if something in front does"
         )
-    hosts = settings.allowed_hosts or ("localhost", "127.0.0.1", "[::1]", _reachable(host))
     settings = by_default(settings).model_copy(update={"allowed_hosts": hosts})
     if settings.api_tokens:
         return settings, "Programs need an API token: `taskctl tokens create` makes one."

@@ -108,14 +108,27 @@ def test_it_says_where_data_lives_serves_and_ends_well(
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} INFO: ", line) for line in log)
 
 
+@pytest.mark.parametrize("trusting", [False, True])
 def test_another_host_is_refused_while_nobody_is_verified(
-    start: Start, environment: dict[str, str]
+    start: Start, environment: dict[str, str], *, trusting: bool
 ) -> None:
     """ID-707: a page of another site cannot call the API, whatever its name resolves to."""
-    with served(start, ended_by=signal.SIGTERM, env=environment, trusting=False) as server:
-        for host, status in (("evil.example", 421), (f"localhost:{server.port}", 401)):
+    with served(start, ended_by=signal.SIGTERM, env=environment, trusting=trusting) as server:
+        ours = 200 if trusting else 401
+        for host, status in (("evil.example", 421), (f"localhost:{server.port}", ours)):
             url = f"http://127.0.0.1:{server.port}/users/1/tasks"
             assert httpx2.get(url, headers={"Host": host}).status_code == status
+
+
+def test_a_proxy_on_this_machine_can_keep_the_host(
+    start: Start, environment: dict[str, str]
+) -> None:
+    """ID-707."""
+    env = environment | {"TASKCORE_ALLOWED_HOSTS": "tasks.example"}
+    with served(start, ended_by=signal.SIGTERM, env=env) as server:
+        url = f"http://127.0.0.1:{server.port}/users/1/tasks"
+        assert httpx2.get(url, headers={"Host": "tasks.example"}).status_code == 200
+        assert httpx2.get(url).status_code == 421
 
 
 def test_the_link_signs_a_browser_in_and_a_script_takes_a_token(
@@ -366,7 +379,7 @@ def test_a_client_that_never_finishes_does_not_keep_it(
     start: Start, environment: dict[str, str]
 ) -> None:
     begun = (
-        b"POST /users/1/tasks HTTP/1.1\r\nHost: x\r\n"
+        b"POST /users/1/tasks HTTP/1.1\r\nHost: localhost\r\n"
         b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     )
     environment |= {"TASKCORE_OPERATION_TIMEOUT": "1"}
@@ -382,7 +395,7 @@ def test_clients_that_keep_it_waiting_do_not_hold_up_its_end(
     start: Start, shared: Database, environment: dict[str, str]
 ) -> None:
     """A hundred that have not finished, and one that does not read, against a grace of 21 s."""
-    head = b"POST /users/1/tasks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /users/1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     user = int(environment["TASKCTL_USER"])
     asyncio.run(fill(shared, user))
     with (
@@ -395,7 +408,7 @@ def test_clients_that_keep_it_waiting_do_not_hold_up_its_end(
         stalled = clients.enter_context(socket.socket())
         stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stalled.connect(("127.0.0.1", server.port))
-        stalled.sendall(f"GET /users/{user}/tasks HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        stalled.sendall(f"GET /users/{user}/tasks HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert answer(server.port, "/users/1/tasks") == []
         stalled.recv(1000)
     assert server.code == 0
