@@ -73,7 +73,7 @@
   const link = new URLSearchParams(location.hash.slice(1)).get("sign-in");
   // At once, because Swagger UI changes the fragment.
   if (link !== null) {
-    // Neither the address bar nor the history keeps the secret.
+    // The address bar does not keep the secret. The history may, as Chromium's does.
     history.replaceState(null, "", location.pathname + location.search);
   }
   await (link === null ? showUser() : ask(link));
