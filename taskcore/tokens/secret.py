@@ -34,10 +34,12 @@ class Secret(SecretStr):
     ``get_secret_value()`` returns the whole secret.
 
     Attributes:
-        prefix: The first characters. Each kind of secret has its own.
+        prefix: Tells one kind of secret from another.
+        noun: What the secret is, in errors.
     """
 
     prefix: ClassVar[str]
+    noun: ClassVar[str]
 
     @classmethod
     def random(cls) -> Self:
@@ -87,18 +89,21 @@ class TokenSecret(Secret):
     """The secret of an API token, for ``TaskStore.for_token``."""
 
     prefix = PREFIX
+    noun = "API token"
 
 
 class SessionSecret(Secret):
     """The secret of a browser session, for ``TaskStore.for_session``. It belongs in a cookie."""
 
     prefix = "taskcore_ses_"
+    noun = "session"
 
 
 class LinkSecret(Secret):
     """The secret of a sign-in link, for ``TaskStore.sessions``."""
 
     prefix = "taskcore_link_"
+    noun = "sign-in link"
 
 
 def hidden(text: Any) -> SecretStr:

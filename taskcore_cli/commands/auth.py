@@ -7,7 +7,7 @@ import typer
 
 from taskcore_cli.exit_codes import FAILED, Failed, say
 from taskcore_cli.groups import Group
-from taskcore_cli.http import identity_of, require_http
+from taskcore_cli.http import by_default, identity_of, require_http
 from taskcore_cli.input.interruption import run, wait_for_input
 from taskcore_cli.input.options import Json
 from taskcore_cli.output.render import print_json
@@ -47,15 +47,15 @@ def explain(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check a token against TASKCORE_ISSUER and its companions, rule by rule.
+    """Check a token as `taskctl serve` does, rule by rule.
 
-    The token is sent to nobody. The exit code is 1 if a rule is broken. The database is not
-    asked: it can still refuse a caller who is blocked.
+    Give it the same settings. The token is sent to nobody. The exit code is 1 if a rule is
+    broken. The database is not asked: it can still refuse a caller who is blocked.
     """
     from taskcore.errors import ConfigurationError
 
     require_http("auth explain")
-    bearer = identity_of(session_of(context).settings())
+    bearer = identity_of(by_default(session_of(context).settings()))
     if bearer is None:
         raise ConfigurationError("callers are trusted: no token is checked")
     findings = run(_explain(bearer, _token(token), offline=offline))

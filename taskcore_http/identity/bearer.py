@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, get_args
 
 from taskcore.errors import ConfigurationError, InvalidToken
 from taskcore.owner import Provision
-from taskcore.tokens.secret import PREFIX, TokenSecret
+from taskcore.tokens.secret import PREFIX, LinkSecret, SessionSecret, TokenSecret
 from taskcore_http.identity import signatures
 from taskcore_http.identity.authorization import bearer_token
 from taskcore_http.identity.challenge import challenge
@@ -160,6 +160,12 @@ class Bearer:
         """
         if token.startswith(_API_TOKEN):
             return [self._explain_api_token(token)]
+        for kind in (SessionSecret, LinkSecret):
+            if token.startswith(kind.prefix.encode()):
+                told = (
+                    f"this is the secret of a {kind.noun}, which is for a browser: it is no token"
+                )
+                return [Finding(kind.noun, "failed", told)]
         return await explain(
             token, self._issuers, leeway=self._leeway, now=self._clock(), offline=offline
         )

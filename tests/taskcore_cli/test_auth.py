@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import typer.testing
 
+from taskcore import TokenSecret
 from taskcore_cli.app import app
 from tests.taskcore_cli.conftest import Run
 from tests.taskcore_http.identity.http_issuer import HttpIssuer, answer, http_issuer
@@ -61,10 +62,25 @@ def test_what_is_no_text_is_explained_too() -> None:
     assert (result.exit_code, result.stderr) == (1, "The token is refused: form.\n")
 
 
-def test_without_an_issuer_nothing_can_be_explained(
+def test_a_server_that_is_not_configured_is_explained(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ID-709: it takes API tokens, as `taskctl serve` does."""
+    secret = TokenSecret.random().get_secret_value()
+    result = run("auth", "explain", secret)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("passed   API token")
+    monkeypatch.setenv("TASKCORE_API_TOKENS", "false")
+    result = run("auth", "explain", secret)
+    assert (result.exit_code, result.stderr) == (1, "The token is refused: API token.\n")
+
+
+def test_without_a_way_in_nothing_can_be_explained(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ID-709."""
+    monkeypatch.setenv("TASKCORE_API_TOKENS", "false")
+    monkeypatch.setenv("TASKCORE_SESSIONS", "false")
     result = run("auth", "explain", "x")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "TASKCORE_ISSUER" in result.stderr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskcore import TokenSecret
+from taskcore import LinkSecret, SessionSecret, TokenSecret
 from taskcore_http import Bearer, Issuer
 from taskcore_http.identity.explanation import Finding
 from tests.taskcore_http.identity.inputs import REFUSED, VALID
@@ -127,3 +127,16 @@ async def test_of_an_api_token_the_form_is_explained() -> None:
     assert await outcome(taking, secret) == ("passed", False)
     assert (await outcome(taking, secret[:-1]))[0] == "failed"
     assert await outcome(other, secret) == ("failed", True)
+
+
+@pytest.mark.parametrize("bearer", [Bearer(api_tokens=True, sessions=True), service().bearer])
+@pytest.mark.parametrize("kind", [SessionSecret, LinkSecret])
+async def test_a_secret_of_another_kind_is_named(
+    bearer: Bearer, kind: type[SessionSecret | LinkSecret]
+) -> None:
+    """ID-709, ID-909: it is no token, also where it works as what it is."""
+    secret = kind.random().get_secret_value()
+    (one,) = await bearer.explain(secret.encode())
+    assert (one.rule, one.outcome) == (kind.noun, "failed")
+    assert one.detail.startswith(f"this is the secret of a {kind.noun}")
+    assert secret[20:] not in one.detail
