@@ -6,7 +6,7 @@ class                   code                    meaning
 TaskcoreError           INTERNAL_ERROR          base of all
  ValidationError        VALIDATION_ERROR        the input is wrong; nothing was sent
  Unauthenticated        UNAUTHENTICATED         the identity or its user is blocked
-  InvalidToken                                  the API token is not accepted
+  InvalidToken                                  the API token or session is not accepted
  Forbidden              FORBIDDEN               the identity has no user, and may not get one
   InsufficientScope                             the API token does not allow the operation
  NotFound               NOT_FOUND               the user has no such task
@@ -84,11 +84,11 @@ class Unauthenticated(TaskcoreError):
 class InvalidToken(Unauthenticated):
     """The API token, session or sign-in link is not accepted; nothing was read or changed.
 
-    It is unknown, has expired or was revoked, or its user is blocked. The text does not say which.
+    It is unknown, has expired, was revoked or used, or its user is blocked: all have one text.
     """
 
-    def __init__(self) -> None:
-        super().__init__("the API token is not accepted")
+    def __init__(self, noun: str = "API token or session") -> None:
+        super().__init__(f"the {noun} is not accepted")
 
 
 class Forbidden(TaskcoreError):

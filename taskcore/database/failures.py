@@ -321,7 +321,7 @@ def _of_tokens(exc: BaseException, code: str) -> Failure | None:
         )
     elif code == "TC004":
         error = ValidationError(
-            f"a user has at most {detail} API tokens: revoke one first",
+            f"a user has at most {detail} API tokens, sessions and sign-in links: revoke one first",
             field="tokens",
             constraint="max",
             limits={"max": int(detail)},

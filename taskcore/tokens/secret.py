@@ -62,7 +62,7 @@ class Secret(SecretStr):
             return found
         if not isinstance(text.get_secret_value(), str):
             raise ValidationError("token must be a string", field="token", constraint="type")
-        raise InvalidToken
+        raise InvalidToken(cls.noun)
 
     @classmethod
     def find(cls, text: object) -> Self | None:

@@ -72,13 +72,15 @@ class Sessions:
                 new_id(),
                 SESSION_MINUTES,
             )
+        except InvalidToken:
+            raise InvalidToken(presented.noun) from None
         except OutcomeUnknown:
             # If the lost attempt opened the session, it is there, and the link is refused.
             if not await self._is_open(session, deadline):
                 raise
             return session
         if not rows:
-            raise InvalidToken
+            raise InvalidToken(presented.noun)
         return session
 
     async def close(self, session: str | SecretStr) -> None:

@@ -121,6 +121,11 @@ class Bearer:
         return tuple(self._issuers)
 
     @property
+    def takes_tokens(self) -> bool:
+        """Whether tokens are accepted, of issuers or API tokens, and not sessions alone."""
+        return bool(self._issuers) or self.api_tokens
+
+    @property
     def discovery_url(self) -> str | None:
         """The URL of the issuer's OpenID Connect Discovery document, if there is one issuer."""
         found = [rules for rules, _keys in self._issuers.values() if rules.jwks_url is None]
@@ -201,6 +206,8 @@ class Bearer:
     async def _authenticate(self, token: bytes) -> Principal | TokenSecret:
         if self.api_tokens and (token.startswith(_API_TOKEN) or not self._issuers):
             return _api_token(token)
+        if not self.takes_tokens:
+            raise TokenRefused("only_sessions")
         return await self._authenticate_jwt(token)
 
     async def _authenticate_jwt(self, token: bytes) -> Principal:

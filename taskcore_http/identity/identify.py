@@ -94,6 +94,7 @@ def identify_by(store: TaskStore[Any], identity: Identity) -> tuple[Identify, An
 
 def _by_credentials(store: TaskStore[Any], authenticator: Authenticator) -> Identify:
     sessions = isinstance(authenticator, Bearer) and authenticator.sessions
+    tokens = not isinstance(authenticator, Bearer) or authenticator.takes_tokens
 
     async def identify(request: Request) -> UserTasks:
         try:
@@ -103,7 +104,7 @@ def _by_credentials(store: TaskStore[Any], authenticator: Authenticator) -> Iden
             caller = await authenticator.authenticate(request.scope["headers"])
         except TokenRefused as refused:
             if sessions and refused.reason == "missing":
-                refused = TokenRefused("signed_out")
+                refused = TokenRefused("signed_out" if tokens else "only_sessions")
             raise refusal_of(authenticator, refused) from None
         except KeysUnavailable as unavailable:
             raise RequestRefused(

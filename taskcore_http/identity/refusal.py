@@ -42,6 +42,7 @@ Reason = Literal[
     "origin",
     "session",
     "signed_out",
+    "only_sessions",
     "link",
 ]
 """A short code for logs and tests; most are the name of the claim or parameter at fault."""
@@ -87,17 +88,26 @@ _ANSWERS: dict[Reason, tuple[int, ErrorCode | None, str]] = {
     # RFC 6750, section 3.1: more than one way of authenticating is an invalid request.
     "both": (400, "invalid_request", "send a session cookie or an Authorization field, not both"),
     "cookies": (400, "invalid_request", "send one session cookie: delete those of this site"),
-    "origin": (403, None, "this is only for pages of this server"),
+    "origin": (
+        403,
+        None,
+        "this is only for pages of this server: a script needs a token, or its URL as Origin",
+    ),
     "session": (401, "invalid_token", "the session has ended: sign in again"),
     "signed_out": (
         401,
         None,
-        "sign in with the link that the server prints when it starts, or send an API token",
+        "sign in with a link, such as taskctl serve prints when it starts, or send a token",
+    ),
+    "only_sessions": (
+        401,
+        None,
+        "sign in with a link, such as taskctl serve prints when it starts: tokens are not accepted",
     ),
     "link": (
         401,
         "invalid_token",
-        "the link was used or is older than 10 minutes: the server prints a new one when it starts",
+        "the link was used or is older than 10 minutes: taskctl serve prints one when it starts",
     ),
 }
 

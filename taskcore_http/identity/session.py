@@ -69,7 +69,8 @@ def require_same_origin(request: Request) -> None:
         ours = reads
     if not ours:
         log_refusal("origin", SESSIONS)
-        raise RequestRefused(403, "this is only for pages of this server")
+        refused = TokenRefused("origin")
+        raise RequestRefused(refused.status, refused.description)
 
 
 def set_session(request: Request, response: Response, session: SessionSecret) -> None:

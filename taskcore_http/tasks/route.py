@@ -171,7 +171,7 @@ def _of_refusal(request: Request, exc: Unauthenticated | Forbidden) -> Response:
     authenticator, source = request.scope.get(AUTHENTICATED, (None, None))
     refused = _refusal(exc, source)
     log_refusal(refused.reason, source)
-    if refused.reason in ("session", "link"):
+    if refused.reason in ("session", "link", "api_token"):
         response: Response = error_response(refused.status, refused.description)
         if refused.reason == "session":
             # Otherwise the browser would go on sending it.

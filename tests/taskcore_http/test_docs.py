@@ -109,7 +109,7 @@ async def test_a_link_signs_the_page_in(store: TaskStore, page: Page) -> None:
         await page.click("text=Sign out")
         await page.wait_for_selector("text=You are signed out.")
         await page.reload()
-        await page.wait_for_selector("text=You are not signed in: sign in with the link")
+        await page.wait_for_selector("text=You are not signed in: sign in with a link")
         # In a tab that shows the page already, only the fragment changes.
         second = (await store.sessions.create_link(43)).get_secret_value()
         await page.goto(f"{address}#sign-in={second}")

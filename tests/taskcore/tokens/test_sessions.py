@@ -77,9 +77,16 @@ async def test_a_session_makes_tokens_and_is_not_accepted_as_one(store: TaskStor
     ):
         with pytest.raises(InvalidToken):
             use(secret)
-    for no_link in (session, token.secret, "taskcore_link_x", LinkSecret("x")):
-        with pytest.raises(InvalidToken):
+    used = await store.sessions.create_link(42)
+    await store.sessions.open(used)
+    for no_link in (session, token.secret, "taskcore_link_x", LinkSecret("x"), used):
+        with pytest.raises(InvalidToken, match=r"^the sign-in link is not accepted$"):
             await store.sessions.open(no_link)
+    for no_session in (token.secret, "x"):
+        with pytest.raises(InvalidToken, match=r"^the session is not accepted$"):
+            store.for_session(no_session)
+        with pytest.raises(InvalidToken, match=r"^the session is not accepted$"):
+            await store.sessions.close(no_session)
     # A session can be revoked where tokens are.
     await tokens.revoke(listed["Browser"].id)
     with pytest.raises(InvalidToken):

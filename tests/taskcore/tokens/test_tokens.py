@@ -36,7 +36,7 @@ from tests.wire import Wire
 ISSUER = "https://issuer.example/"
 BOTH = ("tasks:read", "tasks:write")
 Calls = Callable[[], Awaitable[object]]
-NOT_ACCEPTED = r"^the API token is not accepted$"
+NOT_ACCEPTED = r"^the API token or session is not accepted$"
 
 
 async def tokens_of(owner: asyncpg.Connection) -> list[asyncpg.Record]:
@@ -386,7 +386,9 @@ async def test_a_user_has_a_limit_of_tokens_that_calls_at_once_keep(
         )
         refused = [one for one in outcomes if isinstance(one, ValidationError)]
         assert len(refused) == 15
-        assert str(refused[0]) == "a user has at most 100 API tokens: revoke one first"
+        assert str(refused[0]) == (
+            "a user has at most 100 API tokens, sessions and sign-in links: revoke one first"
+        )
         assert refused[0].limits == {"max": MAX_TOKENS}
         assert len(await tokens.list()) == MAX_TOKENS
         with pytest.raises(ValidationError):

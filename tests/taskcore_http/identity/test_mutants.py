@@ -480,7 +480,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-901: a link that is gone opens a session": (
         "taskcore/tokens/sessions",
-        "        if not rows:\n            raise InvalidToken\n",
+        "        if not rows:\n            raise InvalidToken(presented.noun)\n",
         "",
     ),
     "ID-904: a script reads the cookie": (

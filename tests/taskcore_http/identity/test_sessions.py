@@ -70,7 +70,7 @@ async def test_a_link_signs_a_browser_in_once(store: TaskStore, *, mounted: bool
     async with client_of(app) as client:
         client.headers |= OURS
         error = error_of(await client.get("/me/tasks"), 401)
-        assert error["message"].startswith("sign in with the link")
+        assert error["message"].startswith("sign in with a link")
         assert (await client.post("/session", json={"link": link})).status_code == 200
 
         task = task_of(await client.post("/me/tasks", json={"title": "mine"}), 201)
@@ -371,7 +371,25 @@ async def test_the_secrets_are_in_no_log_line(
         assert secret[-49:] not in caplog.text
 
 
-async def test_without_sessions_a_cookie_is_ignored(store: TaskStore) -> None:
+async def test_with_sessions_alone_no_token_is_asked_for(store: TaskStore) -> None:
+    """ID-904."""
+    app = create_app(store=store, identity=Bearer(sessions=True))
+    async with client_of(app) as client:
+        for fields in ({}, {"Authorization": "Bearer x"}):
+            answer = await client.get("/me", headers=fields)
+            message = error_of(answer, 401)["message"]
+            assert message.startswith("sign in with a link")
+            assert message.endswith("tokens are not accepted")
+
+
+async def test_a_script_is_told_what_it_needs(store: TaskStore, app: FastAPI) -> None:
+    """ID-905."""
+    async with client_of(app) as client:
+        answer = await client.post("/session", json={"link": await link_of(store)})
+        assert "Origin" in error_of(answer, 403)["message"]
+
+
+async def test_without_sessions_a_cookie_is_nothing(store: TaskStore) -> None:
     """ID-904."""
     session = (await store.sessions.open(await link_of(store))).get_secret_value()
     app = create_app(store=store, identity=Bearer(api_tokens=True))
