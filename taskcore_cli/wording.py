@@ -1,4 +1,4 @@
-"""Plain words for the errors of Typer, and of Pydantic inside it."""
+"""Plain words: for numbers, and for the errors of Typer and of Pydantic inside it."""
 
 import re
 from typing import Any
@@ -17,6 +17,11 @@ _WORDS = (
 _INVALID = re.compile(r"Invalid value for ('.+?'(?: \(env var: '\w+'\))?): (.*)", re.DOTALL)
 _EXTRA = re.compile(r"Got unexpected extra argument(?:s|\(s\))? ?\((.*)\)", re.DOTALL)
 _MISSING = re.compile(r"Missing (?:option|argument) (.+?)\.?")
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with the words for it: ``1 task``, ``2 tasks``."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def plain(exc: typer.TyperException) -> str:

@@ -108,8 +108,10 @@ class Identities:
             return checked
         if not checked.conflicts:
             return await self._move(from_issuer, to_issuer, subjects, done, dry_run=False)
+        count = len(checked.conflicts)
+        are = "1 identity is" if count == 1 else f"{count} identities are"
         raise ValidationError(
-            f"{len(checked.conflicts)} new identities already exist: nothing was moved",
+            f"{are} there already: nothing was moved",
             field="to_issuer",
             constraint="exists",
         )

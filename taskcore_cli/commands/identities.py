@@ -14,6 +14,7 @@ from taskcore_cli.output.listing import IDENTITIES, Form, Listing
 from taskcore_cli.output.render import print_item, print_json
 from taskcore_cli.output.visible import visible
 from taskcore_cli.session import administering
+from taskcore_cli.wording import counted
 
 if TYPE_CHECKING:
     from taskcore import IdentityMove
@@ -84,8 +85,8 @@ def move(
         typer.Option(
             "--map",
             metavar="FILE",
-            help="A CSV file with the columns from_subject and to_subject, if subjects change. "
-            "Identities that it does not name are not moved.",
+            help="A CSV file, or - for standard input, with the columns from_subject and "
+            "to_subject, if subjects change. Identities that it does not name stay.",
         ),
     ] = None,
     yes: Annotated[
@@ -115,9 +116,22 @@ def move(
             }
         )
     else:
-        _print_outcome(outcome, moved=yes and not outcome.conflicts)
+        if yes and not outcome.conflicts:
+            typer.echo(f"{counted(outcome.moved, 'identity was', 'identities were')} moved.")
+        else:
+            typer.echo(f"{counted(outcome.moved, 'identity', 'identities')} would move.")
+        if outcome.done:
+            typer.echo(f"{counted(outcome.done, 'was', 'were')} moved before.")
+        if outcome.unknown:
+            typer.echo(f"{counted(outcome.unknown, 'of the map is', 'of the map are')} unknown.")
     if outcome.conflicts:
-        _say_conflicts(outcome.conflicts, {} if read is None else read.lines)
+        for subject in outcome.conflicts:
+            line = "" if read is None else f"line {read.lines[subject]}: "
+            say(f"{line}{visible(subject)}: its new identity is there already.")
+        say(
+            f"{counted(len(outcome.conflicts), 'conflict', 'conflicts')}: nothing was moved. "
+            "`taskctl users delete` removes a new user who should not be there."
+        )
         raise typer.Exit(FAILED)
     if not yes:
         say("Nothing was changed. Add --yes to move them.")

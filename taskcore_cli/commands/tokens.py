@@ -29,6 +29,7 @@ User = Annotated[
     ),
 ]
 TokenId = Annotated[int, typer.Argument(metavar="ID", help="The token's id.", show_default=False)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the secret, for a script.")]
 
 
 class Scope(StrEnum):
@@ -63,9 +64,7 @@ def create(
     no_expiry: Annotated[
         bool, typer.Option("--no-expiry", help="The token lasts until it is revoked.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only the secret, for a script.")
-    ] = False,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Create a token and print it, with its secret, which is not shown again."""
@@ -80,10 +79,7 @@ def create(
         token = opened.run(
             tokens.create(name, scopes=scopes, expires_in_days=None if no_expiry else lasting)
         )
-    if quiet:
-        typer.echo(token.secret.get_secret_value())
-    else:
-        _print(token, as_json=json)
+    _print(token, quiet=quiet, as_json=json)
 
 
 @app.command(name="list")
@@ -97,11 +93,19 @@ def list_(context: typer.Context, *, user: User, json: Json = False) -> None:
 
 
 @app.command()
-def rotate(context: typer.Context, token_id: TokenId, *, user: User, json: Json = False) -> None:
+def rotate(
+    context: typer.Context,
+    token_id: TokenId,
+    *,
+    user: User,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
     """Replace a token: print a new one like it, and end the old one after 24 hours."""
+    exclusive(quiet=quiet, json=json)
     with session_of(context).open() as opened:
         token = opened.run(opened.store.for_user(user).tokens.rotate(token_id))
-    _print(token, as_json=json)
+    _print(token, quiet=quiet, as_json=json)
 
 
 @app.command()
@@ -115,8 +119,11 @@ def revoke(context: typer.Context, token_id: TokenId, *, user: User, json: Json 
         typer.echo(f"Token {token_id} is revoked.")
 
 
-def _print(token: "NewToken", *, as_json: bool) -> None:
+def _print(token: "NewToken", *, quiet: bool, as_json: bool) -> None:
     secret = token.secret.get_secret_value()
+    if quiet:
+        typer.echo(secret)
+        return
     if as_json:
         print_json(token.model_dump(mode="json", exclude={"secret"}) | {"token": secret})
         return

@@ -23,6 +23,7 @@ from taskcore_cli.output.render import print_json
 from taskcore_cli.output.visible import visible
 from taskcore_cli.output.writing import Writing
 from taskcore_cli.session import session_of
+from taskcore_cli.wording import counted
 
 # Loaded on use, so that --help answers at once.
 # ruff: noqa: PLC0415
@@ -131,7 +132,9 @@ def import_(
         else:
             if strict:
                 if reading.bad:
-                    raise Failed(f"{_count(reading.bad, *form.part)} bad: nothing was imported")
+                    raise Failed(
+                        f"{counted(reading.bad, 'line is', 'lines are')} bad: nothing was imported"
+                    )
                 source.seek(0)
                 reading = Reading(file, source, form, options)
             standing.state = _again(form, new_ids=new_ids)
@@ -176,20 +179,17 @@ def export(
             "or fields of your own, which todo.txt has no place for"
         )
     if not to_stdout:
-        typer.echo(f"Exported {_count(writing.count, 'task', 'tasks')}.")
+        typer.echo(f"Exported {counted(count, 'task', 'tasks')}.")
 
 
 def _tell_checked(reading: Reading, *, as_json: bool) -> None:
     if as_json:
         print_json({"good": reading.good, "bad": reading.bad, **_skipped(reading)})
     else:
-        told = [
-            f"{_count(reading.good, *reading.form.part)} good",
-            f"{_count(reading.bad, *reading.form.part)} bad",
-            *_told_skipped(reading),
-            "nothing was imported",
-        ]
-        typer.echo(f"{'; '.join(told)}.")
+        typer.echo(
+            f"{counted(reading.good, 'line is', 'lines are')} good; "
+            f"{counted(reading.bad, 'line is', 'lines are')} bad; nothing was imported."
+        )
 
 
 def _store(
@@ -214,12 +214,11 @@ def _store(
     if as_json:
         print_json({**result.model_dump(), "bad": reading.bad, **_skipped(reading)})
         return
-    told = [f"Imported {_count(result.imported, 'task', 'tasks')}"]
+    told = [f"Imported {counted(result.imported, 'task', 'tasks')}"]
     if result.present:
-        told.append(f"{_count(result.present, 'was', 'were')} there already")
+        told.append(f"{counted(result.present, 'was', 'were')} there already")
     if reading.bad:
-        told.append(f"{_count(reading.bad, *reading.form.part)} bad")
-    told += _told_skipped(reading)
+        told.append(f"{counted(reading.bad, 'line is', 'lines are')} bad")
     typer.echo(f"{'; '.join(told)}.")
 
 
@@ -283,10 +282,6 @@ def _columns(given: list[str] | None) -> dict[str, str]:
             raise WrongUsage(f"--map {pair}: {name} is given twice")
         columns[name] = field
     return columns
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 @dataclass

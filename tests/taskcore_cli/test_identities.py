@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
 from taskcore import TaskStore, Unauthenticated
+from taskcore_cli.app import app
 from tests.databases import Database
 from tests.taskcore_cli.conftest import Run
 
@@ -105,7 +106,7 @@ def test_identities_move_after_they_were_counted(
 
     counted = administer("identities", "move", *names, "--map", str(file))
     assert counted.exit_code == 0
-    assert counted.stdout == "1 identities would move.\n1 of the map are unknown.\n"
+    assert counted.stdout == "1 identity would move.\n1 of the map is unknown.\n"
     assert "Add --yes" in counted.stderr
     moved = administer("identities", "move", *names, "--map", str(file), "--yes", "--json")
     assert json.loads(moved.stdout) == {
@@ -118,13 +119,15 @@ def test_identities_move_after_they_were_counted(
     (one,) = json.loads(administer("identities", "list", "--json").stdout)
     assert (one["issuer"], one["subject"], one["user_id"]) == ("https://new.example/", "ann", user)
     again = administer("identities", "move", *names, "--map", str(file), "-y")
-    assert "1 were moved before." in again.stdout
+    assert (
+        again.stdout == "0 identities were moved.\n1 was moved before.\n1 of the map is unknown.\n"
+    )
 
     asyncio.run(_create(database, "1"))
     conflict = administer("identities", "move", *names, "--map", str(file), "--yes")
     assert conflict.exit_code == 1
-    assert "line 2: 1: its new identity already exists.\n" in conflict.stderr
-    assert "nothing was moved" in conflict.stderr
+    assert "line 2: 1: its new identity is there already.\n" in conflict.stderr
+    assert "1 conflict: nothing was moved" in conflict.stderr
 
 
 @pytest.mark.parametrize(
@@ -174,6 +177,22 @@ def test_a_map_that_cannot_be_used_is_explained(
     assert f"{file}" in result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_map_from_standard_input_moves_identities(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ID-614."""
+    asyncio.run(_create(database, "1"))
+    monkeypatch.setenv("TASKCORE_DATABASE_URL", database.owner_url)
+    words = ["identities", "move", "--from", ISSUER, "--to", "https://new.example/", "--map", "-"]
+    for content, code, said in (
+        ("from_subject,to_subject\n1,ann\n7,bob\n8,eve\n", 0, "2 of the map are unknown."),
+        ("from_subject,to_subject\n1\n", 1, "standard input, line 2: to_subject must not be"),
+    ):
+        result = CliRunner().invoke(app, words, input=content)
+        assert result.exit_code == code, result.output
+        assert said in result.output
 
 
 def test_every_conflict_is_named(administer: Run, database: Database) -> None:

@@ -45,11 +45,14 @@ def test_tokens_are_made_listed_replaced_and_revoked(taskctl: Run, shared: Datab
     assert days & set(table[1].split()), table[1]
     new = json.loads(taskctl("tokens", "rotate", fields["id"], "--json").stdout)
     assert asyncio.run(_tasks(shared, new["token"])) == 0
+    quiet = taskctl("tokens", "rotate", str(new["id"]), "--quiet")
+    assert quiet.stderr == ""
+    assert asyncio.run(_tasks(shared, quiet.stdout.strip())) == 0
     again = taskctl("tokens", "rotate", fields["id"])
     assert (again.exit_code, again.stdout) == (2, "")
     assert "the token was replaced before" in again.stderr
     listed = json.loads(taskctl("tokens", "list", "--json").stdout)
-    assert [one["id"] for one in listed] == [new["id"], int(fields["id"])]
+    assert [one["id"] for one in listed[1:]] == [new["id"], int(fields["id"])]
     assert "token" not in listed[0]
 
     assert "revoked" in taskctl("tokens", "revoke", fields["id"]).stdout
