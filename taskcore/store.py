@@ -260,8 +260,8 @@ class TaskStore(Generic[ExtraT]):
         session = hidden(session)
         return self._for_secret(SessionSecret.parse(session))
 
-    def _for_secret(self, secret: Secret) -> UserTasks:
-        return UserTasks(self._database, self._ids, TokenOwner(secret.digest))
+    def _for_secret(self, secret: Secret) -> UserTasks[ExtraT]:
+        return UserTasks(self._database, self._ids, TokenOwner(secret.digest), self._rows)
 
     async def ready(self) -> None:
         """Return if the store can serve, and raise if not. For readiness probes.

@@ -15,6 +15,7 @@ from taskcore.sync.identities import Identities
 from taskcore.sync.sessions import Sessions
 from taskcore.sync.user_tasks import UserTasks
 from taskcore.sync.users import Users
+from taskcore.tasks.extra import ExtraT
 from taskcore.tokens.secret import hidden
 
 

@@ -109,9 +109,9 @@ class Identities:
         if not checked.conflicts:
             return await self._move(from_issuer, to_issuer, subjects, done, dry_run=False)
         count = len(checked.conflicts)
-        are = "1 identity is" if count == 1 else f"{count} identities are"
+        exist = "1 new identity exists" if count == 1 else f"{count} new identities exist"
         raise ValidationError(
-            f"{are} there already: nothing was moved",
+            f"{exist} already: nothing was moved",
             field="to_issuer",
             constraint="exists",
         )

@@ -105,10 +105,11 @@ def move(
         outcome = opened.run(moving(from_, to, subjects, dry_run=True))
         if yes and not outcome.conflicts:
             outcome = opened.run(moving(from_, to, subjects))
+    is_moved = yes and not outcome.conflicts
     if json:
         print_json(
             {
-                "moved": outcome.moved,
+                "moved": outcome.moved if is_moved or not yes else 0,
                 "done": outcome.done,
                 "unknown": outcome.unknown,
                 "conflicts": list(outcome.conflicts),
@@ -116,33 +117,23 @@ def move(
             }
         )
     else:
-        if yes and not outcome.conflicts:
-            typer.echo(f"{counted(outcome.moved, 'identity was', 'identities were')} moved.")
-        else:
-            typer.echo(f"{counted(outcome.moved, 'identity', 'identities')} would move.")
-        if outcome.done:
-            typer.echo(f"{counted(outcome.done, 'was', 'were')} moved before.")
-        if outcome.unknown:
-            typer.echo(f"{counted(outcome.unknown, 'of the map is', 'of the map are')} unknown.")
+        _print_outcome(outcome, is_moved=is_moved)
     if outcome.conflicts:
-        for subject in outcome.conflicts:
-            line = "" if read is None else f"line {read.lines[subject]}: "
-            say(f"{line}{visible(subject)}: its new identity is there already.")
-        say(
-            f"{counted(len(outcome.conflicts), 'conflict', 'conflicts')}: nothing was moved. "
-            "`taskctl users delete` removes a new user who should not be there."
-        )
+        _say_conflicts(outcome.conflicts, {} if read is None else read.lines)
         raise typer.Exit(FAILED)
     if not yes:
         say("Nothing was changed. Add --yes to move them.")
 
 
-def _print_outcome(outcome: "IdentityMove", *, moved: bool) -> None:
-    typer.echo(f"{outcome.moved} identities {'were moved' if moved else 'would move'}.")
+def _print_outcome(outcome: "IdentityMove", *, is_moved: bool) -> None:
+    if is_moved:
+        typer.echo(f"{counted(outcome.moved, 'identity was', 'identities were')} moved.")
+    else:
+        typer.echo(f"{counted(outcome.moved, 'identity', 'identities')} would move.")
     if outcome.done:
-        typer.echo(f"{outcome.done} were moved before.")
+        typer.echo(f"{counted(outcome.done, 'was', 'were')} moved before.")
     if outcome.unknown:
-        typer.echo(f"{outcome.unknown} of the map are unknown.")
+        typer.echo(f"{counted(outcome.unknown, 'of the map is', 'of the map are')} unknown.")
 
 
 def _say_conflicts(conflicts: Sequence[str], lines: Mapping[str, int]) -> None:
@@ -151,6 +142,6 @@ def _say_conflicts(conflicts: Sequence[str], lines: Mapping[str, int]) -> None:
         line = f"line {lines[subject]}: " if lines else ""
         say(f"{line}{visible(subject)}: its new identity already exists.")
     say(
-        f"{len(conflicts)} conflicts: nothing was moved. "
+        f"{counted(len(conflicts), 'conflict', 'conflicts')}: nothing was moved. "
         "`taskctl users delete` removes a new user who should not be there."
     )

@@ -132,9 +132,7 @@ def import_(
         else:
             if strict:
                 if reading.bad:
-                    raise Failed(
-                        f"{counted(reading.bad, 'line is', 'lines are')} bad: nothing was imported"
-                    )
+                    raise Failed(f"{counted(reading.bad, *form.part)} bad: nothing was imported")
                 source.seek(0)
                 reading = Reading(file, source, form, options)
             standing.state = _again(form, new_ids=new_ids)
@@ -175,21 +173,24 @@ def export(
         opened.run(_export(tasks, writing, show, completed=completed))
     if writing.cut:
         say(
-            f"{_count(writing.cut, 'task has', 'tasks have')} a description, a time of day, a key "
+            f"{counted(writing.cut, 'task has', 'tasks have')} a description, a time of day, a key "
             "or fields of your own, which todo.txt has no place for"
         )
     if not to_stdout:
-        typer.echo(f"Exported {counted(count, 'task', 'tasks')}.")
+        typer.echo(f"Exported {counted(writing.count, 'task', 'tasks')}.")
 
 
 def _tell_checked(reading: Reading, *, as_json: bool) -> None:
     if as_json:
         print_json({"good": reading.good, "bad": reading.bad, **_skipped(reading)})
     else:
-        typer.echo(
-            f"{counted(reading.good, 'line is', 'lines are')} good; "
-            f"{counted(reading.bad, 'line is', 'lines are')} bad; nothing was imported."
-        )
+        told = [
+            f"{counted(reading.good, *reading.form.part)} good",
+            f"{counted(reading.bad, *reading.form.part)} bad",
+            *_told_skipped(reading),
+            "nothing was imported",
+        ]
+        typer.echo(f"{'; '.join(told)}.")
 
 
 def _store(
@@ -218,7 +219,8 @@ def _store(
     if result.present:
         told.append(f"{counted(result.present, 'was', 'were')} there already")
     if reading.bad:
-        told.append(f"{counted(reading.bad, 'line is', 'lines are')} bad")
+        told.append(f"{counted(reading.bad, *reading.form.part)} bad")
+    told += _told_skipped(reading)
     typer.echo(f"{'; '.join(told)}.")
 
 
@@ -248,7 +250,7 @@ def _skipped(reading: Reading) -> dict[str, int]:
 
 
 def _told_skipped(reading: Reading) -> list[str]:
-    return [f"{_count(reading.skipped, 'was', 'were')} skipped"] if reading.skipped else []
+    return [f"{counted(reading.skipped, 'was', 'were')} skipped"] if reading.skipped else []
 
 
 def _options(

@@ -126,7 +126,7 @@ def test_identities_move_after_they_were_counted(
     asyncio.run(_create(database, "1"))
     conflict = administer("identities", "move", *names, "--map", str(file), "--yes")
     assert conflict.exit_code == 1
-    assert "line 2: 1: its new identity is there already.\n" in conflict.stderr
+    assert "line 2: 1: its new identity already exists.\n" in conflict.stderr
     assert "1 conflict: nothing was moved" in conflict.stderr
 
 

@@ -85,7 +85,7 @@ async def test_one_conflict_keeps_everything_where_it_is(
     outcome = await administration.identities.move(OLD, NEW, dry_run=True)
     assert outcome == IdentityMove(moved=1, conflicts=("bob",))
     assert "bob" not in repr(outcome)
-    with pytest.raises(ValidationError, match="1 identity is there already") as caught:
+    with pytest.raises(ValidationError, match="1 new identity exists already") as caught:
         await administration.identities.move(OLD, NEW)
     assert (caught.value.field, caught.value.constraint) == ("to_issuer", "exists")
     assert await users_of(owner, OLD) == users
