@@ -112,7 +112,7 @@ def test_a_group_alone_shows_its_help(run: Run, words: tuple[str, ...]) -> None:
         (("serve", "--port", "99999"), "error: --port must be at most 65535. See"),
         (
             ("tasks", "import", "x", "--format", "xml"),
-            "--format must be one of 'jsonl', 'csv'.",
+            "--format must be one of 'jsonl', 'csv', 'ics', 'taskwarrior', 'todotxt'.",
         ),
         (("--env-file", "nope", "tasks"), "--env-file names a file that does not exist: nope."),
         (("--home=", "tasks", "list"), "error: --home must not be empty. See"),

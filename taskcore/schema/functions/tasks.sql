@@ -672,8 +672,10 @@ BEGIN
             RETURN NEXT v_old;
         ELSE
             v_new.find := CASE
-                WHEN v_old.find IS NOT NULL OR p_changes ? 'folds'
+                WHEN v_old.find IS NULL AND NOT p_changes ? 'folds' THEN NULL
+                WHEN p_changes ?| ARRAY['title', 'description', 'tags', 'add_tags', 'remove_tags']
                 THEN taskcore.task_find(v_old, v_new, p_changes -> 'folds')
+                ELSE v_old.find
             END;
             v_now := GREATEST(pg_catalog.clock_timestamp(), v_old.updated_at);
             RETURN QUERY
