@@ -26,6 +26,7 @@ from tests.benchmarks import (
     http,
     identity,
     library,
+    lists,
     machine,
     mounted,
     network,
@@ -43,6 +44,7 @@ _GROUPS = {
     "mounted": mounted.measure,
     "identity": identity.measure,
     "growth": growth.measure,
+    "lists": lists.measure,
     "bulk": bulk.measure,
     "startup": startup.measure,
 }
