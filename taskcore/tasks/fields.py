@@ -261,6 +261,9 @@ class _Fields(BaseModel):
         if not isinstance(due, datetime) or not isinstance(due.tzinfo, ZoneInfo):
             return data
         name = due.tzinfo.key
+        if name is None:
+            # As of ZoneInfo.from_file without a key.
+            raise PydanticCustomError("zone", "must have a time zone that has a name")
         if data.get("due_zone", name) != name:
             raise PydanticCustomError("other_zone", "must have the zone of due_zone, or none")
         return {**data, "due": due.replace(tzinfo=None), "due_zone": name}

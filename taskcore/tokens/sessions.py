@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from taskcore.access import READ, Access
 from taskcore.database.database import Database
-from taskcore.errors import InvalidToken, OutcomeUnknown, TaskcoreError
+from taskcore.errors import DatabaseError, InvalidToken, OutcomeUnknown, TaskcoreError
 from taskcore.limits import SESSION_MINUTES, SIGN_IN_LINK_MINUTES
 from taskcore.operation import Operation
 from taskcore.owner import TokenOwner, UserOwner
@@ -40,7 +40,7 @@ class Sessions:
         """
         owner = UserOwner(validate_id(user_id, field="user_id"))
         secret = LinkSecret.random()
-        await self._database.write(
+        rows, _ = await self._database.write(
             _LINK.statement(UserOwner),
             *owner.parameters(_LINK.access),
             secret.digest,
@@ -49,6 +49,8 @@ class Sessions:
             ["sign-in"],
             SIGN_IN_LINK_MINUTES,
         )
+        if not rows:
+            raise DatabaseError("no free token id was found")
         return secret
 
     async def open(self, link: str | SecretStr) -> SessionSecret:

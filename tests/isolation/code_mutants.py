@@ -184,7 +184,9 @@ def _user_in_query(store: TaskStore) -> Identify:
 def _believes_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
     _identity(_user_in_query)(monkeypatch)
     for module in (taskcore_http.parameters, taskcore_http.tasks.endpoints):
-        monkeypatch.setattr(module, "check_query", lambda *_: None)
+        monkeypatch.setattr(
+            module, "check_query", lambda request, *_known: dict(request.query_params)
+        )
 
 
 def _user_in_cookie(store: TaskStore) -> Identify:

@@ -3,6 +3,7 @@
 # ruff: noqa: DTZ001  (a due time has no zone)
 
 import asyncio
+import importlib.resources
 import os
 import time
 from collections.abc import Iterator
@@ -165,6 +166,14 @@ async def test_two_zones_contradict_each_other(tasks: UserTasks) -> None:
         await tasks.create("x", due=berlin, due_zone="UTC")
     task = await tasks.create("x", due=berlin, due_zone="Europe/Berlin")
     assert task.due_zone == "Europe/Berlin"
+
+
+async def test_a_zone_without_a_name_is_refused(tasks: UserTasks) -> None:
+    """TK-104: it would be lost."""
+    with (importlib.resources.files("tzdata.zoneinfo.Europe") / "Berlin").open("rb") as opened:
+        nameless = ZoneInfo.from_file(opened)
+    with pytest.raises(ValidationError, match="time zone that has a name"):
+        await tasks.create("x", due=datetime(2026, 11, 30, 17, tzinfo=nameless))
 
 
 async def test_tags_are_a_set(tasks: UserTasks) -> None:

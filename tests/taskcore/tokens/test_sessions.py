@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from taskcore import (
+    DatabaseError,
     InvalidToken,
     LinkSecret,
     OutcomeUnknown,
@@ -18,6 +19,7 @@ from taskcore import (
     ValidationError,
 )
 from taskcore.limits import MAX_TOKENS, SESSION_MINUTES, SIGN_IN_LINK_MINUTES
+from taskcore.tokens import sessions
 from tests.sessions import until_blocked
 from tests.wire import Wire
 
@@ -237,3 +239,13 @@ async def test_of_two_who_open_a_link_at_once_one_gets_in(
     opened = await asyncio.gather(*both, return_exceptions=True)
     assert sorted((type(one) for one in opened), key=str) == [InvalidToken, SessionSecret]
     assert len(await store.for_user(42).tokens.list()) == 1
+
+
+async def test_a_link_whose_id_is_taken_is_no_link(
+    store: TaskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ID-901: a secret that opens nothing must not be given to anybody."""
+    monkeypatch.setattr(sessions, "new_id", lambda: 7)
+    await store.sessions.create_link(42)
+    with pytest.raises(DatabaseError, match="no free token id"):
+        await store.sessions.create_link(42)
