@@ -1,8 +1,8 @@
 """Cursors: the place in a list where the next page begins, as an opaque string.
 
-A cursor is a JSON array of the list's order, the key of the page's last item and what the
-list is ordered by, in base64url without padding
-(https://www.rfc-editor.org/rfc/rfc4648#section-5). It holds nothing else of the item, and a
+A cursor is a JSON array of the list's order, the key of the page's last item and the values
+that the list is sorted by, in base64url without padding
+(https://www.rfc-editor.org/rfc/rfc4648#section-5). It holds nothing else of the item, and the
 key of another user's item selects nothing.
 """
 
@@ -18,7 +18,7 @@ _LONGEST = 100
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Value = str | int | None
-"""What a list is ordered by, beside the key."""
+"""A value that a list is sorted by, before the key."""
 
 
 def cursor_after(order: str, key: int, *values: Value) -> str:
@@ -44,7 +44,7 @@ def key_of(cursor: object, order: str) -> int:
 
 
 def place_of(cursor: object, order: str) -> tuple[int, tuple[Value, ...]]:
-    """Return the key in a cursor, and the values that the list is ordered by.
+    """Return the key in a cursor, and the values that the list is sorted by.
 
     The values are texts, integers or None; the caller checks which.
 
@@ -64,7 +64,7 @@ def place_of(cursor: object, order: str) -> tuple[int, tuple[Value, ...]]:
 
 
 def not_of_this_list() -> ValidationError:
-    """Return the error for a cursor that is not one of a list in this order."""
+    """Return the error for a cursor of another list or order."""
     return ValidationError(
         "after must be a cursor of this list, unchanged", field="after", constraint="cursor"
     )

@@ -52,9 +52,9 @@ class TaskStore(Generic[ExtraT]):
             embedded server is started, which needs ``taskcore[embedded]``; a warning in
             the log names its folder, once.
         settings: The settings. None: they are read from the environment.
-        extra: A Pydantic model for ``extra`` of tasks. It checks what creates and updates write,
-            and each `Task` has an instance of it. What an import brings and what was stored
-            before need not fit: it is read without validation then, and the log says so.
+        extra: A Pydantic model for ``extra`` of tasks. It validates what creates and updates
+            write, and each `Task` has an instance of it. Values that were imported, or stored
+            before, may be invalid: they are read without validation, and the log says so.
 
     Raises:
         ConfigurationError: The URL, a setting or the model cannot be used.

@@ -1,4 +1,4 @@
-"""A Pydantic model of the embedder's own for ``extra``."""
+"""The embedding application's Pydantic model for ``extra``."""
 
 import logging
 from copy import copy
@@ -21,14 +21,14 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ExtraModel(Generic[_Model]):
-    """Checks what is written by a model, and makes instances of what is read.
+    """Validates ``extra`` by a model when it is written, and makes instances when it is read.
 
     Args:
         model: The model. Members that it does not have are refused, unless its configuration has
             ``extra="allow"``.
 
     Raises:
-        ConfigurationError: It is something else.
+        ConfigurationError: ``model`` is not a Pydantic model.
     """
 
     def __init__(self, model: type[_Model]) -> None:
@@ -42,18 +42,18 @@ class ExtraModel(Generic[_Model]):
         """Return the ``extra`` of a new task, with the model's defaults.
 
         Raises:
-            ValidationError: It does not fit the model; names the member.
+            ValidationError: The model refuses it; names the member.
         """
         return self._checked(self.model, extra or {}, where, exclude_unset=False)
 
     def for_change(self, extra: dict[str, Any]) -> dict[str, Any]:
-        """Return a change, in which any member may be missing, or be null to remove it.
+        """Return a change. Any member may be missing, or be null to remove it.
 
-        Each member is checked by its own type. Validators of the model are not called, because
+        Each member is validated by its own type. Validators of the model are not called, because
         they may need the other members.
 
         Raises:
-            ValidationError: As from `for_new`.
+            ValidationError: As in `for_new`.
         """
         return self._checked(self._change, extra, "extra", exclude_unset=True)
 
@@ -82,10 +82,11 @@ class ExtraModel(Generic[_Model]):
                 )
 
     def read(self, text: str) -> _Model:
-        """Return an instance of what is stored.
+        """Return an instance made from the stored text.
 
-        A value that does not fit, because it was written before the model or without it, is
-        taken as it is, and a warning in the log names its first member that does not fit, once.
+        A value that the model refuses, because it was written before the model or without it, is
+        not validated. A warning in the log names the first member that is refused, once for each
+        member and kind of error.
         """
         try:
             return self.model.model_validate_json(text, by_alias=True, by_name=True)
@@ -99,7 +100,7 @@ class ExtraModel(Generic[_Model]):
                     *(self.model.__name__, place, error["msg"]),
                 )
             fields = from_json(text)
-            # It is a parameter of `model_construct`.
+            # `model_construct` would take this member for its own parameter.
             fields.pop("_fields_set", None)
             return self.model.model_construct(**fields)
 
@@ -108,21 +109,21 @@ class ExtraModel(Generic[_Model]):
         return self.read("{}")
 
     def document(self, text: str) -> dict[str, Any]:
-        """Return what the JSON of a task has for what is stored."""
+        """Return the member ``extra`` of a task's JSON, made from the stored text."""
         return _document(self.read(text))
 
     def document_of_none(self) -> dict[str, Any]:
-        """Return what the JSON of a task has if nothing is stored."""
+        """Return the member ``extra`` of a task's JSON if nothing is stored."""
         return self.document("{}")
 
 
 def _document(extra: BaseModel, *, exclude_unset: bool = False) -> dict[str, Any]:
-    # What is stored may not fit the model. A warning would show the value.
+    # A stored value may be invalid. Pydantic's warning would show it.
     return extra.model_dump(mode="json", exclude_unset=exclude_unset, warnings=False)
 
 
 def _partial(model: type[BaseModel]) -> type[BaseModel]:
-    """Return a model for a part of another one: every member may be missing, or be null."""
+    """Return a copy of a model in which every member may be missing, or be null."""
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         field = copy(field)  # noqa: PLW2901

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class JsonPage(NamedTuple):
-    """Some of a user's tasks, in the order of their list, for those who only pass them on.
+    """Some of a user's tasks, in the order of their list, for callers that only pass the JSON on.
 
     Attributes:
         items: A JSON array of the tasks, in UTF-8: the JSON of `Task`, without spaces.

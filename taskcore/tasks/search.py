@@ -1,8 +1,8 @@
-"""Search: texts and queries are folded in the same way, and then compared as they are.
+"""Search: texts and queries are folded in the same way, and then compared character by character.
 
-PostgreSQL's ``lower`` and ``normalize`` are not Python's ``casefold``, so the folding is done here.
-A text in which it changes nothing but the case of ASCII letters, as most, is not stored twice:
-``task_text`` in ``tasks.sql`` makes it while it searches.
+Python does the folding, because PostgreSQL has nothing like ``casefold``. Folding most texts
+changes only the case of ASCII letters. Their folded form is not stored: ``task_text`` in
+``tasks.sql`` computes it during a search.
 """
 
 import json
@@ -19,7 +19,7 @@ from taskcore.tasks.task_update import TaskUpdate
 
 
 def fold(text: str) -> str:
-    """Return a text in the form in which texts are compared: ``Straße`` as ``strasse``."""
+    """Return the form of a text that a search compares: ``strasse`` for ``Straße``."""
     if text.isascii():
         return text.lower()
     return normalize("NFKC", normalize("NFKC", text).casefold())
@@ -29,7 +29,8 @@ def validate_search(value: object) -> list[str]:
     """Return the folded words of a query, the longest first.
 
     Raises:
-        PydanticCustomError: It is not a text, has no word, or cannot be compared with texts.
+        PydanticCustomError: The value is not a string, is blank or too long, or has NUL characters
+            or lone surrogates.
     """
     if not isinstance(value, str):
         raise PydanticCustomError("type", "must be a string")
@@ -40,14 +41,14 @@ def validate_search(value: object) -> list[str]:
 
 
 def with_find(task: TaskCreate | TaskImport, document: str) -> str:
-    """Add what search reads to the JSON document of a new task, if it must be stored."""
+    """Add the column ``find`` to the JSON document of a new task, if it must be stored."""
     # In most documents no field has a character beyond ASCII.
     return document if document.isascii() else _with(find_of(task), document)
 
 
 def find_of(task: TaskCreate | TaskImport) -> dict[str, str]:
-    """Return the column ``find`` of a new task; empty if it need not be stored."""
-    # The database refuses a title of None, in an instance that nobody validated.
+    """Return the column ``find`` of a new task by its name; empty if it need not be stored."""
+    # An instance that was not validated may have a title of None, which the database refuses.
     texts = (task.title or "", task.description or "", *task.tags)
     if "".join(texts).isascii():
         return {}
@@ -59,7 +60,7 @@ def find_of(task: TaskCreate | TaskImport) -> dict[str, str]:
 
 
 def with_folds(change: TaskUpdate, document: str) -> str:
-    """Add the folded texts that must be stored to the JSON document of a change."""
+    """Add ``folds``, the folded texts that must be stored, to the JSON document of a change."""
     if document.isascii():
         return document
     texts = {name: text for name in ("title", "description") if (text := getattr(change, name))}
@@ -70,7 +71,7 @@ def with_folds(change: TaskUpdate, document: str) -> str:
 
 
 def _with(members: dict[str, Any], document: str) -> str:
-    """Add members to a JSON object that has some."""
+    """Add members to the text of a JSON object that is not empty."""
     return f"{document[:-1]},{json.dumps(members)[1:]}" if members else document
 
 
@@ -85,5 +86,5 @@ def _line(text: str) -> str:
 
 
 def _must_be_stored(text: str, line: str) -> bool:
-    # The case of ASCII letters alone: what PostgreSQL's lower changes in the collation "C".
+    # bytes.lower changes ASCII letters only, as PostgreSQL's lower does in the collation "C".
     return line != text.encode().lower().decode().replace("\n", " ")

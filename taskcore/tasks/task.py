@@ -23,8 +23,8 @@ class Task(BaseModel, Generic[ExtraT]):
     rises by one with each change. Times are UTC, from the database's clock. ``completed_at``
     is None unless the task is completed. An imported task keeps the id, version and times of
     its file. ``due`` is a `date`, or a `datetime` without ``tzinfo`` whose zone, if it has one, is
-    ``due_zone``. ``extra`` holds fields of your own: a dictionary, or an instance of the model of
-    ``TaskStore(extra=Model)``.
+    ``due_zone``. ``extra`` holds fields of your own: a dictionary, or with
+    ``TaskStore(extra=Model)`` an instance of the model.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,7 @@ class Task(BaseModel, Generic[ExtraT]):
     completed_at: datetime | None
 
     def __hash__(self) -> int:
-        # An object of JSON has no hash.
+        # `extra` may have no hash: it is a dictionary or a model.
         return hash((self.user_id, self.id, self.version))
 
 
@@ -59,12 +59,12 @@ TASK_COLUMNS = columns_of(Task)
 
 
 class TaskRows(Generic[ExtraT]):
-    """Makes tasks, or their JSON, of rows with `TASK_COLUMNS`.
+    """Makes tasks, or their JSON, from rows with `TASK_COLUMNS`.
 
     Attributes:
-        extra: The model of ``extra``; None: a dictionary.
-        tasks: Makes tasks.
-        json: Makes the JSON array of the tasks.
+        extra: The model of ``extra``; None if it is a dictionary.
+        tasks: Returns the tasks of rows.
+        json: Returns the JSON array of the tasks of rows.
     """
 
     tasks: Callable[[Rows], tuple[Task[ExtraT], ...]]
@@ -77,7 +77,7 @@ class TaskRows(Generic[ExtraT]):
             )
             self.json = json_writer_of(Task, {"extra": dict}, extra=from_json)
         else:
-            # The type is known when the program runs.
+            # A type checker cannot know the model, which is a value at run time.
             kind: Any = Task[extra.model]  # type: ignore[name-defined]
             self.tasks = reader_of(
                 kind, {"extra": extra.read_none}, due=parse_due, tags=tuple, extra=extra.read

@@ -1,4 +1,4 @@
-"""Which tasks a list shows, beside those that are completed or open."""
+"""The filters of a list of tasks, except ``completed``, which is an argument of its own."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -15,9 +15,9 @@ from taskcore.validation import validate
 
 
 class TaskFilters(TypedDict, total=False):
-    """The keyword arguments by which ``UserTasks.list`` and ``iterate`` choose tasks.
+    """The filters that ``UserTasks.list``, ``list_json``, ``iterate`` and ``count`` take.
 
-    A task must fit all that are given.
+    A task must match all that are given.
     """
 
     project: str | None
@@ -53,10 +53,10 @@ class _Filter(BaseModel):
 
 
 def filter_options(filters: TaskFilters) -> dict[str, Any]:
-    """Return a filter as options of ``task_list_v1``; empty if every task fits.
+    """Return filters as options of ``task_list_v1`` and ``task_count_v1``; empty without filters.
 
     Raises:
-        ValidationError: Names the argument and the constraint.
+        ValidationError: A filter is unknown or invalid; names it and the constraint.
     """
     given: dict[str, Any] = dict(filters)
     if not given:

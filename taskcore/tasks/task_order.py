@@ -1,4 +1,4 @@
-"""The orders of a list of tasks, and the place of a task in each."""
+"""The orders of a list of tasks, and the cursors of each."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
@@ -11,8 +11,8 @@ from taskcore.limits import MAX_PRIORITY
 from taskcore.tasks.due import validate_due
 
 TaskOrder = Literal["newest", "due", "priority"]
-"""``due``: soonest first, without a due date last. ``priority``: highest first, none last. Tasks
-that are equal come newest first."""
+"""``due``: soonest first, tasks without a due date last. ``priority``: highest first, tasks without
+a priority last. Equal tasks come newest first."""
 
 ORDERS: tuple[TaskOrder, ...] = get_args(TaskOrder)
 
@@ -20,10 +20,10 @@ NEWEST: TaskOrder = "newest"
 
 
 def validate_order(value: object) -> TaskOrder:
-    """Return an order.
+    """Return an order unchanged.
 
     Raises:
-        ValidationError: It is another value.
+        ValidationError: The value is not the name of an order.
     """
     for order in ORDERS:
         if value == order:
@@ -34,21 +34,21 @@ def validate_order(value: object) -> TaskOrder:
 
 
 def cursor_of(row: Mapping[str, Any], order: TaskOrder) -> str:
-    """Return the cursor of the page that follows the task of a row."""
-    # The other orders are those of a column.
+    """Return the cursor of the page that begins after the task of a row."""
+    # Each of the other orders has the name of the column that it sorts by.
     place = () if order == NEWEST else (row[order],)
     return cursor_after(order, row["id"], *place)
 
 
 def options_after(cursor: object, order: TaskOrder) -> tuple[int | None, dict[str, Any]]:
-    """Return the id in a cursor, and the options of ``task_list_v1`` for what follows it.
+    """Return the id in a cursor, and the options of ``task_list_v1`` for the page after it.
 
     Args:
         cursor: ``next`` of a page; None for the first page.
         order: The order of the list that the cursor is used for.
 
     Raises:
-        ValidationError: It is not a cursor of a list in this order.
+        ValidationError: ``cursor`` is not a cursor of a list in this order.
     """
     if order == NEWEST:
         return None if cursor is None else key_of(cursor, order), {}
@@ -61,6 +61,7 @@ def options_after(cursor: object, order: TaskOrder) -> tuple[int | None, dict[st
 
 
 def _can_be(value: Value, order: TaskOrder) -> bool:
+    """Tell whether a value can be the place of a task in an order."""
     if order == "priority":
         return isinstance(value, int) and 0 <= value <= MAX_PRIORITY
     try:

@@ -52,14 +52,16 @@ _UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS, WRITE)
 _DELETE = Operation("task_delete_v1", 3, "version", WRITE)
 _DELETE_MANY = Operation("task_delete_many_v1", 1, "id", WRITE)
 
-# The most missing ids that an error names.
-_NAMED = 10
+# How many of the missing ids an error names.
+_MOST_NAMED = 10
 
 _Item = TypeVar("_Item")
 
 
 class UserTasks(Generic[ExtraT]):
-    """The tasks of one user, from ``for_user``, ``for_identity`` or ``for_token`` of a store.
+    """The tasks of one user.
+
+    A store's ``for_user``, ``for_identity``, ``for_token`` and ``for_session`` return them.
 
     Every method but `iterate` and `import_tasks` is one call of one SQL function, and one
     network round trip unless it is sent again. Every method may raise `Unavailable` and
@@ -69,8 +71,9 @@ class UserTasks(Generic[ExtraT]):
     A batch without items does nothing and asks nothing, not even whether the caller is let in.
 
     With an identity every method may also raise `Unauthenticated`, `Forbidden` and
-    `UserNotFound`: see ``TaskStore.for_identity``. With an API token every method may raise
-    `InvalidToken` and `InsufficientScope`: see ``TaskStore.for_token``.
+    `UserNotFound`: see ``TaskStore.for_identity``. With an API token or a session every
+    method may raise `InvalidToken`, and with an API token also `InsufficientScope`: see
+    ``TaskStore.for_token``.
 
     Attributes:
         user_id: The user, as the request names it or as the first answer with a task tells it;
@@ -135,7 +138,9 @@ class UserTasks(Generic[ExtraT]):
                 `ZoneInfo`, or their text, such as ``2026-11-30T17:00``; ``due_zone``: the IANA zone
                 of a due time; ``priority``: 0 (none), 1 (highest) to 9; ``project``: 1 to 100
                 characters; ``tags``: at most 20, each of 1 to 50 characters; ``key``: your own name
-                for the task, 1 to 200 characters, which cannot be changed later.
+                for the task, 1 to 200 characters, which cannot be changed later; ``extra``: fields
+                of your own, a mapping of at most 4096 bytes as JSON, or an instance of the store's
+                model.
 
         Raises:
             ValidationError: Names the field and the constraint.
@@ -162,7 +167,7 @@ class UserTasks(Generic[ExtraT]):
         else:
             given = {"title": title, "description": description, **fields}
             new = validate(TaskCreate, given, where="task")
-        new = self._fitting_new(new, where="extra")
+        new = self._with_valid_extra(new, where="extra")
         document = with_find(new, new.model_dump_json(exclude_defaults=True))
         operation = _CREATE if new.key is None else _CREATE_ONCE
         owner = self._owner.key
@@ -202,8 +207,8 @@ class UserTasks(Generic[ExtraT]):
                 ones are newer.
 
         Returns:
-            The tasks, in the order given. In place of one whose key the user already has, or
-            which comes twice, the task that is there.
+            The tasks, in the order given. If the user already has a task with a key, or if the
+            batch has the key twice, the existing task is returned in its place, unchanged.
 
         Raises:
             ValidationError: Names the field with its place, such as ``tasks[3].title``.
@@ -215,7 +220,8 @@ class UserTasks(Generic[ExtraT]):
             for index, task in enumerate(_batch(tasks, "tasks"))
         ]
         new = [
-            self._fitting_new(task, where=f"tasks[{index}].extra") for index, task in enumerate(new)
+            self._with_valid_extra(task, where=f"tasks[{index}].extra")
+            for index, task in enumerate(new)
         ]
         if not new:
             return ()
@@ -259,10 +265,10 @@ class UserTasks(Generic[ExtraT]):
         """Store tasks of an export or another system, with their ids, versions and times.
 
         Each statement stores up to 2,000 tasks, in constant memory; one more statement
-        runs if ids must be made. A task whose id the user already has stays as it is, so
-        importing an export twice adds nothing. Tasks without ids are added each time. If two
-        tasks have one id, either may be stored. After a failure some tasks are stored, and
-        importing again stores the rest.
+        runs if ids must be made. If the user already has a task with the same id or key, that task
+        stays as it is, so importing an export twice adds nothing. Tasks with neither are added
+        each time. If two tasks have the same id or key, either may be stored. After a failure some
+        tasks are stored, and importing again stores the rest.
 
         Args:
             tasks: `TaskImport`, `Task` or mappings of their fields, as an iterable or
@@ -301,16 +307,17 @@ class UserTasks(Generic[ExtraT]):
 
         Args:
             completed: Only completed or only open tasks; None for both.
-            order: ``newest`` first; ``due``: soonest first, without a due date last; or
-                ``priority``: highest first, none last. Tasks that are equal come newest first.
+            order: ``newest`` first; ``due``: soonest first, tasks without a due date last; or
+                ``priority``: highest first, tasks without a priority last. Equal tasks come
+                newest first.
             limit: 1 to 1,000.
             after: The cursor: ``next`` of the page before, in the same order.
-            filters: Only tasks that fit all of these. ``project``: of this project; an empty text
-                means without one. ``tags``: with all of these. ``due_before`` and ``due_after``:
-                due on an earlier or a later day than this one, as written, whatever the zone.
-                ``priority_at_least``: 5 means the priorities 1 to 5. ``search``: at most 200
-                characters; each of its words is in title, description or a tag, or in a word of
-                them, in any spelling that Unicode takes for the same.
+            filters: Only tasks that match all of these. ``project``: of this project; an empty
+                text means without one. ``tags``: with all of these. ``due_before`` and
+                ``due_after``: due on an earlier or a later day than this one, as written, whatever
+                the zone. ``priority_at_least``: 5 means the priorities 1 to 5. ``search``: at most
+                200 characters; title, description or tags contain each of its words, also within
+                a longer word, in any case and in any form that Unicode's NFKC treats as the same.
 
         Raises:
             ValidationError: Names the argument and its limit.
@@ -346,9 +353,10 @@ class UserTasks(Generic[ExtraT]):
     ) -> AsyncIterator[Task[ExtraT]]:
         """Yield every task in constant memory.
 
-        Reads one page after another, so of the newest tasks one that is created while it runs is
-        not seen, and one that is deleted may be. In another order a task whose due date or
-        priority changes may be seen twice, or not. Arguments and errors are those of `list`.
+        Reads one page after another. Newest first, a task that is created meanwhile is not seen,
+        and one that is deleted meanwhile may be. In another order a task whose due date or
+        priority changes meanwhile may be seen twice, or not at all. Arguments and errors are
+        those of `list`.
         """
         cursor = after
         while True:
@@ -362,7 +370,7 @@ class UserTasks(Generic[ExtraT]):
             cursor = page.next
 
     async def count(self, *, completed: bool | None = None, **filters: Unpack[TaskFilters]) -> int:
-        """Return the number of tasks. All of the user's are read: `list` is for a page.
+        """Return the number of tasks that match. The database reads all of them to count them.
 
         Arguments and errors are those of `list`.
         """
@@ -391,9 +399,10 @@ class UserTasks(Generic[ExtraT]):
             change: The change as a whole, which is not validated again.
             if_version: Change the task only if it has this version, or one of these.
             unless_version: Change the task only if it has another version than these.
-            changes: Any of the fields of `create`, and ``completed``; None clears a field. A due
-                date without a time removes the zone. ``add_tags`` and ``remove_tags`` change
-                single tags, also if somebody else changes others at the same time.
+            changes: Any of the fields of `create` except ``key``, and ``completed``; None clears a
+                field. A due date without a time removes the zone. ``add_tags`` and ``remove_tags``
+                change single tags, even if somebody else changes other tags at the same time.
+                ``extra`` is merged into the stored object (RFC 7396): a member of None is removed.
 
         Raises:
             TaskNotFound: The user has no task with this id.
@@ -402,9 +411,7 @@ class UserTasks(Generic[ExtraT]):
         """
         validate_id(task_id, field="task_id")
         condition = version_condition(if_version, unless_version)
-        if type(change) is not TaskUpdate or changes:
-            change = validate(TaskUpdate, _given(change, changes), where="changes")
-        change = self._fitting_change(change)
+        change = self._validated_change(change, changes)
         document = with_folds(change, change.model_dump_json(exclude_unset=True))
         write_id = new_write_id()
         rows, repeated = await self._write(
@@ -440,13 +447,12 @@ class UserTasks(Generic[ExtraT]):
             The tasks as they then are, in the order of the ids.
 
         Raises:
-            TaskNotFound: The user does not have all of them; the text names the missing ids.
+            TaskNotFound: The user does not have all of them; the text names missing ids, at most
+                ten.
             ValidationError: Names the field and the constraint, such as ``task_ids[3]``.
         """
         ids = _task_ids(task_ids)
-        if type(change) is not TaskUpdate or changes:
-            change = validate(TaskUpdate, _given(change, changes), where="changes")
-        change = self._fitting_change(change)
+        change = self._validated_change(change, changes)
         if not ids:
             return ()
         document = with_folds(change, change.model_dump_json(exclude_unset=True))
@@ -498,8 +504,10 @@ class UserTasks(Generic[ExtraT]):
             task_ids: At most 10,000 ids.
 
         Raises:
-            TaskNotFound: The user does not have all of them; the text names the missing ids.
-            ValidationError: Names the id that is not one, such as ``task_ids[3]``.
+            TaskNotFound: The user does not have all of them; the text names missing ids, at most
+                ten.
+            ValidationError: An id is invalid, and is named, such as ``task_ids[3]``; or there are
+                too many.
         """
         ids = _task_ids(task_ids)
         if not ids:
@@ -546,20 +554,30 @@ class UserTasks(Generic[ExtraT]):
             operation.statement(type(owner)), *owner.parameters(operation.access), *args
         )
 
-    def _fitting_new(self, new: TaskCreate, *, where: str) -> TaskCreate:
-        """Return a new task whose ``extra`` fits the store's model."""
+    def _with_valid_extra(self, new: TaskCreate, *, where: str) -> TaskCreate:
+        """Return a new task with the ``extra`` that the store's model makes of it.
+
+        Raises:
+            ValidationError: The model refuses it.
+        """
         if self._rows.extra is None:
             return new
         return new.model_copy(update={"extra": self._rows.extra.for_new(new.extra, where=where)})
 
-    def _fitting_change(self, change: TaskUpdate) -> TaskUpdate:
-        """Return a change whose ``extra`` fits the store's model."""
+    def _validated_change(self, change: TaskUpdate | None, changes: TaskChanges) -> TaskUpdate:
+        """Return a change, however it was given, that the store's model accepts.
+
+        Raises:
+            ValidationError: It is invalid, or was given twice.
+        """
+        if type(change) is not TaskUpdate or changes:
+            change = validate(TaskUpdate, _given(change, changes), where="changes")
         if self._rows.extra is None or not change.extra:
             return change
         return change.model_copy(update={"extra": self._rows.extra.for_change(change.extra)})
 
     def _tasks(self, rows: builtins.list[Any]) -> tuple[Task[ExtraT], ...]:
-        """Return the tasks of rows, and remember whose they are."""
+        """Return the tasks of rows, and learn the user's id from them if it is unknown."""
         tasks = self._rows.tasks(rows)
         if self._owner.user_id is None and tasks:
             self.user_id = tasks[0].user_id
@@ -588,7 +606,7 @@ def _batch(items: Iterable[_Item], field: str) -> list[_Item]:
 def _in_order(
     stored: tuple[Task[ExtraT], ...], ids: list[int], new: list[TaskCreate]
 ) -> tuple[Task[ExtraT], ...]:
-    """Return the stored task for each new one that has one, by its id or else by its key."""
+    """Return the stored tasks in the order of the new ones, matched by id or else by key."""
     by_id = {task.id: task for task in stored}
     by_key = {task.key: task for task in stored if task.key is not None}
     found = (
@@ -607,8 +625,8 @@ def _task_ids(task_ids: Iterable[int]) -> list[int]:
 
 def _missing(ids: list[int], missing: IdsMissing) -> TaskNotFound:
     named = [str(task_id) for task_id in dict.fromkeys(ids) if task_id in missing.ids]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return TaskNotFound(f"tasks not found: {', '.join(named[:_NAMED])}{more}")
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return TaskNotFound(f"tasks not found: {', '.join(named[:_MOST_NAMED])}{more}")
 
 
 def _given(change: object, changes: TaskChanges) -> object:
