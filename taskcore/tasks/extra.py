@@ -1,4 +1,4 @@
-"""Fields of the embedder's own: a JSON object beside the fields of a task."""
+"""Fields of the embedding application: a JSON object beside the fields of a task."""
 
 import json
 import math
@@ -11,12 +11,13 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeVar
 
 from taskcore.limits import MAX_EXTRA, MAX_EXTRA_DEPTH
+from taskcore.tasks.texts import storable
 
 # Python refuses to write integers of more than 4,300 digits.
 _TOO_LARGE = 10**MAX_EXTRA
 
 ExtraT = TypeVar("ExtraT", default=dict[str, Any])
-"""What a task has as ``extra``: a dictionary, or a model of the embedder's own."""
+"""The type of a task's ``extra``: a dictionary, or the embedding application's model."""
 
 
 def validate_extra(value: object, *, only_set: bool = False) -> dict[str, Any] | None:
@@ -24,11 +25,12 @@ def validate_extra(value: object, *, only_set: bool = False) -> dict[str, Any] |
 
     Args:
         value: A mapping, an instance of a Pydantic model, or None.
-        only_set: Of a model, take only the fields that were set.
+        only_set: For a model, take only the fields that were set.
 
     Raises:
-        PydanticCustomError: It is no object of JSON (RFC 8259), is nested too deeply, or has more
-            bytes than ``MAX_EXTRA`` as PostgreSQL writes it.
+        PydanticCustomError: It is not a JSON object (RFC 8259), is nested too deeply, has NUL
+            characters or lone surrogates, or has more than ``MAX_EXTRA`` bytes as PostgreSQL
+            writes it.
     """
     if value is None:
         return None
@@ -37,7 +39,7 @@ def validate_extra(value: object, *, only_set: bool = False) -> dict[str, Any] |
     if not isinstance(value, Mapping):
         raise PydanticCustomError("model_type", "must be an object")
     checked = {_name(name): _checked(one, MAX_EXTRA_DEPTH - 1) for name, one in value.items()}
-    # ``", "`` and ``": "``, as in the text of jsonb.
+    # The default separators of json.dumps, ", " and ": ", are those in the text of jsonb.
     size = len(json.dumps(checked, ensure_ascii=False).encode()) + _digits(checked)
     if size > MAX_EXTRA:
         raise _too_large()
@@ -53,7 +55,7 @@ def _checked(value: object, depth: int) -> Any:
                 raise _too_large()
             return value
         case str():
-            return _text(value)
+            return storable(value)
         case float():
             if not math.isfinite(value):
                 raise PydanticCustomError("finite", "must not contain NaN or infinite numbers")
@@ -66,7 +68,7 @@ def _checked(value: object, depth: int) -> Any:
             if isinstance(value, Mapping):
                 return {_name(name): _checked(one, depth - 1) for name, one in value.items()}
             return [_checked(one, depth - 1) for one in value]
-    raise PydanticCustomError("json_value", "must contain values of JSON only")
+    raise PydanticCustomError("json_value", "must contain JSON values only")
 
 
 def _too_large() -> PydanticCustomError:
@@ -78,22 +80,11 @@ def _too_large() -> PydanticCustomError:
 def _name(name: object) -> str:
     if not isinstance(name, str):
         raise PydanticCustomError("json_value", "must have strings as names")
-    return _text(name)
-
-
-def _text(text: str) -> str:
-    if "\x00" in text:
-        raise PydanticCustomError("no_nul", "must not contain the NUL character")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise PydanticCustomError("unicode", "must not contain lone surrogates") from None
-    return text
+    return storable(name)
 
 
 def _digits(value: object) -> int:
-    """Return how many more bytes PostgreSQL needs for numbers: it writes 1e+300 with all zeros."""
+    """Return how many more bytes numbers take in PostgreSQL, which writes 1e+300 with all zeros."""
     match value:
         case float():
             text = repr(value)

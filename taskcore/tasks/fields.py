@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from taskcore.limits import (
     MAX_DESCRIPTION,
+    MAX_EXTRA,
     MAX_KEY,
     MAX_PRIORITY,
     MAX_PROJECT,
@@ -36,17 +37,16 @@ from taskcore.limits import (
 from taskcore.tasks.due import Due, validate_zone
 from taskcore.tasks.extra import validate_extra
 from taskcore.tasks.tags import validate_tags
+from taskcore.tasks.texts import storable
 
 
 def text_of(value: str, limit: int) -> str:
-    """Return a text that PostgreSQL can store and that is not too long."""
-    if "\x00" in value:
-        raise PydanticCustomError("no_nul", "must not contain the NUL character")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise PydanticCustomError("unicode", "must not contain lone surrogates") from None
+    """Return a text unchanged, if PostgreSQL can store it and it is not too long.
+
+    Raises:
+        PydanticCustomError: It is too long, or has NUL characters or lone surrogates.
+    """
+    storable(value)
     if len(value) > limit:
         raise PydanticCustomError(
             "max_length", "must have at most {max} characters", {"max": limit}
@@ -86,8 +86,9 @@ def _description(value: str) -> str | None:
     return text_of(value, MAX_DESCRIPTION) or None
 
 
-# Go and PCRE do not read \\u3000, and Ruby not \\x85, so \\s stands for the white space beyond
-# ASCII. Most languages take it for fewer characters; JavaScript takes U+FEFF for white space too.
+# A pattern for OpenAPI. Go and PCRE do not know \u3000, and Ruby does not know \x85, so \s stands
+# for the white space beyond ASCII. In most languages \s has fewer characters than in Python; in
+# JavaScript it also has U+FEFF.
 NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -125,14 +126,14 @@ DueDate = Annotated[
     Due,
     Field(
         description="A date, or a local date and time, such as 2026-11-30 or 2026-11-30T17:00, "
-        "without an offset. It is kept as it is written.",
+        "without an offset. No clock and no time zone changes it.",
     ),
 ]
 DueZone = Annotated[
     Annotated[str, Strict(), AfterValidator(validate_zone)] | None,
     Field(
-        description="The IANA time zone of a due time, such as Europe/Berlin; null: that of the "
-        "reader.",
+        description="The IANA time zone of a due time, such as Europe/Berlin; null: the time is "
+        "local wherever it is read.",
         json_schema_extra={"anyOf": [{"type": "string", "format": "time-zone"}, {"type": "null"}]},
     ),
 ]
@@ -168,7 +169,7 @@ Tags = Annotated[
     tuple[Annotated[str, Strict()], ...],
     AfterValidator(validate_tags),
     Field(
-        description="Each once, sorted, in Unicode's form NFC. No commas.",
+        description="Stored sorted, without duplicates, in Unicode's form NFC. No commas.",
         json_schema_extra={
             "items": {
                 "type": "string",
@@ -183,8 +184,8 @@ Tags = Annotated[
 Key = Annotated[
     Annotated[str, Strict(), AfterValidator(_key)] | None,
     Field(
-        description="Your own name for the task, such as its id elsewhere. A user has one task "
-        "with a key: creating it again returns the stored task, unchanged.",
+        description="Your own name for the task, such as its id in another system. A user has at "
+        "most one task with a given key: creating it again returns the stored task, unchanged.",
         json_schema_extra={
             "anyOf": [
                 {
@@ -203,7 +204,8 @@ Extra = Annotated[
     PlainValidator(validate_extra),
     WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}),
     Field(
-        description="Fields of your own: a JSON object of at most 4096 bytes. Null means none.",
+        description=f"Fields of your own: a JSON object of at most {MAX_EXTRA} bytes. Null means "
+        "none.",
     ),
 ]
 ExtraChange = Annotated[
@@ -211,8 +213,8 @@ ExtraChange = Annotated[
     PlainValidator(partial(validate_extra, only_set=True)),
     WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]}),
     Field(
-        description="A JSON Merge Patch (RFC 7396): members that it does not name stay, and null "
-        "removes one. Null in place of the object removes all.",
+        description="A JSON Merge Patch (RFC 7396): members that it does not name stay, and a null "
+        "removes a member. Null instead of the object removes all.",
     ),
 ]
 Completed = Annotated[bool, Strict()]
@@ -230,13 +232,13 @@ class TaskOptions(TypedDict, total=False):
 
 
 class NewTaskOptions(TaskOptions, total=False):
-    """The keyword arguments of ``UserTasks.create`` beside title and description."""
+    """The keyword arguments of ``UserTasks.create`` after title and description."""
 
     key: str | None
 
 
 class _Fields(BaseModel):
-    """The fields of a new task that can be changed."""
+    """The fields that can be set in a new task and changed later."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", revalidate_instances="subclass-instances"
@@ -254,7 +256,11 @@ class _Fields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _take_zone_of_due(cls, data: Any) -> Any:
-        """Take the zone from a `datetime` with a `ZoneInfo`."""
+        """Set ``due_zone`` from a ``due`` with a `ZoneInfo`.
+
+        Raises:
+            PydanticCustomError: ``due_zone`` is given and names another zone.
+        """
         if not isinstance(data, Mapping):
             return data
         due = data.get("due")
@@ -265,13 +271,13 @@ class _Fields(BaseModel):
             # As of ZoneInfo.from_file without a key.
             raise PydanticCustomError("zone", "must have a time zone that has a name")
         if data.get("due_zone", name) != name:
-            raise PydanticCustomError("other_zone", "must have the zone of due_zone, or none")
+            raise PydanticCustomError("other_zone", "must have the same zone in due and due_zone")
         return {**data, "due": due.replace(tzinfo=None), "due_zone": name}
 
     @field_validator("due_zone")
     @classmethod
     def _zone_needs_time(cls, value: str | None, info: ValidationInfo) -> str | None:
-        # A wrong due date is not there: it is reported itself.
+        # `info.data` lacks an invalid due date, which has an error of its own.
         if value is None or "due" not in info.data:
             return value
         if not isinstance(info.data["due"], datetime):

@@ -1,16 +1,16 @@
 """A change of a task."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Self, Unpack
 
-from pydantic import ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from taskcore.tasks.fields import ExtraChange, Tags, TaskFields, TaskOptions
 
 
 class TaskChanges(TaskOptions, total=False):
-    """The keyword arguments of ``UserTasks.update``; the same fields as `TaskUpdate`."""
+    """The keyword arguments of ``UserTasks.update``, which are the fields of `TaskUpdate`."""
 
     title: str
     description: str | None
@@ -30,12 +30,16 @@ class TaskUpdate(TaskFields):
     """A change of a task: the fields given are written, the others stay as they are.
 
     A due date without a time removes the zone. ``add_tags`` and ``remove_tags`` change single tags,
-    so that two writers do not undo each other; a tag that is in both is removed.
+    so that two writers do not undo each other's changes; a tag that is in both is removed.
     """
 
     extra: ExtraChange = None
-    add_tags: Tags = ()
-    remove_tags: Tags = ()
+    add_tags: Annotated[
+        Tags, Field(description="Tags to add to those of the task, or of `tags` if it is given.")
+    ] = ()
+    remove_tags: Annotated[
+        Tags, Field(description="Tags to remove, also those of `tags` and `add_tags`.")
+    ] = ()
 
     model_config = ConfigDict(json_schema_extra=_schema)
 
@@ -50,7 +54,8 @@ class TaskUpdate(TaskFields):
         value: str | None,
         info: ValidationInfo,  # noqa: ARG003
     ) -> str | None:
-        # The task may have a time already: the database knows.
+        # Replaces the check of a new task by none: only the database knows whether the stored task
+        # has a time.
         return value
 
     @model_validator(mode="after")
@@ -63,7 +68,8 @@ class TaskUpdate(TaskFields):
         return self
 
 
-# Every field may be missing. A default is not validated, so a null that is given is an error.
+# Every field may be missing. Pydantic does not validate these defaults, but it does validate a null
+# that is given, so a title of null is an error.
 for _field in TaskUpdate.model_fields.values():
     _field.default = None
 TaskUpdate.model_rebuild(force=True)

@@ -1,4 +1,4 @@
-"""Fields of the embedder's own."""
+"""Fields of the embedding application."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""``TaskStore(extra=Model)``: a model of the embedder's own."""
+"""``TaskStore(extra=Model)``: the embedding application's model."""
 
 import json
 import logging
