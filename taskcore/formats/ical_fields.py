@@ -303,7 +303,7 @@ def _date_in(line: ContentLine) -> tuple[datetime | date, bool]:
             day[0], day[1], day[2], int(found[4]), int(found[5]), min(int(found[6] or 0), 59)
         )
     except ValueError:
-        raise _unusable(line, "must be a date and time that exist") from None
+        raise _unusable(line, "must be a valid date and time") from None
     return time, found[7] is not None
 
 

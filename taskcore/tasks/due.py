@@ -1,8 +1,8 @@
-"""Due dates: a date, or a local date and time, kept as it was written.
+"""Due dates: a date, or a local date and time, which no clock and no time zone changes.
 
 A due date has no offset. An offset would be wrong as soon as the rules of its time zone change,
 so the zone is a field of its own, as in iCalendar (RFC 5545, section 3.3.5) and JSCalendar
-(RFC 8984, section 1.4.4). Without a zone the time is that of whoever reads it.
+(RFC 8984, section 1.4.4). Without a zone the time is local wherever it is read.
 """
 
 import re
@@ -20,10 +20,11 @@ _NO_DATE = "must be a date or a local time, such as 2026-11-30 or 2026-11-30T17:
 
 
 def validate_due(value: object) -> datetime | date | None:
-    """Return a due date from its text, a `date`, or a `datetime` without ``tzinfo``.
+    """Return the due date that a text, a `date` or a `datetime` stands for; None for None.
 
     Raises:
-        PydanticCustomError: It is something else, has an offset, or does not exist.
+        PydanticCustomError: The value is of another type or form, has an offset or a fraction of a
+            second, or does not exist in the calendar.
     """
     if value is None:
         return None
@@ -40,22 +41,26 @@ def validate_due(value: object) -> datetime | date | None:
             try:
                 return parse_due(value)
             except ValueError:
-                raise PydanticCustomError("date", "must be a date and time that exist") from None
+                raise PydanticCustomError("date", "must be a valid date and time") from None
         if _OFFSET.search(value):
             raise _has_offset()
     raise PydanticCustomError("type", _NO_DATE)
 
 
 def parse_due(text: str) -> datetime | date:
-    """Return the due date of a text as the database has it."""
+    """Return the due date of a text in the form that the database stores.
+
+    Raises:
+        ValueError: It does not exist in the calendar.
+    """
     return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
 
 
 def validate_zone(value: str) -> str:
-    """Return the name of a time zone that exists.
+    """Return the name of a time zone unchanged, if the zone exists.
 
     Raises:
-        PydanticCustomError: There is no such zone in the IANA Time Zone Database.
+        PydanticCustomError: The IANA Time Zone Database has no such zone.
     """
     if _ZONE.fullmatch(value):
         try:
@@ -90,7 +95,7 @@ def _schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
 
 
 Due = Annotated[date | datetime | None, GetPydanticSchema(_schema, lambda *_: dict(_JSON_SCHEMA))]
-"""A field: None, a `date`, which is the whole day, or a `datetime` without ``tzinfo``."""
+"""A field that holds None, a `date` (the whole day), or a `datetime` without ``tzinfo``."""
 
 # Not date-time: that has an offset (RFC 3339, section 5.6).
 _JSON_SCHEMA = {"anyOf": [{"type": "string", "format": "local-date-time"}, {"type": "null"}]}

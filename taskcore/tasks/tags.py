@@ -12,10 +12,13 @@ _NOT_IN_TAGS = re.compile("[\x00-\x1f\x7f-\x9f,\ud800-\udfff\u2028\u2029]")
 
 
 def validate_tags(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the tags in Unicode's form NFC, each once, in the order of their code points.
+    """Return the tags in Unicode's form NFC, sorted by code points, without duplicates.
+
+    White space at both ends of a tag is removed.
 
     Raises:
-        PydanticCustomError: Names the limit.
+        PydanticCustomError: A tag is empty, is too long or has a character that tags must not
+            have, or there are too many tags.
     """
     tags = {_tag(tag) for tag in value}
     if len(tags) > MAX_TAGS:

@@ -335,7 +335,7 @@ def test_fields_are_options_of_add_and_edit(taskctl: Run) -> None:
         (("--due", "next week"), "is not understood"),
         (("--due", "42"), "is not understood"),
         (("--due", "2026-11-30T17:00Z"), "due must have no offset: send the local time"),
-        (("--due", "2026-02-30"), "due must be a date and time that exist"),
+        (("--due", "2026-02-30"), "due must be a valid date and time"),
         (("--due", "tomorrow", "--zone", "UTC"), "due_zone needs a due date with a time"),
         (("--due", "fri 17:00", "--zone", "Mars"), "due_zone must be a time zone"),
         (("--priority", "urgent"), "must be high, medium, low, none, or 0 to 9"),

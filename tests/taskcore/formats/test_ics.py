@@ -418,7 +418,7 @@ def test_line_ends_folds_and_byte_order_marks(change: Callable[[bytes], bytes]) 
             vtodo("SUMMARY:a", "DUE:tomorrow"),
             [(4, "DUE must be a date or a time, such as 20261130 or 20261130T170000")],
         ),
-        (vtodo("SUMMARY:a", "DUE:20240230"), [(4, "DUE must be a date and time that exist")]),
+        (vtodo("SUMMARY:a", "DUE:20240230"), [(4, "DUE must be a valid date and time")]),
         (vtodo("SUMMARY:a", "PRIORITY:10"), [(4, "PRIORITY must be 0 to 9")]),
         (vtodo("SUMMARY:a", "two lines", "X:b"), [(4, "line is not NAME:VALUE")]),
         (vtodo("SUMMARY:a", "END:VALARM"), [(4, "END:VALARM has no BEGIN before it")]),
