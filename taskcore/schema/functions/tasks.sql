@@ -19,9 +19,11 @@ GRANT CREATE ON SCHEMA taskcore TO taskcore_definer;
 SET LOCAL ROLE taskcore_definer;
 
 -- Create one task from p_task, an object with the fields of a new task. Only title is required;
--- find is as task_text has it. The user's first task creates the user. If the user has a task
--- with its key, returns that one and stores nothing. No row: another write holds the id. A
--- repeated write (same write_id) returns the stored row. The write_id of the row says which it is.
+-- task_text describes find. The user's first task creates the user. If the user already has a task
+-- with this key, nothing is stored and that task is returned. No row: another write holds the id.
+-- A repeated write (same write_id) returns the stored row. The row's write_id tells which write
+-- stored it.
+--
 -- p_newest: the id must be above those of all tasks of the user, and at least 4096,
 -- as lower ids hold no time. Tasks of the same store do not count (the upper half of
 -- their write_id is the same), because ids of one store rise. Otherwise nothing is
@@ -89,10 +91,10 @@ GRANT EXECUTE ON FUNCTION taskcore.task_create_v1 TO taskcore_app;
 -- Create a batch, all of it or nothing. p_tasks is an array of objects as in
 -- task_create_v1, each with an id. SQLSTATE TC001: other writes hold the ids listed in
 -- DETAIL, and nothing was stored. p_newest and TC002: as in task_create_v1, for the
--- lowest id, unless a task with one of the keys was there. A repeated batch returns those of
--- its rows that no other write has changed since. Tasks of other writes that have the keys
--- follow. OFFSET 0 makes the planner look up each id by key; for all ids at once it may
--- read every task of the user.
+-- lowest id, unless a task with one of the keys already existed. A repeated batch returns those
+-- of its rows that no other write has changed since. After these, the tasks of other writes that
+-- have one of the keys are returned. OFFSET 0 makes the planner look up each id by the primary key;
+-- for all ids at once it may read every task of the user.
 CREATE OR REPLACE FUNCTION taskcore.task_create_many_v1(
     p_user_id bigint, p_write_id bigint, p_tasks jsonb, p_newest boolean DEFAULT false
 ) RETURNS SETOF taskcore.tasks
@@ -144,8 +146,8 @@ BEGIN
         IF v_taken IS NOT NULL THEN
             RAISE EXCEPTION 'task ids are taken' USING ERRCODE = 'TC001', DETAIL = v_taken;
         END IF;
-        -- If some were there and not taken, another attempt of this write has stored them, or
-        -- tasks with their keys were there.
+        -- If fewer were stored, another attempt of this write has stored some, or tasks with their
+        -- keys already existed.
         IF p_newest AND v_stored = pg_catalog.cardinality(v_ids) THEN
             SELECT t.id INTO v_newest
                 FROM taskcore.tasks AS t
@@ -186,11 +188,11 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.task_create_many_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_create_many_v1 TO taskcore_app;
 
--- Store exported tasks. p_tasks is an array of objects with id and title, and all
--- other columns of a task but user_id and write_id, which may be missing. A task whose
--- id or key the user already has is left as it is. Returns the ids of those that were not
--- stored; by_key: a task with another id has the key. A repeated import (same write_id) does
--- not return its own ids.
+-- Store exported tasks. p_tasks is an array of objects. Each has id and title, and may have
+-- every other column of a task except user_id and write_id. If the user already has a task with
+-- the id or the key, that task stays as it is. Returns the ids in p_tasks that were not stored;
+-- by_key: a task with another id has the key. A repeated import (same write_id) does not return
+-- the ids that it has stored itself.
 CREATE OR REPLACE FUNCTION taskcore.task_import_v1(
     p_user_id bigint, p_write_id bigint, p_tasks jsonb
 ) RETURNS TABLE (id bigint, by_key boolean)
@@ -276,10 +278,10 @@ $$;
 REVOKE ALL ON FUNCTION taskcore.task_get_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_get_v1 TO taskcore_app;
 
--- What search reads of a task: title, description and tags, each folded by the library (NFKC,
--- Python's casefold, NFKC), a line each. find is null if folding changes nothing but the case of
--- ASCII letters, as in most texts; then the text is made here. STABLE, as array_to_string is, or
--- PostgreSQL would not put it into the queries.
+-- Return the text that a search reads of a task: title, description and tags, each on its own line
+-- and folded by the library (NFKC, Python's casefold, NFKC). It is the column find. In most texts
+-- folding changes only the case of ASCII letters: then find is null and the text is made here.
+-- STABLE, as array_to_string is; otherwise PostgreSQL would not inline the function.
 CREATE OR REPLACE FUNCTION taskcore.task_text(t taskcore.tasks) RETURNS text
 LANGUAGE sql STABLE
 AS $$
@@ -292,10 +294,11 @@ $$;
 
 REVOKE ALL ON FUNCTION taskcore.task_text FROM PUBLIC;
 
--- The find of a task that changes from p_old to p_new. p_folds has the folded texts of values that
--- the change writes: title, description, and in tags those of tags, by tag. Any other value has
--- either its line of the old find, or no letters to fold but those of ASCII. So each line
--- belongs to the value that the row has, whichever of them another writer has just changed.
+-- Return the column find of a task that changes from p_old to p_new. p_folds is an object with the
+-- folded texts of the values that the change writes: title, description, and in tags an object
+-- from each tag to its folded text. For any other value the line of the old find is right; if
+-- there is none, folding changes only the case of its ASCII letters. So each line belongs to the
+-- value in the row, even if another writer has just changed some of the values.
 CREATE OR REPLACE FUNCTION taskcore.task_find(
     p_old taskcore.tasks, p_new taskcore.tasks, p_folds jsonb
 ) RETURNS text
@@ -326,7 +329,7 @@ $$;
 
 REVOKE ALL ON FUNCTION taskcore.task_find FROM PUBLIC;
 
--- Whether a text has all of these words, as they are: there are no wildcards.
+-- Tell whether a text contains all of these words. There are no wildcards.
 CREATE OR REPLACE FUNCTION taskcore.text_has(p_text text, p_words text[]) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
 AS $$
@@ -344,10 +347,11 @@ $$;
 
 REVOKE ALL ON FUNCTION taskcore.text_has FROM PUBLIC;
 
--- Whether a task fits a filter. NULL: any. PostgreSQL puts the expression into the queries that
--- use it, so it has no search_path of its own. Only task_list_v1 and task_count_v1, which have one,
--- call it. p_search are folded words; nearly all tasks that do not fit lack the first, which is the
--- longest, so that text_has is seldom called.
+-- Tell whether a task matches a filter. NULL: any task does. PostgreSQL inlines the expression
+-- into the queries that call it, which it does only for a function without a search_path of its
+-- own. Only task_list_v1 and task_count_v1 call it, and they have one. p_search holds folded words,
+-- the longest first. Nearly all tasks that do not match lack the longest word, so text_has is
+-- rarely called.
 CREATE OR REPLACE FUNCTION taskcore.task_fits(
     t taskcore.tasks, p_project text, p_tags text[], p_due_before text, p_due_after text,
     p_priority smallint, p_search text[]
@@ -373,14 +377,16 @@ REVOKE ALL ON FUNCTION taskcore.task_fits FROM PUBLIC;
 -- PostgreSQL plans at each call for the given p_limit, which takes longer than reading.
 -- enable_bitmapscan = off: a bitmap would read and sort all tasks of the user.
 --
--- p_options: an object with another order and the members that a task must fit. Null: every
--- task, newest first. Members of a filter: project ('' for none), tags (all of them),
--- due_before and due_after (days), priority_at_least (1 to 9), search (folded words). order: newest, due (soonest
--- first, without one last) or priority (highest first, none last); the newest first among
--- equals. With p_after, after_due or after_priority is the value of the task p_after; null or
--- 0 if it has none. Open and completed tasks are two ranges of an index, so each is read
--- in its order and the two are merged. Equal due dates and later ones are two queries, because
--- OR would read all the equal ones for each page.
+-- p_options: an object with the members of a filter, which tasks must match, and an order. Null:
+-- every task, newest first. A filter has project ('' for none), tags (all of them), due_before
+-- and due_after (days), priority_at_least (1 to 9) and search (folded words, the longest first).
+-- order is newest, due (soonest first, tasks without a due date last) or priority (highest first,
+-- tasks without a priority last); equal tasks come newest first. With p_after, after_due or
+-- after_priority is the value of the task p_after; null or 0 if it has none.
+--
+-- Open and completed tasks are two ranges of an index, so each is read in its order and the two
+-- are merged. Equal due dates and later ones are two queries, because OR would read all the equal
+-- ones for each page.
 CREATE OR REPLACE FUNCTION taskcore.task_list_v1(
     p_user_id bigint, p_after bigint, p_limit integer, p_completed boolean,
     p_options jsonb DEFAULT NULL
@@ -413,7 +419,7 @@ BEGIN
     END IF;
     v_bound := pg_catalog.set_config('taskcore.user_id', p_user_id::text, true);
     IF p_options IS NOT NULL THEN
-        -- Of one day, the date comes first, and its times begin with T: ~ is above all of them.
+        -- A date sorts before its times, which go on with a T. A ~ sorts after all of them.
         SELECT COALESCE(o."order", 'newest'), o.project, COALESCE(o.tags, '{}'), o.due_before,
                o.due_after || '~', o.priority_at_least, o.search, o.after_due, o.after_priority
             INTO v_order, v_project, v_tags, v_due_before,
@@ -476,7 +482,7 @@ BEGIN
                 v_before := 9223372036854775807;
             END LOOP;
         END IF;
-        -- Newest first, or those that an order puts last.
+        -- Newest first: all tasks, or those that have no due date or no priority.
         IF v_left > 0 AND NOT p_completed THEN
             RETURN QUERY
                 SELECT t.* FROM taskcore.tasks AS t
@@ -522,7 +528,7 @@ REVOKE ALL ON FUNCTION taskcore.task_list_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.task_list_v1 TO taskcore_app;
 
 -- Count the tasks that task_list_v1 returns for p_completed and the filter in p_options. Open
--- tasks have a query of their own, for their index.
+-- tasks are counted by a query of their own, so that it uses their index.
 CREATE OR REPLACE FUNCTION taskcore.task_count_v1(
     p_user_id bigint, p_completed boolean, p_options jsonb
 ) RETURNS TABLE (tasks bigint)
@@ -605,11 +611,13 @@ REVOKE ALL ON FUNCTION taskcore.merge_patched FROM PUBLIC;
 -- the change. Otherwise the row is unchanged: its version is not among p_if_versions or
 -- is among p_unless_versions, or the change changes nothing. NULL: no condition. The row
 -- is locked first, so that no other write comes between. The version after the highest
--- one is 1. A due date without a time removes the zone; a zone that is given without one is
--- SQLSTATE TC007. add_tags and remove_tags are applied to the tags that the row then has; more
--- than 20 are TC008, with this limit in DETAIL. extra is merged into the object that is there; more
--- than 4096 bytes are TC009, in the same way. folds are the folded texts of new values, as
--- task_find takes them.
+-- one is 1.
+--
+-- A due date without a time removes the zone. SQLSTATE TC007: the change sets a zone, and the due
+-- date has no time. add_tags and remove_tags are applied to the tags that the locked row has, or
+-- to tags if the change has them. TC008: these would be more than 20, the limit in DETAIL. extra is
+-- merged into the object of the locked row. TC009: it would have more than 4096 bytes, the limit in
+-- DETAIL. folds holds folded texts, as p_folds of task_find.
 CREATE OR REPLACE FUNCTION taskcore.task_update_v1(
     p_user_id bigint, p_id bigint, p_write_id bigint, p_if_versions text[], p_changes jsonb,
     p_unless_versions text[] DEFAULT NULL
