@@ -49,7 +49,8 @@ METHODS = {
 
 _WRITES = {"POST", "PUT", "PATCH"}
 
-_INVALID: dict[str | None, Reason] = {SESSIONS: "session", LINKS: "link"}
+_REASON_OF_INVALID: dict[str | None, Reason] = {SESSIONS: "session", LINKS: "link"}
+"""Why an invalid secret is refused, by its source; the secret of any other is an API token."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 """Makes the answer to a request."""
@@ -114,7 +115,7 @@ class TaskRoute(APIRoute):
 
     @staticmethod
     def _is_of_count(scope: Scope) -> bool:
-        """Tell whether ``…/tasks/count`` was taken for a task, as all but GET and HEAD are."""
+        """Tell whether ``count`` was taken for a task id: only GET and HEAD have a route for it."""
         return bool(scope.get("path_params", {}).get("task_id") == "count")
 
 
@@ -155,7 +156,7 @@ async def answered(handler: Endpoint, request: Request) -> Response:
     try:
         response = await handler(request)
     except (Unauthenticated, Forbidden) as exc:
-        return closed_if_unread(request, _of_refusal(request, exc))
+        return closed_if_unread(request, _refused(request, exc))
     except (TaskcoreError, RequestRefused, RequestValidationError) as exc:
         return closed_if_unread(request, response_for(exc))
     except Exception as exc:
@@ -166,18 +167,12 @@ async def answered(handler: Endpoint, request: Request) -> Response:
     return response if request.method in _WRITES else closed_if_unread(request, response)
 
 
-def _of_refusal(request: Request, exc: Unauthenticated | Forbidden) -> Response:
-    """Return the answer to a caller whom the database refuses, and log the refusal."""
+def _refused(request: Request, exc: Unauthenticated | Forbidden) -> Response:
+    """Log that the database refuses the caller, and return the answer."""
     authenticator, source = request.scope.get(AUTHENTICATED, (None, None))
     refused = _refusal(exc, source)
     log_refusal(refused.reason, source)
-    if refused.reason in ("session", "link", "api_token"):
-        response: Response = error_response(refused.status, refused.description)
-        if refused.reason == "session":
-            # Otherwise the browser would go on sending it.
-            unset_session(request, response)
-    else:
-        response = response_for(exc)
+    response = _refusal_response(request, exc, refused)
     if refused.error:
         # RFC 6750, section 3.1: a 401 has a challenge, and so has a 403 for a missing scope.
         response.headers["WWW-Authenticate"] = (
@@ -186,10 +181,24 @@ def _of_refusal(request: Request, exc: Unauthenticated | Forbidden) -> Response:
     return response
 
 
+def _refusal_response(
+    request: Request, exc: Unauthenticated | Forbidden, refused: TokenRefused
+) -> Response:
+    """Return the answer to a refused caller, without a challenge."""
+    if refused.reason not in ("session", "link", "api_token"):
+        return response_for(exc)
+    response = error_response(refused.status, refused.description)
+    if refused.reason == "session":
+        # Otherwise the browser would go on sending it.
+        unset_session(request, response)
+    return response
+
+
 def _refusal(exc: Unauthenticated | Forbidden, source: str | None) -> TokenRefused:
+    """Return the refusal that an error of the database stands for."""
     match exc:
         case InvalidToken():
-            return TokenRefused(_INVALID.get(source, "api_token"))
+            return TokenRefused(_REASON_OF_INVALID.get(source, "api_token"))
         case Unauthenticated():
             return TokenRefused("blocked")
         case InsufficientScope(scope=None):
