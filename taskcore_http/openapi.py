@@ -205,7 +205,7 @@ def errors(*statuses: int) -> Responses:
 
 
 def not_modified() -> Responses:
-    """Describe the answer to a client that has the present representation."""
+    """Describe the answer to a client that has the current representation."""
     return {304: {"description": "The client has this answer already.", "headers": {"ETag": _ETAG}}}
 
 

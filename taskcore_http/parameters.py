@@ -24,7 +24,7 @@ from taskcore.validation import validate_integer
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
 MAX_IDS = 1_000
-"""The most ids in a query. Many proxies refuse longer paths than 8 KiB, which holds some 450."""
+"""The most ids in a query. Many proxies refuse URLs of more than 8 KiB, which hold about 450."""
 
 _Value = TypeVar("_Value")
 
@@ -144,7 +144,7 @@ TASK_ID = PathParameter("task_id", "Which task.", 244559826733118)
 TOKEN_ID = PathParameter("token_id", "Which API token.", 5263301792043113)
 IDS = QueryParameter(
     "ids",
-    f"Which tasks: at most {MAX_IDS} ids, which commas separate. All of them are changed, or none.",
+    f"The ids of at most {MAX_IDS} tasks, separated by commas. All of them are changed, or none.",
     _ids,
     _array(integer_schema(MAX_ID), MAX_IDS),
     required=True,
@@ -166,8 +166,8 @@ COMPLETED = QueryParameter(
 )
 ORDER = QueryParameter(
     "order",
-    "`newest` first; `due`: soonest first, without a due date last; or `priority`: highest first, "
-    "none last. Tasks that are equal come newest first.",
+    "`newest` first; `due`: soonest first, tasks without a due date last; or `priority`: highest "
+    "first, tasks without a priority last. Equal tasks come newest first.",
     validate_order,
     {"type": "string", "enum": [*ORDERS], "default": NEWEST},
 )
@@ -203,8 +203,8 @@ PRIORITY_AT_LEAST = QueryParameter(
 )
 SEARCH = QueryParameter(
     "search",
-    "Only tasks that have each of these words in title, description or tags, or in one of their "
-    "words, in whatever case.",
+    "Only tasks whose title, description or tags contain each of these words, also as part of a "
+    "longer word, in any case.",
     str,
     {"type": "string", "minLength": 1, "maxLength": MAX_SEARCH, "pattern": NOT_BLANK},
 )
@@ -220,23 +220,23 @@ FILTERS: tuple[QueryParameter[Any], ...] = (
 
 
 IDENTITY_PARAMETERS = "taskcore.query"
-"""The key of the scope that has the names of query parameters that dependencies read."""
+"""The scope's key for the names of the query parameters that dependencies read."""
 
 
 def check_query(request: Request, *parameters: QueryParameter[Any]) -> dict[str, str]:
-    """Return the query, of which a route knows each parameter; a typo must not be ignored.
+    """Return the query, and refuse parameters that nobody reads: a typo must not be ignored.
 
     Args:
         request: The request.
         parameters: Those that the route reads.
 
     Raises:
-        ValidationError: A parameter is unknown, and the known one that is nearest is named, or
-            it is given twice.
+        ValidationError: A parameter is unknown, and the error names the nearest known one, or it
+            is given twice.
     """
     if not request.scope["query_string"]:
         return {}
-    # As Starlette reads it, without its objects.
+    # Parsed as Starlette does it, but without its QueryParams.
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     given = dict(pairs)
     known = [parameter.name for parameter in parameters]
@@ -269,7 +269,7 @@ def values_of(request: Request, *parameters: QueryParameter[Any]) -> dict[str, A
         parameters: Those that the route reads.
 
     Raises:
-        ValidationError: As from `check_query`, a value is wrong, or one that is required is absent.
+        ValidationError: As in `check_query`; or a value is invalid, or a required one is absent.
     """
     given = check_query(request, *parameters)
     for each in parameters:

@@ -36,7 +36,8 @@ async def json_body(
         request: The request.
         model: The model.
         media_types: Those that are accepted.
-        defaults: Values of members that the body does not have, or has as null; None for none.
+        defaults: Values for members that are absent or null in the body. A value of None sets
+            nothing.
 
     Raises:
         RequestRefused: 415 if it is not plain JSON, 413 if it is too long.

@@ -31,7 +31,7 @@ _TASKS = TypeAdapter(tuple[Task, ...])
 
 _AFTER = AFTER.name.encode()
 
-# RFC 3986, section 3.4, and % of what is encoded already. A cursor has none of them.
+# The characters that a query may have (RFC 3986, section 3.4), and the % of encoded ones.
 _QUERY = "/?:@!$&'()*+,;=%"
 
 
@@ -78,9 +78,9 @@ class TaskEndpoints:
     async def create_task(self, request: Request) -> Response:
         """Create a task.
 
-        With a `key`, or an `Idempotency-Key`, you can send the request again: a task that is there
-        is returned as it is, with 200. Without one the task may have been created after
-        OUTCOME_UNKNOWN: list the newest tasks before you send it again.
+        With a `key`, or an `Idempotency-Key`, you can send the request again: if the task exists
+        already, it is returned unchanged, with 200. Without one the task may have been created
+        after OUTCOME_UNKNOWN: list the newest tasks before you send it again.
         """
         tasks = await self._identify(request)
         check_query(request)
@@ -92,7 +92,7 @@ class TaskEndpoints:
         return _task(task, status=201 if is_new else 200, headers={"Location": location})
 
     async def count_tasks(self, request: Request) -> Response:
-        """Count the user's tasks, or those that the parameters choose."""
+        """Count the user's tasks, or those that match the filters."""
         tasks = await self._identify(request)
         count = await tasks.count(**values_of(request, COMPLETED, *FILTERS))
         return _json(TaskCount(count=count).model_dump_json())
@@ -100,8 +100,8 @@ class TaskEndpoints:
     async def update_tasks(self, request: Request) -> Response:
         """Make one change to several tasks: to all of them, or to none.
 
-        The tasks are answered in the order of the ids. If the user does not have all of them, the
-        answer is 404 and names the missing ones. There are no preconditions.
+        The answer has the tasks in the order of the ids. If the user does not have all of them, it
+        is 404 and names missing ones, at most ten. Preconditions are answered with 412.
         """
         tasks = await self._identify(request)
         ids = values_of(request, IDS)[IDS.name]
@@ -109,14 +109,14 @@ class TaskEndpoints:
         change = await json_body(request, TaskUpdate, MERGE_PATCH)
         preconditions.refuse_for_several()
         changed = await tasks.update_many(ids, change)
-        # Also with the `extra` of a store's model.
+        # `serialize_as_any`: `extra` may be an instance of the store's model.
         return _json(_TASKS.dump_json(changed, serialize_as_any=True, warnings=False))
 
     async def delete_tasks(self, request: Request) -> Response:
         """Delete several tasks for good: all of them, or none.
 
-        If the user does not have all of them, the answer is 404 and names the missing ones. There
-        are no preconditions.
+        If the user does not have all of them, the answer is 404 and names missing ones, at most
+        ten. Preconditions are answered with 412.
         """
         tasks = await self._identify(request)
         ids = values_of(request, IDS)[IDS.name]
@@ -170,7 +170,7 @@ def _path(request: Request) -> str:
 
 
 def _query_after(request: Request, cursor: str) -> str:
-    """Return the request's query with another cursor, as the client has written it."""
+    """Return the request's query as the client has written it, with another cursor."""
     pairs: list[bytes] = request.scope["query_string"].split(b"&")
     others = [one for one in pairs if unquote_to_bytes(one.partition(b"=")[0]) != _AFTER]
     return f"{quote(b'&'.join(others), safe=_QUERY)}&{AFTER.name}={cursor}"
@@ -184,7 +184,7 @@ def _json(
 
 def _task(task: Task, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     headers = {"ETag": tag_of_task(task.version)} | (headers or {})
-    # A warning about a value that does not fit the store's model would show it.
+    # Pydantic's warning about an invalid `extra` would show its value.
     document = task.model_dump_json(warnings=False)
     return _json(document, status=status, headers=headers)
 

@@ -1,4 +1,4 @@
-"""The header ``Idempotency-Key``, in place of the member ``key`` of a new task.
+"""The header ``Idempotency-Key``, an alternative to the member ``key`` of a new task.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -10,16 +10,16 @@ from fastapi import Request
 from taskcore import ValidationError
 
 _NAME = "Idempotency-Key"
-# A string of RFC 9651, section 3.3.3. Most clients send the key without quotes.
+# A String of RFC 9651, section 3.3.3. Most clients send the key without quotes.
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Return the key in the request's header; None if there is none.
+    """Return the key in the request's header; None without the header.
 
     Raises:
-        ValidationError: There are several, or it has characters beyond ASCII.
+        ValidationError: There are several, or the key has characters beyond ASCII.
     """
     found = request.headers.getlist(_NAME)
     if not found:

@@ -132,7 +132,7 @@ class Preconditions:
         return self.none_match.every or opaque in self.none_match.strong | self.none_match.weak
 
     def refuse_for_several(self) -> None:
-        """Refuse preconditions of a change to several tasks: their versions are not compared.
+        """Refuse preconditions of a change to several tasks, whose versions are not compared.
 
         Raises:
             PreconditionFailed: If-Match has tags, or there is an If-None-Match.

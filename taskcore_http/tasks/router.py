@@ -188,7 +188,7 @@ def _add_tasks(
         status_code=201,
         response_model=Task,
         responses=succeeded(201, "The task; `Location` is its path.", location=True)
-        | succeeded(200, "A task with this key is there already, unchanged.", location=True)
+        | succeeded(200, "A task with this key exists already, unchanged.", location=True)
         | errors(400, *refused, 412, 413, 415, 500, 503),
         openapi_extra=takes(*user, IDEMPOTENCY_KEY, *PRECONDITIONS)
         | body_schema(TaskCreate, NEW_TASK),
@@ -212,7 +212,7 @@ def _add_tasks(
         responses=deleted("tasks", "tasks deleted") | errors(400, *one, 412, 500, 503),
         openapi_extra=takes(*user, IDS, *PRECONDITIONS),
     )
-    # Before the path of one task, which would take it for an id.
+    # Before the path of one task, which would take "count" for an id.
     add(
         count,
         endpoints.count_tasks,
