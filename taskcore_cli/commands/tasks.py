@@ -69,7 +69,7 @@ def add(
     title: Annotated[
         str,
         typer.Argument(
-            help="1 to 500 characters; or -, for titles from standard input, one a line.",
+            help="1 to 500 characters; or - for titles from standard input, one on each line.",
             show_default=False,
         ),
     ],
@@ -87,7 +87,7 @@ def add(
     key: Key = None,
     json: Json = False,
 ) -> None:
-    """Create a task and print it. Titles from standard input are all created, or none is."""
+    """Create a task and print it. Titles from standard input are all created, or none of them."""
     fields = given(due=due, zone=zone, priority=priority, project=project, tags=tag, extra=extra)
     if title == "-":
         if description is not None:
@@ -101,7 +101,7 @@ def add(
         task, is_new = opened.run(tasks.get_or_create(title, description, key=key, **fields))
     print_item(task, as_json=json)
     if not is_new:
-        say("A task with this key was there already: nothing was changed.")
+        say("A task with this key already exists: nothing was changed.")
 
 
 def _add_lines(context: typer.Context, user: int, fields: dict[str, Any], *, json: bool) -> None:

@@ -35,10 +35,10 @@ _CHUNK = 1000
 _TAB = "\t"
 
 _AGAIN = (
-    "what was imported stays, and importing the same file again adds only what is missing "
-    "(what has no id excepted)"
+    "imported tasks stay, and importing the same file again adds only missing tasks, and once more "
+    "those without an id or a key"
 )
-_AGAIN_NEW = "what was imported stays, and importing the same file again adds it once more"
+_AGAIN_NEW = "imported tasks stay, and importing the same file again adds them once more"
 
 
 _Format = Annotated[
@@ -69,7 +69,7 @@ def import_(
     ] = False,
     new_ids: Annotated[
         bool,
-        typer.Option("--new-ids", help="Give every task a new id: later lines are newer tasks."),
+        typer.Option("--new-ids", help="Give every task a new id; later lines are newer tasks."),
     ] = False,
     map_: Annotated[
         list[str] | None,
@@ -103,19 +103,19 @@ def import_(
             metavar="ZONE",
             help="The time zone in which Taskwarrior's tasks were written, such as Europe/Berlin: "
             "midnight there becomes a date.",
-            show_default="due dates stay times, in UTC",
+            show_default="due dates become times in UTC",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Import tasks from a file, with their ids, versions and times.
 
-    Each line is a task; {"title": "Buy groceries"} is enough. A task whose id or key exists already
-    is left as it is, so importing an export twice adds nothing. Bad lines are reported and skipped,
-    and the exit code is then 1. Reading of CSV stops at a broken quote.
+    In JSON Lines each line is a task; {"title": "Buy groceries"} is enough. A task whose id or key
+    exists already is left as it is, so importing an export twice adds nothing. Bad lines are
+    reported and skipped, and the exit code is then 1. Reading of CSV stops at a broken quote.
 
-    What iCalendar, Taskwarrior and todo.txt have and a task has no field for is kept in "extra". An
-    export in the same format writes it again.
+    Everything in iCalendar, Taskwarrior and todo.txt that a task has no field for is kept in
+    "extra". An export in the same format writes it again.
     """
     form = format_of(file, format_)
     options = _options(form, map_, separator, zone) | {"ignore_unknown": ignore_unknown}
@@ -239,8 +239,8 @@ async def _export(
 
 
 def _again(form: Format, *, new_ids: bool) -> str:
-    """Return what a second import of the same file does."""
-    # Keys are kept where ids are not.
+    """Return what stays after a failure, and what a second import of the same file does."""
+    # Formats without columns have keys, which prevent duplicates even with new ids.
     adds = new_ids and form.has_columns
     return _AGAIN_NEW if adds or form is Format.todotxt else _AGAIN
 

@@ -10,17 +10,17 @@ _ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ Tt](\S.*))?", re.ASCII)
 
 
 def due_of(text: str, zone: str | None) -> str:
-    """Return a due date in the library's form: a day, or a day and a time.
+    """Return a due date in the library's form: a date, or a date and a time.
 
-    Words are English; a day of the week means the next one. The library checks a text that begins
-    like an ISO 8601 date, because it names the fault.
+    Words are English, and a day of the week means the next such day. A text that begins like an
+    ISO 8601 date is left to the library, whose error names the fault.
 
     Args:
         text: The text that was typed.
-        zone: The time zone of words such as "today"; None: this machine's.
+        zone: The time zone in which words such as "today" are meant; None: this machine's.
 
     Raises:
-        WrongUsage: The text names no day.
+        WrongUsage: The text names no date.
     """
     if iso := _ISO.fullmatch(text.strip()):
         return "T".join(part for part in iso.groups() if part)
@@ -51,5 +51,5 @@ def _zone(name: str | None) -> ZoneInfo | None:
     try:
         return None if name is None else ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        # The library refuses the zone, and says why.
+        # The library will refuse the zone, and say why.
         return None

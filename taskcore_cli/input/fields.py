@@ -1,4 +1,4 @@
-"""The fields of a task as options."""
+"""The options of commands that write a task, one for each field."""
 
 import json
 import re
@@ -19,11 +19,11 @@ def priority_of(text: str) -> int:
     """Return the priority that a word or a number names.
 
     Raises:
-        BadParameter: The text is neither. The library checks the limits of the number.
+        BadParameter: The text is neither. The library checks the range of the number.
     """
     if text.lower() in _OF_NAME:
         return _OF_NAME[text.lower()]
-    # Not what `int` takes, such as "4_2" and the digits of other scripts.
+    # `int` would also accept "4_2" and the digits of other scripts.
     if not re.fullmatch(r"-?[0-9]{1,9}", text):
         raise typer.BadParameter("must be high, medium, low, none, or 0 to 9")
     return int(text)
@@ -49,7 +49,7 @@ Due = Annotated[
     typer.Option(
         "--due",
         metavar="WHEN",
-        help="A day, or a day and a time: tomorrow, 2026-12-01, or 'fri 17:00'.",
+        help="A date, or a date and a time: tomorrow, 2026-12-01, or 'fri 17:00'.",
         show_default=False,
     ),
 ]
@@ -58,8 +58,8 @@ Zone = Annotated[
     typer.Option(
         "--zone",
         metavar="ZONE",
-        help="The time zone of the due time, such as Europe/Berlin. Without it the time is that of "
-        "whoever reads it.",
+        help="The time zone of the due time, such as Europe/Berlin. Without it the time is local "
+        "wherever it is read.",
         show_default=False,
     ),
 ]
@@ -69,7 +69,7 @@ Priority = Annotated[
         "--priority",
         metavar="PRIORITY",
         parser=priority_of,
-        help="high, medium, low or none; or 1, the highest, to 9, and 0.",
+        help="high, medium, low or none, or a number: 1 (highest) to 9, or 0 for none.",
         show_default=False,
     ),
 ]
@@ -87,7 +87,7 @@ Key = Annotated[
     typer.Option(
         "--key",
         metavar="KEY",
-        help="Your own name for the task. If a task has it already, nothing is created.",
+        help="Your own name for the task. If a task with this key exists, nothing is created.",
         show_default=False,
     ),
 ]
@@ -112,7 +112,11 @@ def given(
     tags: list[str] | None,
     extra: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return the fields that were given, for the library."""
+    """Return the fields that were given, as the library's arguments.
+
+    Raises:
+        WrongUsage: ``due`` names no date.
+    """
     fields: dict[str, Any] = {
         "due": None if due is None else due_of(due, zone),
         "due_zone": zone,

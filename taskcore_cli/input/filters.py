@@ -1,4 +1,4 @@
-"""The options that choose tasks."""
+"""The options that filter and order tasks."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ Open = Annotated[bool, typer.Option("--open", help="Only open tasks.")]
 Done = Annotated[bool, typer.Option("--done", help="Only completed tasks.")]
 OfProject = Annotated[
     str | None,
-    typer.Option("--project", metavar="NAME", help='Only of this project; "": without one.'),
+    typer.Option("--project", metavar="NAME", help='Only of this project; "" for none.'),
 ]
 WithTags = Annotated[
     list[str] | None,
@@ -50,7 +50,7 @@ Search = Annotated[
     typer.Option(
         "--search",
         metavar="WORDS",
-        help="Only with all these words, or parts of words, in title, description or tags.",
+        help="Only if title, description or tags contain all these words, or parts of words.",
     ),
 ]
 InOrder = Annotated[
@@ -59,7 +59,11 @@ InOrder = Annotated[
 
 
 def completed_by(*, open_: bool, done: bool) -> bool | None:
-    """Return whether tasks must be completed; None if both kinds are wanted."""
+    """Return whether tasks must be completed; None for open and completed ones.
+
+    Raises:
+        WrongUsage: Both options are given.
+    """
     exclusive(open=open_, done=done)
     return done if open_ or done else None
 
@@ -73,7 +77,11 @@ def chosen_by(
     priority: int | None,
     search: str | None,
 ) -> dict[str, Any]:
-    """Return the filters of a list that were given, for the library."""
+    """Return the filters that were given, as the library's arguments.
+
+    Raises:
+        WrongUsage: ``due_before`` or ``due_after`` names no date.
+    """
     filters: dict[str, Any] = {
         "project": project,
         "tags": tags or None,

@@ -9,7 +9,7 @@ from typing import Any
 # ruff: noqa: PLC0415
 
 _ENDINGS = {".csv": "csv", ".tsv": "csv", ".ics": "ics", ".ical": "ics", ".icalendar": "ics"}
-# Other files that end in .txt have other formats.
+# Only these names: other files that end in .txt may have any format.
 _TODOTXT = ("todo.txt", "done.txt")
 
 
@@ -24,7 +24,7 @@ class Format(StrEnum):
 
     @property
     def has_columns(self) -> bool:
-        """Whether the names of fields can be mapped."""
+        """Whether a file names its fields, so that --map can rename them."""
         return self in (Format.jsonl, Format.csv)
 
     @property
@@ -34,7 +34,7 @@ class Format(StrEnum):
 
     @property
     def part(self) -> tuple[str, str]:
-        """The word for what may be bad, in the singular and the plural."""
+        """How to count bad parts of a file: the words after a number, singular and plural."""
         return ("task is", "tasks are") if self.can_skip else ("line is", "lines are")
 
     def reader(self) -> Callable[..., Any]:
@@ -52,7 +52,7 @@ class Format(StrEnum):
 
 
 def format_of(file: Path, given: Format | None) -> Format:
-    """Return the format that was given, or that the file's name tells."""
+    """Return the format that was given, or else the one that the file's name implies."""
     if given:
         return given
     if file.name.lower() in _TODOTXT:

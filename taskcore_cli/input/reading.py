@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from taskcore.tasks.task_import import TaskImport
 
-# The most bad lines, and kinds of skipped parts, to show. A file in another format has only bad
-# lines.
+# The most bad lines, and the most kinds of skipped parts, to show. In a file of another format
+# every line is bad.
 _SHOWN = 20
 # Lines between two checks for Ctrl-C, when the bar moves.
 _STRETCH = 500
 
 
 class Reading:
-    """A file that is read once. Bad lines are reported.
+    """A file of tasks that is read once. Bad lines are reported, skipped parts counted.
 
     Attributes:
         form: The format.
-        good: The number of lines so far that are tasks.
-        bad: The number of lines that cannot be used.
+        good: The number of tasks so far.
+        bad: The number of bad lines or tasks so far.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Writing:
-    """A file that is written a part at a time: tasks, then `end`.
+    """A file of tasks that is written in parts: `tasks` any number of times, then `end`.
 
     Attributes:
         count: The number of tasks so far.

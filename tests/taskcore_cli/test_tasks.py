@@ -357,7 +357,7 @@ def test_a_task_with_a_key_is_added_once(taskctl: Run) -> None:
     first = taskctl("tasks", "add", "one", "--key", "k", "--json")
     again = taskctl("tasks", "add", "two", "--key", "k", "--json")
     assert (first.stdout, first.stderr) == (again.stdout, "")
-    assert again.stderr == "A task with this key was there already: nothing was changed.\n"
+    assert again.stderr == "A task with this key already exists: nothing was changed.\n"
     assert json.loads(first.stdout)["key"] == "k"
     refused = taskctl("tasks", "add", "-", "--key", "k")
     assert refused.exit_code == 2

@@ -418,8 +418,8 @@ async def test_a_database_that_goes_away_half_way_is_one_line_that_says_what_to_
     assert told == b"and 5 more bad lines, 25 in all"
     assert error.startswith(b"error: ")
     assert errors.endswith(
-        b"what was imported stays, and importing the same file again adds only what is missing "
-        b"(what has no id excepted)\n"
+        b"imported tasks stay, and importing the same file again adds only missing tasks, and once "
+        b"more those without an id or a key\n"
     )
     assert errors.count(b"\n") == 22
     async with TaskStore(shared.url) as store:
@@ -479,7 +479,7 @@ def test_ctrl_c_while_waiting_for_input_ends_with_130_and_one_line(
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, "")
-    state = "nothing was imported" if words else "what was imported stays"
+    state = "nothing was imported" if words else "imported tasks stay"
     assert errors.splitlines()[-1].startswith(f"Interrupted: {state}")
     assert "Traceback" not in errors
 
@@ -513,7 +513,7 @@ def test_ctrl_c_in_the_middle_of_an_import_leaves_whole_batches(
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, "")
-    assert errors.startswith("Interrupted: what was imported stays")
+    assert errors.startswith("Interrupted: imported tasks stay")
     assert errors.count("\n") == 1
 
 
