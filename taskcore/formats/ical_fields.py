@@ -7,7 +7,7 @@ says what the fields say.
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ _WHOLE = re.compile("[0-9]{1,3}")
 _DONE = ("COMPLETED", "CANCELLED")
 _NOT_DONE = ("NEEDS-ACTION", "IN-PROCESS")
 _OWN_UID = re.compile("taskcore-([0-9]{1,16})-([0-9]{1,16})")
-# Times that a file may leave out, and the database then fills in.
+# Times that may be missing in a file; the database then sets them.
 _MOMENTS = frozenset({"created_at", "updated_at", "completed_at"})
 
 
@@ -37,8 +37,8 @@ class Reading:
 
     Attributes:
         fields: The fields of a task.
-        kept: The lines that the fields do not replace.
-        numbers: The line of each field in the file.
+        kept: The lines that the fields alone do not replace.
+        numbers: The number of each field's line in the file.
     """
 
     fields: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Reading:
 
 
 AnyTask = Task | SimpleNamespace
-"""A task with its fields as attributes: one that is stored, or one that was read."""
+"""A task with its fields as attributes: a stored task, or one that was read from a file."""
 
 _Read = Callable[[Sequence[ContentLine], Zones], tuple[dict[str, Any], bool]]
 
@@ -58,7 +58,7 @@ class _Group:
 
     Attributes:
         names: Their names.
-        read: Returns fields, and whether the fields say all that the lines say.
+        read: Returns fields, and whether the fields say everything that the lines say.
         write: Returns lines for a task.
     """
 
@@ -76,24 +76,22 @@ def read_fields(lines: Sequence[ContentLine], zones: Zones) -> Reading:
     reading = Reading()
     grouped: dict[str, list[ContentLine]] = {}
     others: list[str] = []
-    depth = 0
-    for line in lines:
-        depth += line.name == "BEGIN"
-        if depth:
+    for line, is_nested in _nested(lines):
+        if is_nested:
             others.append(line.text)
         elif line.value.strip() or line.parameters:
-            # Programs write properties without a value for fields that are empty.
+            # A property without a value is ignored: programs write one for an empty field.
             if line.name in _NAMES:
                 grouped.setdefault(line.name, []).append(line)
             else:
                 others.append(line.text)
-        depth -= line.name == "END"
     for group in _GROUPS:
         found = [line for name in group.names for line in grouped.get(name, ())]
         if not found:
             continue
         fields, is_all = group.read(found, zones)
         if group is _STAMP:
+            # DTSTAMP sets the field only if LAST-MODIFIED has not, and is kept if they differ.
             is_all = is_all and fields["updated_at"] == reading.fields.setdefault(
                 "updated_at", fields["updated_at"]
             )
@@ -121,14 +119,11 @@ def write_fields(task: AnyTask, kept: Sequence[ContentLine]) -> tuple[list[str],
     lines: list[str] = []
     others: list[str] = []
     grouped: dict[str, list[ContentLine]] = {}
-    depth = 0
-    for line in kept:
-        depth += line.name == "BEGIN"
-        if not depth and line.name in _NAMES:
+    for line, is_nested in _nested(kept):
+        if not is_nested and line.name in _NAMES:
             grouped.setdefault(line.name, []).append(line)
         else:
             others.append(line.text)
-        depth -= line.name == "END"
     for group in _GROUPS:
         found = [line for name in group.names for line in grouped.get(name, ())]
         if found and _says(group, found, task):
@@ -139,13 +134,22 @@ def write_fields(task: AnyTask, kept: Sequence[ContentLine]) -> tuple[list[str],
 
 
 def own_uid_of(uid: str, task_id: object) -> str | None:
-    """Return the user's id in the UID that a task without a key was given, or None."""
+    """Return the user's id in a UID that we made for a task without a key; None for others."""
     found = _OWN_UID.fullmatch(uid)
     return found[1] if found and found[2] == str(task_id) else None
 
 
+def _nested(lines: Sequence[ContentLine]) -> Iterator[tuple[ContentLine, bool]]:
+    """Yield each line of a VTODO, and whether it is one of a component within the VTODO."""
+    depth = 0
+    for line in lines:
+        depth += line.name == "BEGIN"
+        yield line, bool(depth)
+        depth -= line.name == "END"
+
+
 def _says(group: _Group, lines: Sequence[ContentLine], task: AnyTask) -> bool:
-    """Tell whether lines still say what the task says."""
+    """Tell whether lines still agree with the task."""
     try:
         fields, _ = group.read(lines, Zones())
     except ValidationError:
@@ -168,7 +172,7 @@ def _read_uid(lines: Sequence[ContentLine], _zones: Zones) -> tuple[dict[str, An
         return {}, False
     key = text_in(uid.value).strip()
     is_all = len(lines) == 1 and _is_plain(uid)
-    # One task that repeats has several VTODOs, whose UID is the same.
+    # A recurring task and its overrides are VTODOs with the same UID.
     for line in lines:
         if line.name == "RECURRENCE-ID":
             key = f"{key}#{line.value}"
@@ -291,7 +295,11 @@ def _moment(name: str, property_: str) -> _Group:
 
 
 def _date_in(line: ContentLine) -> tuple[datetime | date, bool]:
-    """Return the date or time of a line, and whether it is one of UTC."""
+    """Return the date or time of a line, and whether it is in UTC.
+
+    Raises:
+        ValidationError: The value is of another form, or does not exist in the calendar.
+    """
     found = _DATE.fullmatch(line.value.strip().upper())
     if not found:
         raise _unusable(line, "must be a date or a time, such as 20261130 or 20261130T170000")
@@ -308,7 +316,11 @@ def _date_in(line: ContentLine) -> tuple[datetime | date, bool]:
 
 
 def _moment_in(line: ContentLine, zones: Zones) -> tuple[datetime, bool]:
-    """Return a moment, and whether the line has it in UTC, as it should."""
+    """Return the moment of a line, and whether the line has it in UTC, as RFC 5545 requires.
+
+    Raises:
+        ValidationError: As in `_date_in`.
+    """
     value, is_utc = _date_in(line)
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  (set below)
@@ -333,9 +345,9 @@ _STAMP = _moment("updated_at", "DTSTAMP")
 
 _GROUPS = (
     _Group(("UID", "RECURRENCE-ID"), _read_uid, _write_uid),
-    # After LAST-MODIFIED, which it replaces where there is none.
     _moment("created_at", "CREATED"),
     _moment("updated_at", "LAST-MODIFIED"),
+    # After LAST-MODIFIED: DTSTAMP is used only without it.
     _STAMP,
     _Group(("SUMMARY",), _title, _text("title", "SUMMARY").write),
     _text("description", "DESCRIPTION"),
