@@ -15,7 +15,7 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _PARAMETERS = re.compile(f";{_PARAMETER}")
-# A name and a value, as most lines are.
+# Most lines have only a name and a value.
 _PLAIN = re.compile(r"([A-Za-z0-9_-]++):(.*)", re.DOTALL)
 _NOT_IN_LINES = re.compile("[\r\n]")
 
@@ -66,15 +66,15 @@ class ContentLine:
 
 
 def unfolded(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield each line with its number, without line ends and folds.
+    """Yield each unfolded line, without line ends, and the number of its first line in the file.
 
-    Lines are folded between bytes, also inside of a character. A line that is longer than
-    ``MAX_JSON`` bytes is cut off somewhere after them.
+    Lines are folded between bytes, even within a character. The end of a line that is longer than
+    ``MAX_JSON`` bytes is dropped.
     """
     line = bytearray()
     number = begin = 0
+    # Whether the next piece continues a line of the file that is longer than a piece.
     is_rest = False
-    # The end of a piece that is not the end of its line.
     while piece := file.readline(MAX_JSON):
         part = piece
         if not is_rest:
@@ -107,7 +107,7 @@ def are_whole(lines: Iterable[ContentLine]) -> bool:
 
 
 def text_in(value: str) -> str:
-    r"""Return the text of a value of type TEXT, in which ``\n`` is a line end."""
+    r"""Return the text that a value of type TEXT stands for: ``\n`` is a line end."""
     if "\\" not in value:
         return value
     return _ESCAPED.sub(lambda found: "\n" if found[1] in "nN" else found[1], value)

@@ -1,8 +1,8 @@
 """iCalendar (RFC 5545): tasks as VTODO components.
 
-What a task has no field for is kept in ``extra``, as a list of content lines named ``ical``, and
-written again. Fields that a VTODO has no property for are in a property of our own,
-``X-TASKCORE``, as JSON.
+Properties that a task has no field for are kept in ``extra``, as a list of content lines named
+``ical``, and written again. Fields that a VTODO has no property for are written as JSON in a
+property of our own, ``X-TASKCORE``.
 """
 
 import re
@@ -39,7 +39,7 @@ _NAMES_OF_LISTS = ("X-WR-CALNAME", "NAME")
 _HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskcore//taskcore//EN\r\n"
 _TAIL = b"END:VCALENDAR\r\n"
 _EMPTY = {"DTSTAMP", "UID"}
-# Fields that other programs have no property for, and so do not change.
+# Fields that other programs have no property for, and therefore do not change.
 _ONLY_OWN = ("id", "version", "project")
 _TASKS = ("VTODO", "VCALENDAR")
 
@@ -62,14 +62,14 @@ def read_tasks(
         elif one.name != "VTODO":
             yield Skipped(one.number, f"{one.name} is not a task")
         elif not {line.name for line in one.lines} - _EMPTY:
-            # jtx Board writes some.
+            # jtx Board writes such VTODOs.
             yield Skipped(one.number, "an empty VTODO")
         else:
             yield _task_of(one, zones, project, ignore_unknown=ignore_unknown)
 
 
 class Writer:
-    """Writes a file, a part at a time: `begin`, then tasks, then `end`."""
+    """Writes a file in parts: `begin`, then `tasks` any number of times, then `end`."""
 
     def __init__(self) -> None:
         self._zones: set[str] = set()
@@ -143,8 +143,12 @@ def _with_own(
 ) -> dict[str, Any]:
     """Add the fields of our own property.
 
-    All of them, if the other lines are as we wrote them. If another program has changed some, its
-    lines count, and only what it has no property for is ours.
+    If the other lines are as we wrote them, all of its fields are taken. If another program has
+    changed a line, the lines take precedence, and only the fields that other programs have no
+    property for are taken.
+
+    Raises:
+        ValidationError: The fields are not those of a task.
     """
     uid = next((text_in(line.value) for line in lines if line.name == "UID"), "")
     if own_uid_of(uid, own.get("id")):
@@ -172,7 +176,7 @@ def _lines_of(task: Task) -> list[str]:
 
 
 def _known_from(task: Task, written: Sequence[str]) -> dict[str, Any]:
-    """Return the fields that a reader of these lines knows."""
+    """Return the fields that a reader gets from these lines."""
     lines = [line for line in (ContentLine.parsed(0, text) for text in written) if line]
     reading = read_fields(lines, Zones())
     known = reading.fields | {"extra": _extra_of(reading)}
@@ -182,7 +186,7 @@ def _known_from(task: Task, written: Sequence[str]) -> dict[str, Any]:
 
 
 def _kept_of(extra: Mapping[str, Any]) -> list[ContentLine]:
-    """Return the lines that were kept. Anything else under their name is not written as lines."""
+    """Return the lines kept in ``extra``; none if the member is anything but whole lines."""
     kept = extra.get(EXTRA)
     if not isinstance(kept, list):
         return []

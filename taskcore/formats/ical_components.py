@@ -21,8 +21,8 @@ class Component:
     Attributes:
         number: The number of the line where it begins.
         name: Its name, in upper case.
-        lines: Its lines, with those of components inside of it, but without its own BEGIN and
-            END. Only a VTODO and a VTIMEZONE have them.
+        lines: Its lines and those of the components within it, without its own BEGIN and END.
+            They are collected only for a VTODO and a VTIMEZONE.
     """
 
     number: int
@@ -30,7 +30,7 @@ class Component:
     lines: list[ContentLine] = field(default_factory=list)
 
     def number_of(self, name: str) -> int:
-        """Return the number of the first line with a name, or of the component's first."""
+        """Return the number of the first line with this name, or else of the component."""
         return next((line.number for line in self.lines if line.name == name), self.number)
 
 
@@ -40,7 +40,7 @@ _Part = Component | ContentLine | BadLine
 def components(file: BinaryIO) -> Iterator[_Part]:
     """Yield each component of the calendars in a file, and each property of the calendars.
 
-    Only one component is in memory. A VTODO of which a line cannot be used is a `BadLine`.
+    Only one component is in memory. For a VTODO with an invalid line a `BadLine` is yielded.
     """
     reader = _Reader()
     first = True
@@ -63,7 +63,7 @@ class _Reader:
         self._bad: BadLine | None = None
 
     def read(self, number: int, data: bytes) -> Iterator[_Part]:
-        """Take a line, and yield what it completes."""
+        """Take a line, and yield the parts that are complete with it."""
         word, name = _bracket(data)
         if name == _CALENDAR or (word == "BEGIN" and name == _TASK):
             yield from self.unclosed()
@@ -84,7 +84,7 @@ class _Reader:
                 self._fail(number, f"END:{ascii(name)[1:-1][:100]} has no BEGIN before it")
 
     def unclosed(self) -> Iterator[_Part]:
-        """Yield an error if a component has no end yet."""
+        """Yield an error if a component has begun and not ended."""
         if self._component is not None:
             name = ascii(self._component.name)[1:-1][:100]
             yield BadLine(self._component.number, f"{name} has no END:{name}")
@@ -105,7 +105,7 @@ class _Reader:
             self._fail(number, line)
 
     def _fail(self, number: int, reason: str) -> None:
-        # A zone that cannot be read is one that is not there.
+        # A VTIMEZONE is never a bad line: without usable lines its zone is unknown.
         if self._component and self._component.name == _TASK:
             self._bad = self._bad or BadLine(number, reason)
 

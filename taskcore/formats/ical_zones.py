@@ -1,7 +1,7 @@
-"""Time zones of iCalendar: their names in a file, and their definitions for one.
+"""Time zones of iCalendar: the names that a file gives them, and their definitions as VTIMEZONE.
 
-Programs name zones as the IANA database does, as Windows does, with a prefix of their own, or
-freely. The file then has the rules, as a VTIMEZONE (RFC 5545, section 3.6.5).
+Programs use names of the IANA database, names of Windows, names with a prefix, or names of their
+own. The file has the rules of each zone, as a VTIMEZONE (RFC 5545, section 3.6.5).
 """
 
 import re
@@ -17,13 +17,13 @@ from pydantic_core import PydanticCustomError
 from taskcore.formats.content_lines import ContentLine
 from taskcore.tasks.due import validate_zone
 
-# Rules that are cheap to follow over centuries.
+# Rules that are cheap to evaluate over centuries.
 _RULE = re.compile(
     r"FREQ=YEARLY(?:;(?:INTERVAL|BYMONTH|BYDAY|BYMONTHDAY|UNTIL|COUNT|WKST)=[0-9A-Z,+-]+)*",
     re.IGNORECASE,
 )
 _ALIASES = ("X-LIC-LOCATION", "X-TZINFO", "TZID-ALIAS-OF")
-# A file needs few. More are ignored, so that memory is bounded.
+# The most zones that one file may define. Others are ignored, so that memory is bounded.
 _MOST = 200
 
 
@@ -49,8 +49,8 @@ class Zones:
     def due(self, tzid: str, time: datetime) -> tuple[datetime, str | None, bool]:
         """Return a local time, its zone in the IANA database, and whether the zone is known.
 
-        A zone with rules but without a name in the IANA database becomes one that has the same
-        rules in that year, or else the time becomes one of UTC.
+        A zone whose name is unknown but whose rules are in the file is replaced by a zone that
+        has the same rules in that year. If there is none, the time is converted to UTC.
         """
         name = _plain(tzid)
         if zone := self._names.get(name) or _known(name):
@@ -93,7 +93,7 @@ def _plain(tzid: str) -> str:
 
 @lru_cache(maxsize=1000)
 def _known(name: str) -> str | None:
-    """Return the name that the IANA database has for a zone."""
+    """Return the IANA database's name for a zone; None if it is unknown."""
     if found := WINDOWS_TO_OLSON.get(name):
         return found
     # "/mozilla.org/20050126_1/Europe/Berlin" and "tzone://Microsoft/Utc".
@@ -108,6 +108,7 @@ def _known(name: str) -> str | None:
 
 
 def _rules_of(lines: Sequence[ContentLine]) -> tzinfo | None:
+    """Return the rules in a VTIMEZONE; None if they are invalid or too costly to evaluate."""
     if not all(_RULE.fullmatch(line.value.strip()) for line in lines if line.name == "RRULE"):
         return None
     text = "\r\n".join(line.text for line in lines)
@@ -122,7 +123,7 @@ def _rules_of(lines: Sequence[ContentLine]) -> tzinfo | None:
 
 
 def _alike(rules: tzinfo, year: int) -> str | None:
-    """Return a zone of the IANA database that has the same rules in a year."""
+    """Return a zone of the IANA database that has the same rules in a year, or None."""
     try:
         offsets = [rules.utcoffset(time) for time in _times(year)]
     except Exception:  # noqa: BLE001  (dateutil raises whatever it meets)
@@ -148,7 +149,7 @@ def _alike(rules: tzinfo, year: int) -> str | None:
 
 
 def _times(year: int) -> Iterator[datetime]:
-    """Yield a time of each week of a year: two rules differ by whole weeks."""
+    """Yield one time in each week of a year: rules that differ mostly do so for whole weeks."""
     noon = datetime(year, 1, 1, 12)  # noqa: DTZ001  (a local time)
     for days in range(0, 365, 7):
         yield noon + timedelta(days=days)

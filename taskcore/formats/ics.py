@@ -1,4 +1,4 @@
-"""Files of iCalendar. The package icalendar, of the extra ``ical``, is loaded on use."""
+"""Files of iCalendar. They need the package icalendar, which the extra ``ical`` installs."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,13 +20,13 @@ def read_ics(
 ) -> Iterator[TaskImport | BadLine | Skipped]:
     """Read the VTODO components of an iCalendar file, one at a time.
 
-    The UID becomes the task's ``key``. What a task has no field for is kept in ``extra`` as a list
-    of lines named ``ical``, and `write_ics` writes it again. Other components are skipped. The
-    guide "Import from other programs" has the table.
+    The UID becomes the task's ``key``. Properties that a task has no field for are kept in
+    ``extra`` as a list of lines named ``ical``, and `write_ics` writes them again. Other components
+    are skipped. The guide "Import from other programs" lists the fields of each property.
 
     Args:
         file: Of bytes, in UTF-8.
-        ignore_unknown: Do not keep what a task has no field for.
+        ignore_unknown: Do not keep properties that a task has no field for.
 
     Raises:
         ConfigurationError: The extra ``ical`` is not installed.
@@ -49,7 +49,7 @@ def write_ics(tasks: Iterable[Task]) -> bytes:
 
 
 def ics_writer() -> "Writer":
-    """Return a writer for a file that is written a part at a time.
+    """Return a writer for a file that is written in parts.
 
     Raises:
         ConfigurationError: The extra ``ical`` is not installed.

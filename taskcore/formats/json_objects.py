@@ -17,7 +17,7 @@ _OUTSIDE = re.compile(rb'["{}]')
 def objects(file: BinaryIO) -> Iterator[tuple[int, bytes] | BadLine]:
     """Yield the text of each object, and the number of the line where it begins.
 
-    After an object that is broken, reading goes on with the next one that begins a line.
+    After a malformed object, reading continues with the next object that begins a line.
     """
     scanner = _Scanner()
     number, is_rest = 0, False
@@ -32,7 +32,7 @@ def objects(file: BinaryIO) -> Iterator[tuple[int, bytes] | BadLine]:
 
 
 class _Scanner:
-    """Finds where objects begin and end."""
+    """Finds where objects begin and end. It looks only at braces and strings."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -40,12 +40,13 @@ class _Scanner:
         self._escaped = False
         self._begin = self._indent = 0
         self._text = bytearray()
-        # An object was broken: the indentation that the next one may have.
+        # After a malformed object: the most indentation that the next object may have.
         self._lost: int | None = None
 
     def scan(
         self, number: int, piece: bytes, *, begins_line: bool
     ) -> Iterator[tuple[int, bytes] | BadLine]:
+        """Take a line, or a piece of a long one, and yield the objects that end in it."""
         at = 0
         while at < len(piece):
             if self._depth:
@@ -81,7 +82,7 @@ class _Scanner:
             yield self._broken()
 
     def _inside(self, piece: bytes, at: int) -> int:
-        """Return how far the object, or this piece, goes."""
+        """Return the place after the object, or after this piece if the object goes on."""
         while at < len(piece) and self._depth:
             if self._escaped:
                 self._escaped = False
@@ -97,7 +98,7 @@ class _Scanner:
                 case b"\\":
                     self._escaped = True
                 case b"\n":
-                    # No text of JSON has one.
+                    # A string of JSON has no line break: the object is malformed.
                     return at
                 case bracket:
                     self._depth += 1 if bracket == b"{" else -1

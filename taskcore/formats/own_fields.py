@@ -1,7 +1,7 @@
 """Fields of a task that another program's format has no place for.
 
-A writer compares each task with what a reader would make of it, and writes the difference as JSON,
-in a place that other programs leave alone. So a task that is written and read is the same.
+A writer compares each task with the task that a reader would get, and writes the difference as
+JSON, in a place that other programs leave alone. So a task is the same after writing and reading.
 """
 
 import json
@@ -21,17 +21,17 @@ DEFAULTS = {
     for name, field in TaskImport.model_fields.items()
     if name not in ("title", "user_id")
 }
-"""The fields of a task of which nothing but the title is known."""
+"""The other fields of a task of which only the title is known."""
 
 _TO_ESCAPE = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def own_fields(task: Task, known: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the fields that a reader would not know.
+    """Return the fields that a reader would not get from the other program's own fields.
 
     Args:
         task: The task.
-        known: The fields that a reader knows. ``extra`` has at most the member of the format.
+        known: The fields that a reader gets. ``extra`` has at most the member of the format.
         name: The format's member of ``extra``.
     """
     known = DEFAULTS | known
@@ -72,7 +72,7 @@ def own_in(text: object, place: str) -> dict[str, Any]:
 
 
 def whole_extra(own: Mapping[str, Any], kept: Mapping[str, Any], name: str) -> Any:
-    """Return ``extra`` of a task that only our own writer has written.
+    """Return ``extra`` of a task that no other program has changed since it was written.
 
     Args:
         own: The fields of `own_fields`.

@@ -9,7 +9,7 @@ class Skipped:
 
     Attributes:
         number: The number of the line where it begins, counted from 1.
-        reason: What it is.
+        reason: What the part is.
     """
 
     number: int

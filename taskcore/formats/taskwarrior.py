@@ -2,7 +2,7 @@
 
 Attributes that a task has no field for, such as ``annotations``, ``depends``, ``recur`` and those
 that users define, are kept in ``extra``, in an object named ``taskwarrior``. Fields without an
-attribute are in one of our own, ``taskcore``, as JSON.
+attribute are written as JSON in an attribute of our own, ``taskcore``.
 """
 
 import json
@@ -39,16 +39,16 @@ EXTRA = "taskwarrior"
 _PRIORITIES = {"H": 1, "M": 5, "L": 9}
 _LETTERS = (None, "H", "H", "H", "M", "M", "M", "L", "L", "L")
 _OWN = "taskcore"
-# Fields that other programs have no attribute for, and so do not change.
+# Fields that Taskwarrior has no attribute for, and therefore does not change.
 _ONLY_OWN = ("id", "version", "key", "description")
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# The place in a list, and a figure computed from the others: an import ignores both.
+# A task's place in a list, and a number computed from other attributes: an import ignores both.
 _COMPUTED = ("id", "urgency")
 _OPEN = ("pending", "waiting", "recurring")
 _MOMENT = re.compile(
     r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:T([0-9]{2}):?([0-9]{2}):?([0-9]{2})(Z)?)?"
 )
-# As an old version, and the files beside an export, have them: seconds since 1970.
+# Seconds since 1970, as in the output of old versions and in Taskwarrior's data files.
 _SECONDS = re.compile("[0-9]{9,11}")
 _NAMES = {
     "title": "description",
@@ -62,15 +62,15 @@ _NAMES = {
 def read_taskwarrior(
     file: BinaryIO, *, zone: str | None = None, ignore_unknown: bool = False
 ) -> Iterator[TaskImport | BadLine | Skipped]:
-    """Read what ``task export`` has written, one task at a time.
+    """Read the output of ``task export``, one task at a time.
 
     The ``uuid`` becomes the task's ``key``. Deleted tasks are skipped.
 
     Args:
         file: Of bytes, in UTF-8: an array of objects, or an object on each line.
-        zone: The IANA name of the time zone in which the tasks were written. Taskwarrior
-            has only moments: a due date is midnight there. None: due dates stay moments, in UTC.
-        ignore_unknown: Do not keep what a task has no field for.
+        zone: The IANA name of the time zone in which the tasks were written. Taskwarrior stores
+            a due date as the moment of midnight there. None: due dates become times in UTC.
+        ignore_unknown: Do not keep attributes that a task has no field for.
 
     Raises:
         ValidationError: There is no such zone.
@@ -106,7 +106,7 @@ def _tasks(
 
 
 class TaskwarriorWriter:
-    """Writes a file, a part at a time: `begin`, then tasks, then `end`."""
+    """Writes a file in parts: `begin`, then `tasks` any number of times, then `end`."""
 
     def __init__(self) -> None:
         self._begun = False
@@ -188,7 +188,7 @@ def _attributes_of(task: Task | SimpleNamespace) -> dict[str, Any]:
 
 
 def _are_tags(kept: Mapping[str, Any], task: Task | SimpleNamespace) -> bool:
-    """Tell whether the kept tags are those of the task, and some that cannot be tags."""
+    """Tell whether the kept tags, without those that cannot be tags, are those of the task."""
     try:
         return "tags" in kept and _tags(kept["tags"])[0] == task.tags
     except ValidationError:
@@ -202,7 +202,7 @@ def _stamp(moment: datetime | None) -> str | None:
 
 
 def _due_of(task: Task | SimpleNamespace) -> str | None:
-    """Return a moment, or a day or time without a zone, which Taskwarrior takes for local."""
+    """Return a moment, or a local date or time, which Taskwarrior reads in its own zone."""
     due, zone = task.due, task.due_zone
     if not isinstance(due, datetime):
         return None if due is None else str(due.isoformat())
@@ -221,7 +221,11 @@ def _digits(value: datetime) -> str:
 def _read(
     attributes: Mapping[str, Any], zone: ZoneInfo | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return fields, and the attributes that the fields do not replace."""
+    """Return fields, and the attributes that the fields do not replace.
+
+    Raises:
+        ValidationError: An attribute has an invalid value.
+    """
     kept = {name: value for name, value in attributes.items() if name not in _COMPUTED}
     fields: dict[str, Any] = {}
     for field, name in (("title", "description"), ("key", "uuid"), ("project", "project")):
@@ -262,7 +266,11 @@ def _state(kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tags(value: Any) -> tuple[tuple[str, ...], bool]:
-    """Return the texts that can be tags, and whether they are all."""
+    """Return the texts that can be tags, and whether all can.
+
+    Raises:
+        ValidationError: The value is not a list of texts.
+    """
     texts = value.split(",") if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise _error("tags", "must be an array of strings")
@@ -298,7 +306,11 @@ def _moment(name: str, value: Any) -> datetime:
 
 
 def _time(value: Any, name: str) -> datetime | date:
-    """Return a moment in UTC, a local time without a zone, or a day."""
+    """Return a moment in UTC, a local time without a zone, or a date.
+
+    Raises:
+        ValidationError: The value is of another form, or does not exist in the calendar.
+    """
     text = str(value) if isinstance(value, str | int) else ""
     try:
         if _SECONDS.fullmatch(text):
@@ -319,7 +331,7 @@ def _error(name: str, why: str) -> ValidationError:
 
 
 def _explained(exc: ValidationError) -> str:
-    """Return the error, with the name that the attribute has in Taskwarrior."""
+    """Return the text of an error, with Taskwarrior's name of the attribute."""
     name = _NAMES.get(exc.field)
     text = str(exc)
     if exc.field == "extra" and exc.constraint == "max_bytes":

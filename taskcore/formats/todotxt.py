@@ -1,7 +1,7 @@
 """todo.txt: a task on each line (https://github.com/todotxt/todo.txt).
 
 ``x`` marks a completed task, ``(A)`` a priority, ``+word`` a project, ``@word`` a context, and
-``key:value`` anything else. The line is kept in ``extra`` if the fields do not say all of it.
+``key:value`` anything else. A line that the fields alone cannot reproduce is kept in ``extra``.
 """
 
 import re
@@ -26,7 +26,7 @@ _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _OPEN = re.compile(
     rf"(?:\((?P<priority>[A-Z])\)\s+)?(?:(?P<created>{_DAY})\s+)?(?P<text>.*)", re.DOTALL
 )
-# Programs differ in the place of the priority.
+# Programs write the priority in different places.
 _DONE = re.compile(
     rf"x\s+(?:\((?P<before>[A-Z])\)\s+)?(?:(?P<completed>{_DAY})\s+)?"
     rf"(?:\((?P<after>[A-Z])\)\s+)?(?:(?P<created>{_DAY})\s+)?(?P<text>.*)",
@@ -37,7 +37,7 @@ _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"[\r\n]")
 _NOT_IN_TAGS = re.compile("[\x00-\x1f\x7f-\x9f,\u2028\u2029]")
 _PAIR = re.compile(r"([A-Za-z][\w-]*):([^\s:/]\S*)")
-# What a line says, and what it may say.
+# The fields that every line has, and those that a line may have.
 _SAID = ("title", "priority", "project", "tags", "due", "completed")
 _MOMENTS = ("created_at", "completed_at")
 
@@ -45,11 +45,11 @@ _MOMENTS = ("created_at", "completed_at")
 def read_todotxt(file: BinaryIO, *, ignore_unknown: bool = False) -> Iterator[TaskImport | BadLine]:
     """Read a task from each line; empty lines are skipped.
 
-    Lines have no ids: a file that is read again is new tasks.
+    Lines have no ids: importing a file again adds its tasks again.
 
     Args:
         file: Of bytes, in UTF-8.
-        ignore_unknown: Do not keep the line of a task.
+        ignore_unknown: Keep nothing in ``extra``.
     """
     number = 0
     while line := file.readline(MAX_JSON + 1):
@@ -77,14 +77,14 @@ def read_todotxt(file: BinaryIO, *, ignore_unknown: bool = False) -> Iterator[Ta
 def write_todotxt(tasks: Iterable[Task]) -> bytes:
     """Return a line for each task.
 
-    A line that was read is written again while it says what the task says. The format has no
-    place for descriptions, ids, keys, zones and times of day, nor for ``extra``.
+    A line that was kept is written again as long as it agrees with the task. The format has no
+    place for descriptions, ids, keys, zones and times of day, nor for the rest of ``extra``.
     """
     return b"".join(f"{_line_of(task)}\n".encode() for task in tasks)
 
 
 def fits_todotxt(task: Task) -> bool:
-    """Tell whether a line has a place for all that people write into a task."""
+    """Tell whether a line has a place for every field that users set."""
     fields = (task.description, task.key, task.due_zone)
     return (
         fields == (None, None, None)
@@ -106,7 +106,7 @@ def _line_of(task: Task) -> str:
 
 
 def _says(line: str, task: Task) -> bool:
-    """Tell whether a line says what the task says."""
+    """Tell whether a line agrees with the task."""
     try:
         read = validate(TaskImport, _read(line)[0], where="line")
     except ValidationError:
@@ -145,9 +145,9 @@ def _read(line: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _read_words(text: str, fields: dict[str, Any]) -> dict[str, str]:
-    """Read the words of a text into fields, and return the other pairs at its end.
+    """Set fields from the words of a text, and return the other pairs at its end.
 
-    Words at the end are not part of the title; those within a sentence are.
+    Projects, contexts and pairs at the end are not part of the title; those before them are.
     """
     words = _WORD.findall(text)
     end = len(text)
@@ -179,7 +179,7 @@ def _read_words(text: str, fields: dict[str, Any]) -> dict[str, str]:
 
 
 def _composed(task: Mapping[str, Any], words: list[str]) -> str:
-    """Return the line of a task in the form of the format's description."""
+    """Return the line of a task as the format's description writes it."""
     parts = ["x"] if task["completed"] else []
     if task["priority"]:
         parts.append(f"({chr(ord('A') - 1 + task['priority'])})")
