@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from taskcore.errors import ValidationError
+from taskcore.formats.basic_times import basic, basic_utc, put_in_order
 from taskcore.formats.content_lines import ContentLine, text_in, texts_in, value_of
 from taskcore.formats.ical_zones import Zones
 from taskcore.limits import MAX_KEY, MAX_PRIORITY, MAX_TAG, MAX_TAGS
@@ -101,11 +102,7 @@ def read_fields(lines: Sequence[ContentLine], zones: Zones) -> Reading:
         if not is_all:
             reading.kept += [line.text for line in found]
     reading.kept += others
-    fields = reading.fields
-    created, updated = fields.get("created_at"), fields.get("updated_at")
-    if created and updated and updated < created:
-        # The clocks of two programs differ.
-        fields["updated_at"] = created
+    put_in_order(reading.fields)
     return reading
 
 
@@ -222,10 +219,10 @@ def _write_due(task: AnyTask) -> list[str]:
     if due is None:
         return []
     if not isinstance(due, datetime):
-        return [f"DUE;VALUE=DATE:{_digits(due)}"]
+        return [f"DUE;VALUE=DATE:{basic(due)}"]
     if zone == "UTC":
-        return [f"DUE:{_digits(due)}Z"]
-    return [f"DUE;TZID={zone}:{_digits(due)}" if zone else f"DUE:{_digits(due)}"]
+        return [f"DUE:{basic(due)}Z"]
+    return [f"DUE;TZID={zone}:{basic(due)}" if zone else f"DUE:{basic(due)}"]
 
 
 def _read_priority(lines: Sequence[ContentLine], _zones: Zones) -> tuple[dict[str, Any], bool]:
@@ -278,7 +275,7 @@ def _write_state(task: AnyTask) -> list[str]:
         return ["STATUS:NEEDS-ACTION"]
     lines = ["STATUS:COMPLETED", "PERCENT-COMPLETE:100"]
     if task.completed_at is not None:
-        lines.append(f"COMPLETED:{_stamp(task.completed_at)}")
+        lines.append(f"COMPLETED:{basic_utc(task.completed_at)}")
     return lines
 
 
@@ -289,7 +286,7 @@ def _moment(name: str, property_: str) -> _Group:
 
     def write(task: AnyTask) -> list[str]:
         moment = getattr(task, name)
-        return [] if moment is None else [f"{property_}:{_stamp(moment)}"]
+        return [] if moment is None else [f"{property_}:{basic_utc(moment)}"]
 
     return _Group((property_,), read, write)
 
@@ -331,14 +328,6 @@ def _moment_in(line: ContentLine, zones: Zones) -> tuple[datetime, bool]:
 
 def _unusable(line: ContentLine, why: str) -> ValidationError:
     return ValidationError(f"{line.name} {why}", field=line.name, constraint="type")
-
-
-def _digits(value: date) -> str:
-    return value.isoformat().replace("-", "").replace(":", "")
-
-
-def _stamp(moment: datetime) -> str:
-    return f"{_digits(moment.astimezone(UTC).replace(microsecond=0, tzinfo=None))}Z"
 
 
 _STAMP = _moment("updated_at", "DTSTAMP")

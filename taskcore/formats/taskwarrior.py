@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import PydanticCustomError, from_json
 
 from taskcore.errors import ValidationError
+from taskcore.formats.basic_times import basic, basic_utc, put_in_order
 from taskcore.formats.json_objects import objects
 from taskcore.formats.own_fields import (
     as_json,
@@ -196,9 +197,7 @@ def _are_tags(kept: Mapping[str, Any], task: Task | SimpleNamespace) -> bool:
 
 
 def _stamp(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return f"{_digits(moment.astimezone(UTC).replace(microsecond=0, tzinfo=None))}Z"
+    return None if moment is None else basic_utc(moment)
 
 
 def _due_of(task: Task | SimpleNamespace) -> str | None:
@@ -207,15 +206,11 @@ def _due_of(task: Task | SimpleNamespace) -> str | None:
     if not isinstance(due, datetime):
         return None if due is None else str(due.isoformat())
     if zone is None:
-        return _digits(due)
+        return basic(due)
     try:
-        return _stamp(due.replace(tzinfo=ZoneInfo(zone)))
+        return basic_utc(due.replace(tzinfo=ZoneInfo(zone)))
     except OverflowError:
-        return _digits(due)
-
-
-def _digits(value: datetime) -> str:
-    return value.isoformat().replace("-", "").replace(":", "")
+        return basic(due)
 
 
 def _read(
@@ -243,10 +238,7 @@ def _read(
         if is_all:
             del kept["tags"]
     fields |= _state(kept)
-    created, updated = fields.get("created_at"), fields.get("updated_at")
-    if created and updated and updated < created:
-        # The clocks of two machines differ.
-        fields["updated_at"] = created
+    put_in_order(fields)
     return fields, kept
 
 
