@@ -17,7 +17,7 @@ def merge_patched(target: Any, patch: Any) -> Any:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Return whether two values of JSON are equal. To Python, true is also 1."""
+    """Tell whether two values are equal in JSON, where true is not 1, as it is in Python."""
     return bool(_without_booleans(one) == _without_booleans(other))
 
 

@@ -56,9 +56,9 @@ async def test_a_header_that_is_no_key_is_refused(
     assert (details["field"], details["constraint"]) == (field, constraint)
 
 
-async def test_the_header_is_of_no_effect_on_a_body_that_is_none(
+async def test_a_body_that_is_not_an_object_is_refused_with_the_header_too(
     client: httpx2.AsyncClient,
 ) -> None:
-    """TK-114: the body is refused as ever."""
+    """TK-114."""
     response = await client.post(TASKS, json=["x"], headers={HEADER: "k"})
     assert error_of(response, 400)["details"]["field"] == "body"

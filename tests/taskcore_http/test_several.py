@@ -45,7 +45,7 @@ async def test_several_tasks_are_deleted(client: httpx2.AsyncClient, ids: list[i
 async def test_all_are_changed_or_none(
     client: httpx2.AsyncClient, store: TaskStore, ids: list[int], method: str
 ) -> None:
-    """TK-308: another user's task is missing like one that never was."""
+    """TK-308: another user's task is reported as missing, like one that never existed."""
     before = tasks_of(await client.get(TASKS))
     foreign = (await store.for_user(43).create("x")).id
     for missing in (foreign, 7):
@@ -75,7 +75,7 @@ async def test_all_are_changed_or_none(
 async def test_without_good_ids_nothing_is_changed(
     client: httpx2.AsyncClient, ids: list[int], method: str, query: str, refused: tuple[str, str]
 ) -> None:
-    """TK-308: above all, not everything."""
+    """TK-308: in particular, a missing `ids` does not mean every task."""
     before = tasks_of(await client.get(TASKS))
     response = await client.request(
         method, f"{TASKS}{query}", json={"title": "y"} if method == "PATCH" else None
@@ -91,7 +91,7 @@ async def test_without_good_ids_nothing_is_changed(
 async def test_a_precondition_is_refused(
     client: httpx2.AsyncClient, ids: list[int], method: str, header: str
 ) -> None:
-    """TK-308: a version of several tasks does not exist."""
+    """TK-308: several tasks have no common version to compare."""
     response = await client.request(
         method,
         query(ids),

@@ -62,7 +62,7 @@ def utc(*parts: int) -> datetime:
 
 
 def stored(read: Iterable[Read], user_id: int = 7) -> list[Task]:
-    """What the database stores; tasks without ids and times get some."""
+    """Return tasks as the database stores them: those without ids and times get some."""
     now = datetime(2026, 11, 27, 12, 30, 15, 123456, tzinfo=UTC)
     stored = []
     for number, task in enumerate(read, 100):

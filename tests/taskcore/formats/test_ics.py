@@ -80,7 +80,7 @@ def unfolded(file: bytes) -> list[str]:
 
 
 def _parts(text: str) -> st.SearchStrategy[str]:
-    """Lines of a file, some of them broken."""
+    """Lines of a file, some of them malformed."""
     line = st.sampled_from(text.splitlines())
     changed = st.builds(
         lambda line, at, other: line[: at % (len(line) + 1)] + other + line[at % (len(line) + 1) :],
@@ -112,7 +112,7 @@ def test_a_file_of_another_program_loses_nothing(report: str) -> None:
     first = write_ics(found)
     assert stored(read(first)) == found
     assert write_ics(stored(read(first))) == first
-    # All that has no field is there again; and the fields, in our form of them.
+    # Every line without a field is written again; lines of fields are written in our form.
     fields = r"(SUMMARY|DESCRIPTION|DUE|CATEGORIES|CREATED|LAST-MODIFIED|COMPLETED|DTSTAMP)\b"
     inside = re.findall(r"BEGIN:VTODO\n(.*?)END:VTODO", text.replace("\n ", ""), re.DOTALL)
     lines = [line for part in inside for line in part.splitlines()]
@@ -268,9 +268,9 @@ def test_due_dates(line: str, due: date, due_zone: str | None, *, is_kept: bool)
             "20240701T100000",
             (10, "Etc/GMT-2"),
         ),
-        # Rules that no zone has.
+        # No zone of the IANA database has these rules.
         (zone("X", **EUROPE | {"autumn_month": "7"}), "20240701T100000", (8, "UTC")),
-        # Nothing that takes centuries to follow.
+        # Rules that repeat every second are not followed.
         (zone("X", **EUROPE).replace("YEARLY", "SECONDLY"), "20240701T100000", (10, None)),
         (zone("X", **EUROPE).replace("+0200", "long"), "20240701T100000", (10, None)),
     ],
@@ -341,7 +341,7 @@ def test_texts() -> None:
         r"DESCRIPTION:a\, b\; c\\n\nd\Ne \x\: f", r"CATEGORIES:x\,y, b ,a,,a", "CATEGORIES:c"
     )
     assert task.description == "a, b; c\\n\nd\ne x: f"
-    # A tag has no comma.
+    # A category with a comma cannot be a tag.
     assert task.tags == ("a", "b", "c")
     assert kept(task) == [r"CATEGORIES:x\,y, b ,a,,a", "CATEGORIES:c"]
     assert not kept(a_task("CATEGORIES:b,a,b"))

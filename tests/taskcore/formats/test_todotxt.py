@@ -89,7 +89,7 @@ REPORTS: list[tuple[str, dict[str, Any]]] = [
             "created_at": utc(2018, 5, 19),
         },
     ),
-    # The priority of a completed task, as some programs keep it.
+    # Some programs write the priority of a completed task as a pair.
     (
         "x 2021-01-02 Water the plants rec:1w pri:C",
         {
@@ -129,7 +129,7 @@ def test_a_line_is_a_task_and_is_written_again_as_it_was(line: str, fields: dict
     (task,) = read(line + "\n")
     assert isinstance(task, TaskImport), task
     assert task.model_dump(exclude_defaults=True) == fields
-    # A line without a date gets one.
+    # A task that was read without a creation date is written with one.
     undated = "" if task.created_at or "line" in str(task.extra) else "2026-11-27 "
     (written,) = write_todotxt(stored([task])).decode().splitlines()
     assert written.replace(undated, "", 1) == line
@@ -184,7 +184,7 @@ def test_any_task_can_be_written(written: list[Task]) -> None:
     """TK-422"""
     file = write_todotxt(written)
     assert file.count(b"\n") == len(written)
-    # What was read once is stable.
+    # After one round trip nothing changes any more.
     found = [one for one in read(file) if isinstance(one, TaskImport)]
     again = write_todotxt(stored(found))
     assert stored(one for one in read(again)) == stored(found)

@@ -47,10 +47,10 @@ CALLS = {
     "task_list_v1 ": ("50, 300, 21, NULL", 21),
     "task_list_v1  ": ("50, NULL, 21, false", 10),
     "task_list_v1   ": ("50, NULL, 21, true", 21),
-    # A filter reads the user's tasks by key until enough of them fit; here all 1,000.
+    # A filter reads the user's tasks by key until enough of them match; here all 1,000.
     "task_list_v1    ": ('50, NULL, 21, NULL, \'{"project": "x"}\'', 1000),
     "task_list_v1     ": ("50, NULL, 21, true, '{\"tags\": []}'", 42),
-    # Words that no task has, that all have, and that one has.
+    # A word that no task has, one that all tasks have, and one that a single task has.
     "task_list_v1      ": ('50, NULL, 21, NULL, \'{"search": ["absent"]}\'', 1000),
     "task_list_v1       ": ('50, NULL, 21, false, \'{"search": ["absent", "task"]}\'', 10),
     "task_list_v1        ": ('50, NULL, 21, true, \'{"search": ["task", "k"]}\'', 21),

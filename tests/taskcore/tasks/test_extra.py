@@ -53,7 +53,7 @@ async def test_a_change_is_a_merge_patch(
 async def test_any_change_is_merged_as_in_plain_python(
     tasks: UserTasks, stored: dict[str, Any], patch: dict[str, Any]
 ) -> None:
-    """TK-115, TK-116: and what was written is read."""
+    """TK-115, TK-116: and values are read as they were written."""
     task = await tasks.create("x", extra=stored)
     assert is_same(task.extra, stored)
     merged = merge_patched(stored, patch)
@@ -89,7 +89,7 @@ async def test_a_change_that_makes_it_too_large_is_refused(tasks: UserTasks) -> 
 
 
 def _of_size(size: int, text: str) -> dict[str, Any]:
-    """Return an object whose text has so many bytes."""
+    """Return an object whose text has this number of bytes."""
     rest = size - len(json.dumps({"a": text, "b": [1, -2.5, True, None], "c": ""}).encode())
     return {"a": text, "b": [1, -2.5, True, None], "c": "x" * rest}
 
@@ -109,7 +109,7 @@ EXACT = {
 async def test_the_limit_is_that_of_the_database(
     tasks: UserTasks, owner: asyncpg.Connection, extra: dict[str, Any]
 ) -> None:
-    """TK-115: what passes is stored, up to the last byte."""
+    """TK-115: the library accepts an object up to the last byte that the database accepts."""
     task = await tasks.create("x", extra=extra)
     size = await owner.fetchval(
         "SELECT octet_length(extra::text) FROM taskcore.tasks WHERE id = $1", task.id

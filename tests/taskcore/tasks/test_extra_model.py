@@ -61,7 +61,7 @@ async def test_an_instance_is_read_back(tasks: UserTasks[Door], store: TaskStore
 
 
 async def test_a_change_is_a_part(tasks: UserTasks[Door]) -> None:
-    """TK-117: of an instance what was set, of a mapping what it names; null removes a member."""
+    """TK-117: the members set in an instance, or given in a mapping; null removes a member."""
     task = await tasks.create("Paint", extra=Door(color="red", size=Size(width=90, height=200)))
     task = await tasks.update(task.id, extra={"size": {"width": 80}})
     assert task.extra == Door(color="red", size=Size(width=80, height=200))
@@ -136,7 +136,7 @@ async def test_what_was_stored_before_is_read_as_it_is(
 async def test_json_has_the_bytes_of_the_models(
     tasks: UserTasks[Door], doors: TaskStore[Door], store: TaskStore
 ) -> None:
-    """TK-307, TK-117: also where they do not fit."""
+    """TK-307, TK-117: even if a stored value is invalid."""
     await tasks.create("x", extra=Door(color="red", size=Size(width=1)))
     await store.for_user(42).create("y", extra={"color": [1]})
     await store.for_user(42).create("z")

@@ -42,8 +42,8 @@ FILTERS = st.fixed_dictionaries(
 )
 
 
-def fits(task: Task, **filters: Any) -> bool:
-    """The same in plain Python."""
+def matches(task: Task, **filters: Any) -> bool:
+    """Tell in plain Python whether a task matches the filters."""
     day = None if task.due is None else task.due.isoformat()[:10]
     before, after = (filters.get(name) for name in ("due_before", "due_after"))
     return (
@@ -59,7 +59,7 @@ def fits(task: Task, **filters: Any) -> bool:
 
 
 def ordered(tasks: list[Task], order: TaskOrder) -> list[Task]:
-    """The same in plain Python, of tasks that are newest first."""
+    """Sort tasks in plain Python; those given are newest first, and sorting is stable."""
     keys: dict[TaskOrder, Callable[[Task], Any]] = {
         "newest": lambda _: 0,
         "due": lambda task: (task.due is None, task.due and task.due.isoformat()),
@@ -88,7 +88,7 @@ async def test_a_list_has_the_tasks_that_fit_and_no_others(
         await tasks.delete_many(old)
     made = list(await tasks.create_many(new))[::-1]
     made[::2] = [await tasks.update(task.id, completed=True) for task in made[::2]]
-    expected = ordered([task for task in made if fits(task, **filters)], order)
+    expected = ordered([task for task in made if matches(task, **filters)], order)
 
     assert [task async for task in tasks.iterate(order=order, **filters)] == expected
     assert await tasks.count(**filters) == len(expected)

@@ -24,14 +24,14 @@ def tasks(store: TaskStore) -> UserTasks:
 
 
 async def found(tasks: UserTasks, query: str, **filters: Any) -> list[str]:
-    """Return the titles that a search finds, oldest first; each face of it says the same."""
+    """Return the titles that a search finds, oldest first; list, iterate and count agree."""
     page = await tasks.list(search=query, limit=1000, **filters)
     assert [task async for task in tasks.iterate(search=query, **filters)] == list(page)
     assert await tasks.count(search=query, **filters) == len(page)
     return [task.title for task in page][::-1]
 
 
-# The table of inputs in public reports.
+# Queries and titles from public reports.
 
 
 async def test_words_without_spaces_between_them_are_found(tasks: UserTasks) -> None:
@@ -70,7 +70,7 @@ CASELESS = {
 
 @pytest.mark.parametrize("kind", CASELESS)
 async def test_another_spelling_is_found(tasks: UserTasks, kind: str) -> None:
-    """TK-310: both ways, in every field."""
+    """TK-310: either spelling finds the other, in every field."""
     for text, query in (CASELESS[kind], CASELESS[kind][::-1]):
         task = await tasks.create(text, key=text)
         described = await tasks.create("described", f"a\n{text}", key=f"{text} described")
@@ -106,7 +106,7 @@ async def test_no_character_stands_for_others(
     assert await found(tasks, query) == titles
 
 
-# Where words may be.
+# The places in which a word is found.
 
 
 async def test_a_word_may_be_in_any_field_and_be_part_of_a_word(tasks: UserTasks) -> None:
@@ -161,7 +161,7 @@ async def test_a_search_finds_nothing_of_another_users(store: TaskStore) -> None
         assert await found(store.for_user(42), query) == []
 
 
-# Queries that cannot be used.
+# Queries that are refused.
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ async def test_none_is_no_search_and_the_longest_one_is_taken(tasks: UserTasks) 
     assert len(await tasks.list(search="\ufdfa" * 200)) == 0
 
 
-# What is stored, however it came there.
+# Any creates, batches, imports and changes.
 
 
 def folded(text: str) -> str:
@@ -294,7 +294,7 @@ async def test_a_search_finds_what_has_the_words_and_nothing_else(
 
 
 async def assert_true(owner: asyncpg.Connection) -> None:
-    """Check that what search reads of each row is that row's texts, folded."""
+    """Check that the text that a search reads of each row is that row's texts, folded."""
     rows = await owner.fetch(
         "SELECT title, description, tags, find, taskcore.task_text(t) AS text FROM taskcore.tasks t"
     )
@@ -352,7 +352,7 @@ async def test_two_writers_at_once_leave_what_belongs_to_both(
 async def test_tags_that_fold_to_one_text_are_apart(
     tasks: UserTasks, owner: asyncpg.Connection
 ) -> None:
-    """TK-313: one that is removed leaves the other's text."""
+    """TK-313: removing one tag leaves the text of the other."""
     task = await tasks.create("x", tags=["Ä", "ä"])
     await tasks.update(task.id, remove_tags=["Ä"])
     assert await found(tasks, "ä") == ["x"]
@@ -364,7 +364,7 @@ async def test_tags_that_fold_to_one_text_are_apart(
 async def test_a_caller_who_folds_nothing_leaves_nothing_stale(
     tasks: UserTasks, application: asyncpg.Connection
 ) -> None:
-    """TK-313: the case of ASCII letters is folded for them, and no old text stays."""
+    """TK-313: the database folds ASCII letters, and no old text stays."""
     task = await tasks.create("Ärger", "Öl", tags=["Über"])
     await application.fetch(
         "SELECT FROM taskcore.task_update_v1(42, $1, 5, NULL, $2)",
@@ -391,7 +391,7 @@ async def test_a_change_of_something_else_leaves_it(
 
 
 async def test_the_longest_texts_are_stored(tasks: UserTasks, owner: asyncpg.Connection) -> None:
-    """TK-313: a character becomes at most 18."""
+    """TK-313: folding makes at most 18 characters of one."""
     tags = [chr(0x4E00 + number) + "\ufdfa" * 49 for number in range(20)]
     await tasks.create("\ufdfa" * 500, "\ufdfa" * 5000, tags=tags)
     await assert_true(owner)
@@ -412,18 +412,18 @@ async def test_the_database_refuses_what_cannot_be_a_tasks_text(
 
 
 def test_folding_an_ascii_text_is_lower_case() -> None:
-    """TK-310: the shorter way has the same result."""
+    """TK-310: the short cut for ASCII texts has the same result."""
     text = "".join(map(chr, range(128)))
     assert fold(text) == folded(text) == text.lower()
 
 
 def test_the_words_of_a_query_are_folded_and_the_longest_is_first() -> None:
-    """TK-310: the first is the one that most tasks do not have."""
+    """TK-310: the longest word is looked for first, because it rules out most tasks."""
     assert validate_search("b Straße a B\u3000ÄÄ") == ["strasse", "ää", "b", "a"]
 
 
 async def test_the_condition_is_part_of_the_query(owner: asyncpg.Connection) -> None:
-    """TK-311: not a call of a function for each task."""
+    """TK-311: PostgreSQL inlines it instead of calling a function for each task."""
     await owner.execute("SET search_path = pg_catalog; SET plan_cache_mode = force_generic_plan")
     await owner.execute(
         "PREPARE searched(text[]) AS SELECT FROM taskcore.tasks AS t"
