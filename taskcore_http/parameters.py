@@ -47,7 +47,7 @@ def _ids(text: str) -> list[int]:
     ids = text.split(",")
     if len(ids) > MAX_IDS:
         raise ValidationError(
-            f"ids must be at most {MAX_IDS}",
+            f"ids must have at most {MAX_IDS} items",
             field="ids",
             constraint="max_items",
             limits={"max": MAX_IDS},

@@ -200,6 +200,7 @@ def _kept_of(extra: Mapping[str, Any]) -> list[ContentLine]:
 
 
 def _explained(exc: ValidationError, reading: Reading) -> str:
+    """Return the text of an error in terms of iCalendar's properties."""
     if exc.field == "title" and exc.constraint == "required":
         return "SUMMARY is required"
     if exc.constraint != "max_bytes" or not reading.kept:
@@ -207,6 +208,6 @@ def _explained(exc: ValidationError, reading: Reading) -> str:
     largest = max(reading.kept, key=len)
     name = re.split("[;:]", largest, maxsplit=1)[0]
     return (
-        f"{exc}, for all that has no field of its own: {name} alone has "
-        f"{len(largest.encode())}; see --ignore-unknown"
+        f"{exc}, for everything without a field of its own: {name} alone has "
+        f"{len(largest.encode())} bytes; see --ignore-unknown"
     )

@@ -210,7 +210,9 @@ def _midnight(day: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(day), time(), UTC)
     except ValueError:
-        raise ValidationError(f"{day} must exist", field="date", constraint="date") from None
+        raise ValidationError(
+            f"{day} must be a valid date", field="date", constraint="date"
+        ) from None
 
 
 def _number_of(letter: str) -> int:

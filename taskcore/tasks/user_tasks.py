@@ -595,7 +595,7 @@ def _batch(items: Iterable[_Item], field: str) -> list[_Item]:
     batch = list(islice(items, MAX_BATCH + 1))
     if len(batch) > MAX_BATCH:
         raise ValidationError(
-            f"{field} must be at most {MAX_BATCH}",
+            f"{field} must have at most {MAX_BATCH} items",
             field=field,
             constraint="max_length",
             limits={"max": MAX_BATCH},

@@ -267,7 +267,7 @@ def test_titles_from_standard_input_are_added_all_or_none(
     for text, message in (
         (b"a\n\n" + b"x" * 501, "error: line 3: title must have at most 500 characters\n"),
         (b"\xff\n", "error: line 1: title must not contain lone surrogates\n"),
-        (b"x\n" * 10_001, "error: tasks must be at most 10000\n"),
+        (b"x\n" * 10_001, "error: tasks must have at most 10000 items\n"),
     ):
         refused = piped(add, text, environment)
         assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", message)

@@ -218,8 +218,8 @@ GOOD = '{"description":"good { \\" \\\\"}'
             f'{GOOD}\n{{"description":"a","note":"{5000 * "x"}"}}\n{GOOD}',
             {
                 2: (
-                    "extra must have at most 4096 bytes as JSON, for all that has no field of its "
-                    "own; see --ignore-unknown"
+                    "extra must have at most 4096 bytes as JSON, for everything without a field of "
+                    "its own; see --ignore-unknown"
                 )
             },
         ),

@@ -157,7 +157,7 @@ def test_a_change_of_the_task_is_written_and_other_words_stay() -> None:
         (b"a", ["a"]),
         (b"", []),
         (b"a\nM\xfcll\nb\n", ["a", (2, "line must be UTF-8"), "b"]),
-        (b"(A) 2024-02-30 a\n", [(1, "2024-02-30 must exist")]),
+        (b"(A) 2024-02-30 a\n", [(1, "2024-02-30 must be a valid date")]),
         (501 * b"x", [(1, "title must have at most 500 characters")]),
         (
             b"a\n" + 140_000 * b"x" + b"\nb\n",
