@@ -92,10 +92,12 @@ def _description(value: str) -> str | None:
 NOT_BLANK = r"^[^\x00]*[^\x00\s\x1c-\x1f][^\x00]*$"
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_NO_CONTROL = r"[^\x00-\x1f\x7f-\x9f]*"
+# Beyond ASCII the characters themselves: Ruby takes \\x80 for a byte, and Go reads no \\u0080.
+_CONTROLS = "\\x00-\\x1f\\x7f\x80-\x9f"
+_NO_CONTROL = rf"[^{_CONTROLS}]*"
 
-_IN_TAG = r"[^\x00-\x1f\x7f-\x9f,]*"
-_TAG = rf"^{_IN_TAG}[^\x00-\x1f\x7f-\x9f,\s]{_IN_TAG}$"
+_NOT_IN_TAG = f"{_CONTROLS}\u2028\u2029,"
+_TAG = rf"^[^{_NOT_IN_TAG}]*[^{_NOT_IN_TAG}\s][^{_NOT_IN_TAG}]*$"
 
 Title = Annotated[
     str,
@@ -192,7 +194,7 @@ Key = Annotated[
                     "type": "string",
                     "minLength": 1,
                     "maxLength": MAX_KEY,
-                    "pattern": rf"^{_NO_CONTROL}[^\x00-\x1f\x7f-\x9f\s]{_NO_CONTROL}$",
+                    "pattern": rf"^{_NO_CONTROL}[^{_CONTROLS}\s]{_NO_CONTROL}$",
                 },
                 {"type": "null"},
             ]
@@ -237,11 +239,19 @@ class NewTaskOptions(TaskOptions, total=False):
     key: str | None
 
 
+def _schema(schema: dict[str, Any]) -> None:
+    # Generators of clients take no default of an object that may be null.
+    schema["properties"]["extra"].pop("default", None)
+
+
 class _Fields(BaseModel):
     """The fields that can be set in a new task and changed later."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", revalidate_instances="subclass-instances"
+        frozen=True,
+        extra="forbid",
+        revalidate_instances="subclass-instances",
+        json_schema_extra=_schema,
     )
 
     title: Title

@@ -38,8 +38,9 @@ async def test_a_thousand_callers_on_ten_connections_are_served_in_order(store: 
     await asyncio.gather(*(call(number) for number in range(CLIENTS)))
 
     assert sorted(served) == list(range(CLIENTS))
-    # At random some would be more than 900 places away from theirs.
-    assert max(abs(place - number) for place, number in enumerate(served)) < 250
+    # At random some would be more than 900 places away from theirs. On a busy machine one of the
+    # ten servers may have to wait for a processor, while the others serve some hundred calls.
+    assert max(abs(place - number) for place, number in enumerate(served)) < 500
 
 
 async def test_a_thousand_http_clients_are_served(store: TaskStore) -> None:

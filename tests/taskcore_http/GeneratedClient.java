@@ -25,16 +25,16 @@ public class GeneratedClient {
         String url = arguments[0], credentials = arguments[1];
         TasksApi stranger = api(url, null), tasks = api(url, credentials);
 
-        Task first = tasks.createTask(USER, fields("one"), null, null);
-        Task second = tasks.createTask(USER, fields("two"), null, null);
+        Task first = tasks.createTask(USER, fields("one"), null, null, null);
+        Task second = tasks.createTask(USER, fields("two"), null, null, null);
         ApiResponse<List<Task>> page = tasks.listTasksWithHttpInfo(
-            USER, 1, null, null, null, null, null, null, null, null, null);
+            USER, 1, null, null, null, null, null, null, null, null, null, null, null);
         must(page.getData().equals(List.of(second)), "first page");
         String link = page.getHeaders().get("link").get(0);
         String cursor = link.substring(link.indexOf("after=") + 6, link.indexOf('>'));
         cursor = URLDecoder.decode(cursor, StandardCharsets.UTF_8);
         List<Task> next = tasks.listTasks(
-            USER, 1, cursor, null, null, null, null, null, null, null, null);
+            USER, 1, cursor, null, null, null, null, null, null, null, null, null, null);
         must(next.equals(List.of(first)), "next");
 
         // Without its own type for nulls this client cannot send one: empty means none too.
@@ -45,7 +45,7 @@ public class GeneratedClient {
             refused(() -> tasks.updateTask(USER, first.getId(), change, "\"1\"", null));
         must(conflict.status == 412, "conflict");
         must(conflict.error.at("/details/version").asInt() == 2, "version of the conflict");
-        Refusal blank = refused(() -> tasks.createTask(USER, fields(" "), null, null));
+        Refusal blank = refused(() -> tasks.createTask(USER, fields(" "), null, null, null));
         must(blank.error.at("/details/field").asText().equals("title"), "blank title");
         Refusal missing = refused(() -> tasks.getTask(USER, 1L, null, null));
         must(missing.error.get("code").asText().equals("NOT_FOUND"), "missing task");
