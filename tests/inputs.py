@@ -60,6 +60,7 @@ INVALID: dict[str, tuple[str, object, str, dict[str, int]]] = {
     "surrogate in a tag": ("tags", ["a\ud800"], "characters", {}),
     "empty tag": ("tags", [" "], "non_empty", {}),
     "long tag": ("tags", ["x" * 51], "max_length", {"max": 50}),
+    "tag of many marks": ("tags", ["\u0301\u0327" * 30_000], "max_length", {"max": 50}),
     "21 tags": ("tags", [str(number) for number in range(21)], "max_items", {"max": 20}),
     "null tags": ("tags", None, "not_null", {}),
     "integer in tags": ("tags", [1], "type", {}),

@@ -7,6 +7,9 @@ from pydantic_core import PydanticCustomError
 
 from taskcore.limits import MAX_TAG, MAX_TAGS
 
+# A character of the form NFC has at most so many in NFD
+# (https://unicode.org/faq/normalization.html).
+_DECOMPOSED = 4
 # A comma separates tags in CSV and in query strings.
 _NOT_IN_TAGS = re.compile("[\x00-\x1f\x7f-\x9f,\ud800-\udfff\u2028\u2029]")
 
@@ -27,10 +30,12 @@ def validate_tags(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _tag(value: str) -> str:
-    tag = unicodedata.normalize("NFC", value.strip())
-    if not tag:
+    stripped = value.strip()
+    if not stripped:
         raise PydanticCustomError("non_empty", "must not have an empty tag")
-    if len(tag) > MAX_TAG:
+    # Normalizing takes the square of the length of a text of combining marks.
+    tag = unicodedata.normalize("NFC", stripped[: _DECOMPOSED * MAX_TAG + 1])
+    if len(tag) > MAX_TAG or len(stripped) > _DECOMPOSED * MAX_TAG:
         raise PydanticCustomError(
             "max_length", "must have tags of at most {max} characters", {"max": MAX_TAG}
         )
