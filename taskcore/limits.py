@@ -30,6 +30,13 @@ MAX_EXTRA_DEPTH = 32
 MAX_SEARCH = 200
 """Longest text to search for, in characters."""
 
+MAX_FOLDED = 20_000
+"""The most characters of a folded text that a search reads.
+
+Few characters become more than two, but one becomes 18 (U+FDFA), and each of them costs every
+search of its user.
+"""
+
 MAX_TAGS = 20
 """The most tags of a task."""
 
@@ -80,6 +87,9 @@ MAX_PAGE = 1_000
 
 MAX_BATCH = 10_000
 """The most tasks in one call of ``create_many``, ``update_many`` or ``delete_many``."""
+
+MAX_BATCH_BYTES = 128 * 1024 * 1024
+"""The most bytes of the JSON that one call of ``create_many`` sends. A ``jsonb`` holds 256 MiB."""
 
 MAX_JSON = 128 * 1024
 """Longest JSON document of one task, in bytes.

@@ -12,7 +12,7 @@ from unicodedata import normalize
 
 from pydantic_core import PydanticCustomError
 
-from taskcore.limits import MAX_SEARCH
+from taskcore.limits import MAX_FOLDED, MAX_SEARCH
 from taskcore.tasks.fields import TaskCreate, text_of
 from taskcore.tasks.task_import import TaskImport
 from taskcore.tasks.task_update import TaskUpdate
@@ -82,7 +82,7 @@ def _folds(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _line(text: str) -> str:
     """Return a folded text without line breaks, which separate the texts of a task."""
-    return fold(text).replace("\n", " ")
+    return fold(text)[:MAX_FOLDED].replace("\n", " ")
 
 
 def _must_be_stored(text: str, line: str) -> bool:

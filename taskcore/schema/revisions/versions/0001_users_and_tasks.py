@@ -57,7 +57,7 @@ BEGIN
                 AND t.key ~ %(text)s
                 AND t.key !~ '[\x01-\x1f\x7f-\x9f]')
         AND (t.find IS NULL
-             OR char_length(t.find) <= 120000
+             OR char_length(t.find) <= 50000
                 AND cardinality(string_to_array(t.find, chr(10)))
                     = 2 + GREATEST(cardinality(t.tags), 1))
         AND t.version >= 1
