@@ -145,6 +145,12 @@ class Import:
         tasks[task_id] = task.model_copy(update={"id": task_id})
 
 
+def _weight(text: str) -> int:
+    """Return about how many characters a text needs with its folded form."""
+    # A character can become 18, but few do.
+    return len(text) if text.isascii() else 4 * len(text)
+
+
 def _document_of(tasks: list[TaskImport]) -> str:
     document = _BATCH.dump_json(tasks).decode()
     if document.isascii():
@@ -159,7 +165,8 @@ async def _batches(tasks: Tasks) -> AsyncIterator[list[TaskImport]]:
         task = _validated(one, number)
         number += 1
         batch.append(task)
-        characters += len(task.title) + len(task.description or "")
+        characters += _weight(task.title) + _weight(task.description or "")
+        characters += sum(map(_weight, task.tags))
         if task.extra:
             characters += len(str(task.extra))
         if len(batch) == _TASKS or characters > _CHARACTERS:

@@ -12,11 +12,12 @@ from taskcore.database.failures import IdsMissing, IdsTaken, NotNewest
 from taskcore.errors import (
     DatabaseError,
     OutcomeUnknown,
+    TaskcoreError,
     TaskNotFound,
     ValidationError,
     VersionConflict,
 )
-from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_PAGE
+from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_BATCH_BYTES, MAX_PAGE
 from taskcore.operation import Operation
 from taskcore.owner import NO_USER, Owner, UserOwner
 from taskcore.tasks.condition import Versions, version_condition
@@ -238,10 +239,16 @@ class UserTasks(Generic[ExtraT]):
                 }
                 for task_id, task in zip(ids, new, strict=True)
             ]
-            try:
-                rows, _ = await self._write(
-                    _CREATE_MANY, write_id, json.dumps(batch), must_be_newest
+            document = json.dumps(batch)
+            if len(document) > MAX_BATCH_BYTES:
+                raise ValidationError(
+                    f"tasks must have at most {MAX_BATCH_BYTES} bytes together as JSON",
+                    field="tasks",
+                    constraint="max_bytes",
+                    limits={"max": MAX_BATCH_BYTES},
                 )
+            try:
+                rows, repeated = await self._write(_CREATE_MANY, write_id, document, must_be_newest)
             except NotNewest as found:
                 self._ids.rise(owner, found.newest, found.server_ms)
                 ids = [self._ids.next(owner) for _ in ids]
@@ -255,11 +262,31 @@ class UserTasks(Generic[ExtraT]):
                 continue
             stored = self._tasks(rows)
             if any(task.key is not None for task in new):
-                stored = _in_order(stored, ids, new)
+                in_order = _in_order(stored, ids, new)
+                if None in in_order and not repeated:
+                    in_order = await self._again(in_order, new)
+                stored = tuple(task for task in in_order if task is not None)
             if len(stored) < len(new):
                 raise OutcomeUnknown("the batch was stored, and other writes have changed it since")
             return stored
         raise DatabaseError("no free task ids were found")
+
+    async def _again(
+        self, found: builtins.list[Task[ExtraT] | None], new: builtins.list[TaskCreate]
+    ) -> builtins.list[Task[ExtraT] | None]:
+        """Create the tasks of a batch whose keys existed, and were deleted before they were read.
+
+        Raises:
+            OutcomeUnknown: They could not be created; the rest of the batch is stored.
+        """
+        missing = [task for task, there in zip(new, found, strict=True) if there is None]
+        try:
+            created = iter(await self.create_many(missing))
+        except TaskcoreError as exc:
+            raise OutcomeUnknown(
+                "a part of the batch was stored; tasks with its other keys were deleted meanwhile"
+            ) from exc
+        return [next(created) if there is None else there for there in found]
 
     async def import_tasks(self, tasks: Tasks, *, new_ids: bool = False) -> ImportResult:
         """Store tasks of an export or another system, with their ids, versions and times.
@@ -605,15 +632,14 @@ def _batch(items: Iterable[_Item], field: str) -> list[_Item]:
 
 def _in_order(
     stored: tuple[Task[ExtraT], ...], ids: list[int], new: list[TaskCreate]
-) -> tuple[Task[ExtraT], ...]:
-    """Return the stored tasks in the order of the new ones, matched by id or else by key."""
+) -> list[Task[ExtraT] | None]:
+    """Return the stored task for each new one, by id or else by key; None: there is none."""
     by_id = {task.id: task for task in stored}
     by_key = {task.key: task for task in stored if task.key is not None}
-    found = (
+    return [
         by_id.get(task_id) or by_key.get(task.key or "")
         for task_id, task in zip(ids, new, strict=True)
-    )
-    return tuple(task for task in found if task is not None)
+    ]
 
 
 def _task_ids(task_ids: Iterable[int]) -> list[int]:

@@ -91,7 +91,7 @@ GRANT EXECUTE ON FUNCTION taskcore.task_create_v1 TO taskcore_app;
 -- Create a batch, all of it or nothing. p_tasks is an array of objects as in
 -- task_create_v1, each with an id. SQLSTATE TC001: other writes hold the ids listed in
 -- DETAIL, and nothing was stored. p_newest and TC002: as in task_create_v1, for the
--- lowest id, unless a task with one of the keys already existed. A repeated batch returns those
+-- lowest id. A repeated batch returns those
 -- of its rows that no other write has changed since. After these, the tasks of other writes that
 -- have one of the keys are returned. OFFSET 0 makes the planner look up each id by the primary key;
 -- for all ids at once it may read every task of the user.
@@ -108,6 +108,7 @@ DECLARE
     v_ids bigint[];
     v_taken text;
     v_stored bigint;
+    v_mine bigint;
     v_newest bigint;
 BEGIN
     IF p_user_id IS NULL OR p_user_id < 1 THEN
@@ -133,22 +134,23 @@ BEGIN
                    COALESCE(b.priority, 0::smallint), b.project, COALESCE(b.tags, '{}'),
                    NULLIF(b.extra, '{}'), b.key, b.find
             FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
-            ORDER BY b.id
+            -- By key, so that two batches with the same keys cannot deadlock.
+            ORDER BY b.key, b.id
         ON CONFLICT DO NOTHING;
         GET DIAGNOSTICS v_stored = ROW_COUNT;
-        SELECT pg_catalog.string_agg(b.id::text, ',') INTO v_taken
+        SELECT pg_catalog.string_agg(b.id::text, ',') FILTER (WHERE s.write_id <> p_write_id),
+               pg_catalog.count(*) FILTER (WHERE s.write_id = p_write_id)
+            INTO v_taken, v_mine
             FROM pg_catalog.unnest(v_ids) AS b(id)
             CROSS JOIN LATERAL (
                 SELECT t.write_id FROM taskcore.tasks AS t
                 WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0
-            ) AS s
-            WHERE s.write_id <> p_write_id;
+            ) AS s;
         IF v_taken IS NOT NULL THEN
             RAISE EXCEPTION 'task ids are taken' USING ERRCODE = 'TC001', DETAIL = v_taken;
         END IF;
-        -- If fewer were stored, another attempt of this write has stored some, or tasks with their
-        -- keys already existed.
-        IF p_newest AND v_stored = pg_catalog.cardinality(v_ids) THEN
+        -- If more are there than were stored here, another attempt of this write has stored them.
+        IF p_newest AND v_stored > 0 AND v_stored = v_mine THEN
             SELECT t.id INTO v_newest
                 FROM taskcore.tasks AS t
                 WHERE t.user_id = p_user_id AND t.id > v_ids[1]
@@ -224,7 +226,8 @@ BEGIN
                CASE WHEN b.completed THEN COALESCE(
                    b.completed_at, b.updated_at, b.created_at, pg_catalog.now()) END
         FROM pg_catalog.jsonb_populate_recordset(NULL::taskcore.tasks, p_tasks) AS b
-        ORDER BY b.id
+        -- By key, so that two imports with the same keys cannot deadlock.
+        ORDER BY b.key, b.id
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_stored = ROW_COUNT;
     IF v_stored < pg_catalog.jsonb_array_length(p_tasks) THEN
@@ -335,9 +338,11 @@ LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
     v_word text;
+    -- Without this, a long text would be decompressed again for each word.
+    v_text text := p_text || '';
 BEGIN
     FOREACH v_word IN ARRAY p_words LOOP
-        IF strpos(p_text, v_word) = 0 THEN
+        IF strpos(v_text, v_word) = 0 THEN
             RETURN false;
         END IF;
     END LOOP;
@@ -595,7 +600,8 @@ BEGIN
             SELECT o.key, o.value FROM pg_catalog.jsonb_each(p_target) AS o
             WHERE NOT p_patch ? o.key
             UNION ALL
-            SELECT n.key, taskcore.merge_patched(p_target -> n.key, n.value)
+            SELECT n.key, CASE WHEN pg_catalog.jsonb_typeof(n.value) = 'object'
+                THEN taskcore.merge_patched(p_target -> n.key, n.value) ELSE n.value END
             FROM pg_catalog.jsonb_each(p_patch) AS n
             WHERE n.value <> 'null'
         ) AS m

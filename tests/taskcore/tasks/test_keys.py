@@ -3,6 +3,8 @@
 import asyncio
 import io
 import itertools
+from random import Random
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from taskcore import Settings, TaskCreate, TaskImport, TaskStore, UserTasks, ValidationError
+from taskcore.operation import Operation
 from taskcore.tasks.files import read_jsonl, write_jsonl
 from tests.sessions import until_blocked
 from tests.wire import Wire
@@ -168,3 +171,62 @@ async def test_any_program_of_creates_makes_one_task_a_key(
         stored = [task async for task in tasks.iterate()]
     assert {task.key: task.id for task in stored if task.key is not None} == made
     assert len(stored) == len(made) + keyless
+
+
+async def test_new_tasks_of_a_batch_are_the_newest_beside_a_key_that_exists(
+    store: TaskStore,
+) -> None:
+    """FR-007 and TK-112: the ids of what is stored are compared."""
+    tasks = store.for_user(42)
+    await tasks.create("first", key="k")
+    ahead = (await tasks.create("x")).id + (3_600_000 << 12)
+    await tasks.import_tasks([TaskImport(title="an hour ahead", id=ahead)])
+    async with TaskStore(store._url) as other:
+        created = await other.for_user(42).create_many(
+            [{"title": "1"}, {"title": "2", "key": "k"}, {"title": "3"}]
+        )
+    assert [task.title for task in created] == ["1", "first", "3"]
+    assert [task.title for task in await tasks.list(limit=3)] == ["3", "1", "an hour ahead"]
+
+
+async def test_a_task_whose_key_was_deleted_meanwhile_is_created(
+    tasks: UserTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TK-112: between the insertion of a batch and the reading of what exists."""
+    there = await tasks.create("there", key="k")
+    write = tasks._write
+
+    async def without_it(operation: Operation, *args: object) -> tuple[list[Any], bool]:
+        monkeypatch.undo()
+        rows, repeated = await write(operation, *args)
+        await tasks.delete(there.id)
+        return [row for row in rows if row["id"] != there.id], repeated
+
+    monkeypatch.setattr(tasks, "_write", without_it)
+    first, second = await tasks.create_many([{"title": "1", "key": "k"}, {"title": "2"}])
+    assert (first.title, first.key, second.title) == ("1", "k", "2")
+    assert await tasks.count() == 2
+
+
+async def test_imports_with_the_same_keys_at_once_do_not_deadlock(
+    store: TaskStore, owner: asyncpg.Connection
+) -> None:
+    """TK-112: each inserts in the order of the keys."""
+    random = Random(7)  # noqa: S311
+    tasks = store.for_user(42)
+
+    def lines() -> list[TaskImport]:
+        return [TaskImport(title="x", key=str(random.randrange(600))) for _ in range(1_000)]
+
+    async def deadlocks() -> int:
+        await owner.execute("SELECT pg_stat_clear_snapshot(), pg_stat_force_next_flush()")
+        count: int = await owner.fetchval(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        )
+        return count
+
+    before = await deadlocks()
+    await asyncio.gather(*(tasks.import_tasks(lines()) for _ in range(6)))
+    stored = [task.key async for task in tasks.iterate()]
+    assert sorted(stored, key=str) == sorted({*stored}, key=str)
+    assert await deadlocks() == before
