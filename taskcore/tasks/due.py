@@ -62,7 +62,9 @@ def validate_zone(value: str) -> str:
     Raises:
         PydanticCustomError: The IANA Time Zone Database has no such zone.
     """
-    if _ZONE.fullmatch(value):
+    # These are files of a machine, not names of the database: what they mean depends on it.
+    is_local = value in ("localtime", "posixrules") or value.startswith(("posix/", "right/"))
+    if _ZONE.fullmatch(value) and not is_local:
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):

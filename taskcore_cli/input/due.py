@@ -37,7 +37,10 @@ def due_of(text: str, zone: str | None) -> str:
         },
     )
     found = parser.get_date_data(text)
-    if found.date_obj is None or found.period not in ("day", "time") or found.date_obj.tzinfo:
+    # It drops a time that does not exist, such as 25:00.
+    is_cut = found.period == "day" and ":" in text
+    kinds = ("day", "time")
+    if found.date_obj is None or found.period not in kinds or found.date_obj.tzinfo or is_cut:
         raise WrongUsage(
             f"--due {text!r} is not understood: try tomorrow, 2026-12-01, or 'fri 17:00'"
         )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from taskcore import Task
+from taskcore_cli.exit_codes import WrongUsage
 from taskcore_cli.input import due as typed
 from taskcore_cli.input.due import due_of
 from taskcore_cli.output.due import due_cell, due_text, is_overdue
@@ -58,6 +59,13 @@ def test_words_are_a_day_or_a_day_and_a_time(text: str, due: str) -> None:
 def test_words_are_meant_in_the_zone(zone: str, due: str) -> None:
     """TK-202."""
     assert due_of("tomorrow", zone) == due
+
+
+@pytest.mark.parametrize("text", ["tomorrow 99:99", "yesterday 25:00", "fri 25:00", "soonish", ""])
+def test_words_that_name_no_time_are_refused(text: str) -> None:
+    """TK-202: dateparser drops a time that does not exist."""
+    with pytest.raises(WrongUsage, match="not understood"):
+        due_of(text, "UTC")
 
 
 def task(due: date | None, zone: str | None = None, *, completed: bool = False) -> Task:
