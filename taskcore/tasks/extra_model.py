@@ -1,6 +1,8 @@
 """The embedding application's Pydantic model for ``extra``."""
 
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from functools import reduce
 from operator import or_
@@ -8,8 +10,9 @@ from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, create_model
-from pydantic_core import PydanticCustomError, from_json
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError, PydanticUndefined, from_json
 
 from taskcore.errors import ConfigurationError, ValidationError
 from taskcore.tasks.extra import validate_extra
@@ -18,6 +21,9 @@ from taskcore.validation import explained, explained_error
 logger = logging.getLogger("taskcore")
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+_STORED = "_taskcore_stored"
+"""The private member of an instance that keeps what is stored, if the model refused it."""
 
 
 class ExtraModel(Generic[_Model]):
@@ -36,7 +42,10 @@ class ExtraModel(Generic[_Model]):
             raise ConfigurationError("extra must be a Pydantic model, a subclass of BaseModel")
         self.model = model
         self._change = _partial(model)
-        self._told: set[object] = set()
+        self._names = {
+            path.path[0] for item in model.model_fields.items() for path in _paths(*item)
+        }
+        self._told: set[tuple[str, str]] = set()
 
     def for_new(self, extra: dict[str, Any] | None, *, where: str = "extra") -> dict[str, Any]:
         """Return the ``extra`` of a new task, with the model's defaults.
@@ -72,10 +81,8 @@ class ExtraModel(Generic[_Model]):
             raise explained_error(error, where=where) from None
 
     def _refuse_unknown(self, extra: dict[str, Any], where: str) -> None:
-        fields = self.model.model_fields
-        known = {*fields, *(field.alias for field in fields.values())}
         for name in extra:
-            if name not in known:
+            if name not in self._names:
                 shown = f"{where}.{ascii(name)[1:-1][:100]}"
                 raise ValidationError(
                     f"{shown} is not a known field", field=shown, constraint="unknown_field"
@@ -90,19 +97,56 @@ class ExtraModel(Generic[_Model]):
         """
         try:
             return self.model.model_validate_json(text, by_alias=True, by_name=True)
-        except pydantic.ValidationError as exc:
+        # Validators and `model_post_init` of the application may raise anything.
+        except Exception as exc:  # noqa: BLE001
+            self._tell(exc)
+            return self._without_validation(from_json(text))
+
+    def _tell(self, exc: Exception) -> None:
+        # The message and the rest of the location may have stored data, such as the keys of a
+        # dictionary.
+        place, kind = "extra", type(exc).__name__
+        if isinstance(exc, pydantic.ValidationError):
             error = exc.errors(include_url=False, include_input=False, include_context=False)[0]
-            if (what := (error["loc"], error["type"])) not in self._told:
-                self._told.add(what)
-                place = ".".join(map(str, ("extra", *error["loc"])))
-                logger.warning(
-                    "stored tasks do not fit %s: %s: %s. They are read without validation",
-                    *(self.model.__name__, place, error["msg"]),
-                )
-            fields = from_json(text)
-            # `model_construct` would take this member for its own parameter.
-            fields.pop("_fields_set", None)
-            return self.model.model_construct(**fields)
+            kind = error["type"]
+            if error["loc"] and error["loc"][0] in self._names:
+                place = f"extra.{error['loc'][0]}"
+        if (place, kind) not in self._told:
+            self._told.add((place, kind))
+            logger.warning(
+                "stored tasks do not fit %s: %s: %s. They are read without validation",
+                *(self.model.__name__, place, kind),
+            )
+
+    def _without_validation(self, stored: dict[str, Any]) -> _Model:
+        """Do what ``model_construct`` does, but call no code of the model that needs its fields."""
+        fields: dict[str, Any] = {}
+        found = set()
+        for name, field in self.model.model_fields.items():
+            values = [path.search_dict_for_path(stored) for path in _paths(name, field)]
+            if values := [value for value in values if value is not PydanticUndefined]:
+                fields[name] = values[0]
+                found.add(name)
+            elif not field.is_required():
+                # A factory may need members that do not fit.
+                with suppress(Exception):
+                    fields[name] = field.get_default(
+                        call_default_factory=True, validated_data=fields
+                    )
+        private = {
+            name: attribute.get_default()
+            for name, attribute in self.model.__private_attributes__.items()
+            if attribute.default is not PydanticUndefined or attribute.default_factory
+        }
+        others = None
+        if self.model.model_config.get("extra") == "allow":
+            others = {name: value for name, value in stored.items() if name not in self._names}
+        one = self.model.__new__(self.model)
+        object.__setattr__(one, "__dict__", fields)
+        object.__setattr__(one, "__pydantic_fields_set__", found)
+        object.__setattr__(one, "__pydantic_extra__", others)
+        object.__setattr__(one, "__pydantic_private__", {**private, _STORED: stored})
+        return one
 
     def read_none(self) -> _Model:
         """Return an instance for a task that has nothing stored."""
@@ -110,16 +154,42 @@ class ExtraModel(Generic[_Model]):
 
     def document(self, text: str) -> dict[str, Any]:
         """Return the member ``extra`` of a task's JSON, made from the stored text."""
-        return _document(self.read(text))
+        document: dict[str, Any] = serialized(self.read(text), _document)
+        return document
 
     def document_of_none(self) -> dict[str, Any]:
         """Return the member ``extra`` of a task's JSON if nothing is stored."""
         return self.document("{}")
 
 
+def serialized(extra: Any, serialize: Callable[[Any], Any]) -> Any:
+    """Serialize ``extra``, or return what is stored if the model refused it and cannot write it.
+
+    Serializers and computed fields of a model may fail for a value that is not validated.
+    """
+    try:
+        return serialize(extra)
+    except Exception:
+        private = getattr(extra, "__pydantic_private__", None) or {}
+        if _STORED in private:
+            return private[_STORED]
+        raise
+
+
 def _document(extra: BaseModel, *, exclude_unset: bool = False) -> dict[str, Any]:
     # A stored value may be invalid. Pydantic's warning would show it.
     return extra.model_dump(mode="json", exclude_unset=exclude_unset, warnings=False)
+
+
+def _paths(name: str, field: FieldInfo) -> list[AliasPath]:
+    """Return the places in an object from which a field is read, the first one that is there."""
+    alias = field.validation_alias
+    aliases = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return [
+        one if isinstance(one, AliasPath) else AliasPath(one)
+        for one in (field.alias, *aliases, name)
+        if one is not None
+    ]
 
 
 def _partial(model: type[BaseModel]) -> type[BaseModel]:

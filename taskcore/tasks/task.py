@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Generic
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WrapSerializer
 from pydantic_core import from_json
 
 from taskcore.limits import MAX_ID, MAX_PRIORITY, MAX_TITLE, MAX_VERSION
 from taskcore.rows import Rows, columns_of, json_writer_of, reader_of
 from taskcore.tasks.due import Due, parse_due
 from taskcore.tasks.extra import ExtraT
-from taskcore.tasks.extra_model import ExtraModel
+from taskcore.tasks.extra_model import ExtraModel, serialized
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
 
@@ -37,7 +37,11 @@ class Task(BaseModel, Generic[ExtraT]):
     priority: int = Field(ge=0, le=MAX_PRIORITY, json_schema_extra={"format": "int32"})
     project: str | None
     tags: tuple[str, ...]
-    extra: ExtraT
+    # A lambda has no return annotation, which would replace the model in the JSON schema.
+    extra: Annotated[
+        ExtraT,
+        WrapSerializer(lambda extra, write: serialized(extra, write)),  # noqa: PLW0108
+    ]
     key: str | None
     completed: bool
     user_id: Id

@@ -3,12 +3,24 @@
 import json
 import logging
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 
 import asyncpg
 import httpx2
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    computed_field,
+    field_serializer,
+    field_validator,
+)
 
 from taskcore import ConfigurationError, Task, TaskCreate, TaskStore, UserTasks, ValidationError
 from taskcore.sync import TaskStore as SyncTaskStore
@@ -128,8 +140,8 @@ async def test_what_was_stored_before_is_read_as_it_is(
         assert imported.extra.size == 1  # type: ignore[comparison-overlap]
     messages = [record.getMessage() for record in caplog.records]
     assert messages == [
-        f"stored tasks do not fit Door: extra.color: {what}. They are read without validation"
-        for what in ("Field required", "Input should be a valid string")
+        f"stored tasks do not fit Door: extra.color: {kind}. They are read without validation"
+        for kind in ("missing", "string_type")
     ]
 
 
@@ -148,6 +160,114 @@ async def test_json_has_the_bytes_of_the_models(
         for task in page:
             shown = await client.get(f"/users/42/tasks/{task.id}")
             assert shown.json() == json.loads(task.model_dump_json(warnings=False))
+
+
+class Locked(BaseModel):
+    code: SecretStr
+
+
+class Planned(BaseModel):
+    day: date
+
+    @field_serializer("day")
+    def _written(self, value: date) -> str:
+        return value.strftime("%d.%m.%Y")
+
+
+class Doubled(BaseModel):
+    number: int
+    more: int = Field(default_factory=lambda fields: fields["number"] + 1)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def double(self) -> int:
+        return self.number * 2 + 1
+
+
+class Cached(BaseModel):
+    name: str = Field(default="", validation_alias=AliasChoices("label", AliasPath("names", 0)))
+    _upper: str = PrivateAttr(default="none")
+
+    def model_post_init(self, _context: Any) -> None:
+        self._upper = self.name.upper()
+
+
+class Careless(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower()
+
+
+@pytest.mark.parametrize("model", [Locked, Planned, Doubled, Cached, Careless])
+async def test_no_stored_value_breaks_a_read(
+    database: Database, store: TaskStore, model: type[BaseModel]
+) -> None:
+    """TK-118: the JSON has what is stored if the model cannot write it."""
+    free = store.for_user(42)
+    names = ("code", "day", "number", "name", "_fields_set", "others")
+    for value in ("text", 1.5, True, None, [1], {"a": 1}):
+        await free.create("x", extra=dict.fromkeys(names, value))
+    await free.create("nothing")
+    async with TaskStore(database.url, extra=model) as modelled:
+        tasks = modelled.for_user(42)
+        page = await tasks.list()
+        assert all(type(task.extra) is model for task in page)
+        models = ",".join(task.model_dump_json(warnings=False) for task in page)
+        assert (await tasks.list_json()).items.decode() == f"[{models}]"
+        async with client_of(create_app(store=modelled)) as client:
+            assert (await client.get("/users/42/tasks")).text == f"[{models}]"
+            for task in page:
+                shown = await client.get(f"/users/42/tasks/{task.id}")
+                assert shown.text == task.model_dump_json(warnings=False)
+
+
+async def test_an_instance_without_validation_has_the_stored_members(
+    database: Database, store: TaskStore
+) -> None:
+    """TK-118: by their names and aliases, and defaults; `model_post_init` is not called."""
+    free = store.for_user(42)
+    await free.create("1", extra={"number": "x"})
+    await free.create("2", extra={"label": 1})
+    await free.create("3", extra={"names": [2, 3]})
+    await free.create("4", extra={"name": 1, "more": [2]})
+    async with TaskStore(database.url, extra=Doubled) as doubled:
+        task = (await doubled.for_user(42).list())[-1]
+        assert task.extra.__dict__ == {"number": "x"}
+        assert json.loads(task.model_dump_json())["extra"] == {"number": "x"}
+    async with TaskStore(database.url, extra=Cached) as cached:
+        four, three, two, one = await cached.for_user(42).list()
+        found = [(task.extra.name, task.extra._upper) for task in (one, two, three, four)]
+        assert found == [("", ""), (1, "none"), (2, "none"), (1, "none")]
+        assert four.extra.model_fields_set == {"name"}
+    async with TaskStore(database.url, extra=Careless) as careless:
+        assert (await careless.for_user(42).list())[0].extra.model_extra == {"more": [2]}
+
+
+async def test_the_log_has_no_stored_names(
+    database: Database, store: TaskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """TK-118: keys of a dictionary and unknown members are data. It says each kind once."""
+
+    class Counted(BaseModel):
+        __pydantic_extra__: dict[str, int]
+        model_config = ConfigDict(extra="allow")
+        counts: dict[str, int] = {}
+
+    free = store.for_user(42)
+    for number in range(3):
+        await free.create("x", extra={"counts": {f"secret{number}": "x"}})
+        await free.create("x", extra={f"secret{number}": "x"})
+    caplog.set_level(logging.WARNING, "taskcore")
+    async with TaskStore(database.url, extra=Counted) as counted:
+        await counted.for_user(42).list()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"stored tasks do not fit Counted: {place}: int_parsing. They are read without validation"
+        for place in ("extra", "extra.counts")
+    ]
 
 
 async def test_the_rest_api_checks_it(doors: TaskStore[Door]) -> None:
