@@ -1,18 +1,26 @@
 """The embedding application's Pydantic model for ``extra``."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from copy import copy
 from functools import reduce
 from operator import or_
 from types import UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 import pydantic
-from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, create_model
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    create_model,
+)
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError, PydanticUndefined, from_json
+from pydantic_core import PydanticCustomError, PydanticKnownError, PydanticUndefined, from_json
 
 from taskcore.errors import ConfigurationError, ValidationError
 from taskcore.tasks.extra import validate_extra
@@ -41,7 +49,7 @@ class ExtraModel(Generic[_Model]):
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise ConfigurationError("extra must be a Pydantic model, a subclass of BaseModel")
         self.model = model
-        self._change = _partial(model)
+        self._change = _partial(model, {})
         self._names = {
             path.path[0] for item in model.model_fields.items() for path in _paths(*item)
         }
@@ -56,7 +64,7 @@ class ExtraModel(Generic[_Model]):
         return self._checked(self.model, extra or {}, where, exclude_unset=False)
 
     def for_change(self, extra: dict[str, Any]) -> dict[str, Any]:
-        """Return a change. Any member may be missing, or be null to remove it.
+        """Return a change. Any member may be missing, or be null to remove it if it has a default.
 
         Each member is validated by its own type. Validators of the model are not called, because
         they may need the other members.
@@ -192,20 +200,85 @@ def _paths(name: str, field: FieldInfo) -> list[AliasPath]:
     ]
 
 
-def _partial(model: type[BaseModel]) -> type[BaseModel]:
-    """Return a copy of a model in which every member may be missing, or be null."""
-    fields: dict[str, Any] = {}
-    for name, field in model.model_fields.items():
-        field = copy(field)  # noqa: PLW2901
-        field.default, field.default_factory = None, None
-        fields[name] = (_optional(field.annotation), field)
-    config = ConfigDict(**{**model.model_config, "frozen": False})
-    return create_model(f"{model.__name__}Change", __config__=config, **fields)
+_Made = dict[type[BaseModel], type[BaseModel]]
+"""Partial models by their models. While one is made, its model is there itself."""
 
 
-def _optional(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _partial(annotation) | None
-    if get_origin(annotation) in (Union, UnionType):
-        return reduce(or_, map(_optional, get_args(annotation)))
-    return annotation | None
+def _partial(model: type[BaseModel], made: _Made) -> type[BaseModel]:
+    """Return a copy of a model in which every member may be missing.
+
+    A member may be null unless the model requires it. A model within itself stays whole.
+    """
+    if model not in made:
+        made[model] = model
+        config = ConfigDict(
+            **{
+                **model.model_config,
+                "frozen": False,
+                "validate_default": False,
+                "alias_generator": None,
+            }
+        )
+        fields = {name: _member(field, config, made) for name, field in model.model_fields.items()}
+        made[model] = create_model(f"{model.__name__}Change", __config__=config, **fields)
+    return made[model]
+
+
+def _member(field: FieldInfo, config: ConfigDict, made: _Made) -> Any:
+    """Return the definition of a member of a partial model."""
+    whole: Any = field.annotation
+    # Validators take the whole member, and pydantic takes only whole models for a discriminator.
+    divisible = not (field.discriminator or any(hasattr(one, "func") for one in field.metadata))
+    constraints = [*field.metadata]
+    if field.discriminator:
+        constraints.append(Field(discriminator=field.discriminator))
+    annotation: Any
+    for annotation in (_part(whole, made), whole) if divisible else (whole,):
+        for one in constraints:
+            annotation = Annotated[annotation, one]  # noqa: PLW2901
+        if field.is_required():
+            annotation = Annotated[annotation, BeforeValidator(_given)]  # noqa: PLW2901
+        else:
+            annotation = annotation | None  # noqa: PLW2901
+        member: Any = (
+            annotation,
+            Field(
+                default=None,
+                alias=field.alias,
+                validation_alias=field.validation_alias,
+                serialization_alias=field.serialization_alias,
+                exclude=field.exclude,
+            ),
+        )
+        # A type may refuse a partial model, such as a generic class with a bound.
+        with suppress(Exception):
+            create_model("Change", __config__=config, member=member)
+            break
+    return member
+
+
+def _given(value: object) -> object:
+    if value is None:
+        raise PydanticKnownError("missing")
+    return value
+
+
+def _part(annotation: Any, made: _Made) -> Any:
+    """Return the type of a change of a member: models are partial, dictionaries take nulls."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return reduce(or_, (_part(one, made) for one in arguments))
+    if isinstance(origin, type) and issubclass(origin, Mapping) and arguments[1:]:
+        name, value = arguments
+        # A value may be new, so a model must be whole.
+        is_model = isinstance(value, type) and issubclass(value, BaseModel)
+        mapping: Any = origin
+        return mapping[name, (value if is_model else _part(value, made)) | None]
+    if (
+        origin is None
+        and isinstance(annotation, type)
+        and issubclass(annotation, BaseModel)
+        and not issubclass(annotation, RootModel)
+    ):
+        return _partial(annotation, made)
+    return annotation

@@ -4,18 +4,20 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from datetime import date
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import asyncpg
 import httpx2
 import pytest
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AliasPath,
     BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
+    RootModel,
     SecretStr,
     computed_field,
     field_serializer,
@@ -120,6 +122,130 @@ async def test_a_required_member_is_asked_for_in_a_new_task_only(tasks: UserTask
         await tasks.create("x")
     task = await tasks.create("x", extra={"color": "red"})
     assert (await tasks.update(task.id, extra={"layers": 2})).extra.coats == 2
+
+
+async def test_a_required_member_cannot_be_removed(tasks: UserTasks[Door]) -> None:
+    """TK-117: the task would not fit the model."""
+    task = await tasks.create("x", extra=Door(color="red", size=Size(width=90)))
+    for change, field in (
+        ({"color": None}, "extra.color"),
+        ({"size": {"width": None}}, "extra.size"),
+    ):
+        for call in (
+            tasks.update(task.id, extra=change),
+            tasks.update_many([task.id], extra=change),
+        ):
+            with pytest.raises(ValidationError, match=f"{field} is required") as caught:
+                await call
+            assert (caught.value.field, caught.value.constraint) == (field, "required")
+    assert await tasks.get(task.id) == task
+
+
+class Node(BaseModel):
+    name: str
+    child: "Node | None" = None
+    others: dict[str, "Node"] = {}
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"] = "cat"
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"] = "dog"
+    tricks: int = 0
+
+
+class Names(RootModel[list[str]]):
+    pass
+
+
+def _shortened(size: Size) -> Size:
+    return Size(width=min(size.width, 100))
+
+
+class House(BaseModel):
+    pet: Cat | Dog = Field(default_factory=Cat, discriminator="kind")
+    names: Names = Names([])
+    rooms: dict[str, dict[str, Size]] = Field(default_factory=dict, max_length=3)
+    note: Annotated[str, AfterValidator(str.strip)] = ""
+    door: Annotated[Size, AfterValidator(_shortened)] = Size(width=1)
+
+
+async def test_a_model_may_contain_itself(database: Database) -> None:
+    """TK-117: a change of it names the members that it needs."""
+    async with TaskStore(database.url, extra=Node) as store:
+        tasks = store.for_user(42)
+        task = await tasks.create("x", extra=Node(name="a", child=Node(name="b")))
+        task = await tasks.update(task.id, extra={"child": {"name": "c", "child": {"name": "d"}}})
+        assert task.extra == Node(name="a", child=Node(name="c", child=Node(name="d")))
+        task = await tasks.update(task.id, extra={"name": "e", "child": None})
+        assert task.extra == Node(name="e")
+        with pytest.raises(ValidationError) as caught:
+            await tasks.update(task.id, extra={"child": {}})
+        assert (caught.value.field, caught.value.constraint) == ("extra.child", "required")
+
+
+async def test_a_null_removes_a_member_of_a_dictionary(database: Database) -> None:
+    """TK-117."""
+    async with TaskStore(database.url, extra=Node) as store:
+        tasks = store.for_user(42)
+        others = {"x": Node(name="x"), "y": Node(name="y")}
+        task = await tasks.create("x", extra=Node(name="a", others=others))
+        task = await tasks.update(task.id, extra={"others": {"x": None}})
+        assert task.extra == Node(name="a", others={"y": Node(name="y")})
+        with pytest.raises(ValidationError):
+            await tasks.create("x", extra={"name": "a", "others": {"x": None}})
+
+
+async def test_a_member_of_any_type_can_be_changed(database: Database) -> None:
+    """TK-117: by its own type, whole where a part of it cannot be validated."""
+    async with TaskStore(database.url, extra=House) as store:
+        tasks = store.for_user(42)
+        rooms = {"hall": {"door": Size(width=1), "wall": Size(width=2)}}
+        task = await tasks.create("x", extra=House(rooms=rooms))
+        change: dict[str, Any]
+        for change, expected in (
+            ({"pet": {"kind": "dog", "tricks": 2}}, Dog(tricks=2)),
+            ({"pet": None}, Cat()),
+            ({"names": ["x"]}, Names(["x"])),
+            ({"names": None}, Names([])),
+            ({"rooms": {"hall": {"door": None}}}, {"hall": {"wall": Size(width=2)}}),
+            ({"rooms": {"hall": None}}, {}),
+            ({"note": " x "}, "x"),
+            ({"note": None}, ""),
+            ({"door": {"width": 200}}, Size(width=100)),
+            ({"door": None}, Size(width=1)),
+        ):
+            task = await tasks.update(task.id, extra=change)
+            assert getattr(task.extra, next(iter(change))) == expected
+        for change in ({"pet": {"tricks": 2}}, {"pet": {"kind": "cow"}}, {"names": [1]}):
+            with pytest.raises(ValidationError) as caught:
+                await tasks.update(task.id, extra=change)
+            assert caught.value.field == f"extra.{next(iter(change))}"
+
+
+async def test_members_may_have_other_names(database: Database) -> None:
+    """TK-117: each name that the model takes."""
+
+    class Named(BaseModel):
+        one: int = Field(default=0, validation_alias="A")
+        two: int = Field(default=0, validation_alias=AliasChoices("B", AliasPath("C", 0)))
+        three: int = Field(default=0, validation_alias=AliasPath("D", "E"))
+
+    async with TaskStore(database.url, extra=Named) as store:
+        tasks = store.for_user(42)
+        for given, expected in (
+            ({"A": 1, "B": 2, "D": {"E": 3}}, (1, 2, 3)),
+            ({"one": 1, "C": [2], "three": 3}, (1, 2, 3)),
+        ):
+            created = await tasks.create("x", extra=given)
+            changed = await tasks.update((await tasks.create("x")).id, extra=given)
+            for extra in (created.extra, changed.extra):
+                assert (extra.one, extra.two, extra.three) == expected
+        with pytest.raises(ValidationError, match=r"extra\.E is not a known field"):
+            await tasks.create("x", extra={"E": 1})
 
 
 async def test_what_was_stored_before_is_read_as_it_is(
