@@ -79,6 +79,9 @@ def unfolded(file: bytes) -> list[str]:
     return file.decode().replace("\r\n ", "").split("\r\n")
 
 
+DAILY = f"BYMONTHDAY={','.join(map(str, range(1, 32)))}"
+
+
 def _parts(text: str) -> st.SearchStrategy[str]:
     """Lines of a file, some of them malformed."""
     line = st.sampled_from(text.splitlines())
@@ -273,6 +276,27 @@ def test_due_dates(line: str, due: date, due_zone: str | None, *, is_kept: bool)
         # Rules that repeat every second are not followed.
         (zone("X", **EUROPE).replace("YEARLY", "SECONDLY"), "20240701T100000", (10, None)),
         (zone("X", **EUROPE).replace("+0200", "long"), "20240701T100000", (10, None)),
+        # An interval of 0 never ends.
+        (zone("X", **EUROPE).replace("INTERVAL=1", "INTERVAL=0"), "20240701T100000", (10, None)),
+        (
+            zone("X", **EUROPE).replace("RRULE", "EXRULE;X=1:a\nRRULE"),
+            "20240701T100000",
+            (10, None),
+        ),
+        # dateutil would end a line at U+2028.
+        (
+            zone("X", **EUROPE).replace("RRULE", "TZNAME:a\u2028RRULE:FREQ=DAILY\nRRULE"),
+            "20240701T100000",
+            (10, None),
+        ),
+        (zone("X", **EUROPE).replace("BYDAY=-1SU", DAILY), "20240701T100000", (10, None)),
+        (zone("X", **EUROPE), "21010701T100000", (10, None)),
+        # No standard time, and rules that begin later.
+        (
+            zone("X", **EUROPE).replace("STANDARD", "DAYLIGHT").replace(":1601", ":2001"),
+            "20000701T100000",
+            (10, None),
+        ),
     ],
 )
 def test_a_zone_without_a_known_name_is_found_by_its_rules(
@@ -283,6 +307,29 @@ def test_a_zone_without_a_known_name_is_found_by_its_rules(
     task = a_task(f'DUE;TZID="{name}":{due}', zones=rules)
     assert isinstance(task.due, datetime)
     assert (task.due.hour, task.due_zone) == expected
+
+
+def test_the_work_for_zones_without_a_known_name_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """TK-402: times are converted to UTC after so many searches for a zone with the same rules."""
+    monkeypatch.setattr("taskcore.formats.ical_zones._MOST_COMPARED", 2)
+    dues = [f"DUE;TZID=X:{year}0701T100000" for year in (2001, 2002, 2003, 2001)]
+    text = calendar(zone("X", **EUROPE), *(vtodo("SUMMARY:a", due) for due in dues))
+    found = [task.due_zone for task in read(text) if isinstance(task, TaskImport)]
+    assert found == ["Europe/Budapest", "Europe/Budapest", "UTC", "Europe/Budapest"]
+
+
+def test_rules_that_cost_too_much_for_one_file_are_not_evaluated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """TK-402"""
+    monkeypatch.setattr("taskcore.formats.ical_zones._MOST_CHANGES_IN_FILE", 500)
+    zones = [zone(name, **EUROPE) for name in ("X", "Y")]
+    dues = [f"DUE;TZID={name}:20240701T100000" for name in ("X", "Y")]
+    text = calendar(*zones, *(vtodo("SUMMARY:a", due) for due in dues))
+    found = [task.due_zone for task in read(text) if isinstance(task, TaskImport)]
+    assert found == ["Europe/Budapest", None]
 
 
 @pytest.mark.parametrize(
