@@ -22,7 +22,8 @@ class Component:
         number: The number of the line where it begins.
         name: Its name, in upper case.
         lines: Its lines and those of the components within it, without its own BEGIN and END.
-            They are collected only for a VTODO and a VTIMEZONE.
+            They are collected only for a VTODO and a VTIMEZONE. A VTIMEZONE with an invalid line
+            has none.
     """
 
     number: int
@@ -74,7 +75,8 @@ class _Reader:
                 line = _parsed(number, data)
                 yield BadLine(number, line) if isinstance(line, str) else line
         elif word == "END" and name == self._component.name and not self._inside:
-            yield self._bad or self._component
+            # A VTIMEZONE is never a bad line: without lines its zone is unknown.
+            yield (self._component.name == _TASK and self._bad) or self._component
             self._forget()
         else:
             self._add(self._component, number, data)
@@ -96,18 +98,17 @@ class _Reader:
             return
         if self._size > MAX_JSON:
             self._fail(component.number, f"{component.name} must have at most {MAX_JSON} bytes")
-            component.lines.clear()
             return
         line = _parsed(number, data)
-        if not isinstance(line, str):
-            component.lines.append(line)
-        elif component.name == _TASK:
+        if isinstance(line, str):
             self._fail(number, line)
+        else:
+            component.lines.append(line)
 
     def _fail(self, number: int, reason: str) -> None:
-        # A VTIMEZONE is never a bad line: without usable lines its zone is unknown.
-        if self._component and self._component.name == _TASK:
-            self._bad = self._bad or BadLine(number, reason)
+        if self._component:
+            self._component.lines.clear()
+        self._bad = self._bad or BadLine(number, reason)
 
     def _forget(self) -> None:
         self._component, self._bad = None, None

@@ -332,6 +332,15 @@ def test_rules_that_cost_too_much_for_one_file_are_not_evaluated(
     assert found == ["Europe/Budapest", None]
 
 
+def test_a_zone_with_a_malformed_line_cannot_be_read() -> None:
+    """TK-402"""
+    due = "DUE;TZID=X:20240701T100000"
+    for changed in ("no line\nRRULE", "END:STANDARD\nRRULE"):
+        rules = zone("X", **EUROPE).replace("RRULE", changed, 1)
+        task = a_task(due, zones=rules)
+        assert (task.due_zone, kept(task)) == (None, [due])
+
+
 @pytest.mark.parametrize(
     ("lines", "completed", "is_kept"),
     [
