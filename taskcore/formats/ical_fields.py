@@ -17,13 +17,12 @@ from taskcore.errors import ValidationError
 from taskcore.formats.basic_times import basic, basic_utc, put_in_order
 from taskcore.formats.content_lines import ContentLine, text_in, texts_in, value_of
 from taskcore.formats.ical_zones import Zones
-from taskcore.limits import MAX_KEY, MAX_PRIORITY, MAX_TAG, MAX_TAGS
-from taskcore.tasks.fields import TaskFields
+from taskcore.formats.tags import tag_of
+from taskcore.limits import MAX_KEY, MAX_PRIORITY, MAX_TAGS
 from taskcore.tasks.task import Task
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:T([0-9]{2})([0-9]{2})([0-9]{2})?(Z)?)?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_TAG = re.compile("[^\x00-\x1f\x7f-\x9f,\u2028\u2029]*")
 _WHOLE = re.compile("[0-9]{1,3}")
 _DONE = ("COMPLETED", "CANCELLED")
 _NOT_DONE = ("NEEDS-ACTION", "IN-PROCESS")
@@ -237,12 +236,11 @@ def _write_priority(task: AnyTask) -> list[str]:
 
 
 def _read_tags(lines: Sequence[ContentLine], _zones: Zones) -> tuple[dict[str, Any], bool]:
-    texts = [text.strip() for line in lines for text in texts_in(line.value)]
-    fitting = [text for text in texts if len(text) <= MAX_TAG and _TAG.fullmatch(text)]
-    names = dict.fromkeys(filter(None, fitting))
-    tags = TaskFields(title="-", tags=tuple(names)[:MAX_TAGS]).tags
-    is_all = len(fitting) == len(texts) and len(names) <= MAX_TAGS
-    return {"tags": tags}, is_all and all(map(_is_plain, lines))
+    texts = [text for line in lines for text in texts_in(line.value) if text.strip()]
+    tags = [tag for tag in map(tag_of, texts) if tag is not None]
+    names = list(dict.fromkeys(tags))
+    is_all = len(tags) == len(texts) and len(names) <= MAX_TAGS
+    return {"tags": tuple(sorted(names[:MAX_TAGS]))}, is_all and all(map(_is_plain, lines))
 
 
 def _write_tags(task: AnyTask) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 
 from taskcore.errors import ValidationError
 from taskcore.formats.own_fields import DEFAULTS
-from taskcore.limits import MAX_JSON, MAX_PRIORITY, MAX_PROJECT, MAX_TAG, MAX_TAGS
+from taskcore.formats.tags import tag_of
+from taskcore.limits import MAX_JSON, MAX_PRIORITY, MAX_PROJECT, MAX_TAGS
 from taskcore.tasks.fields import TaskFields
 from taskcore.tasks.files import BadLine
 from taskcore.tasks.task import Task
@@ -35,7 +36,6 @@ _DONE = re.compile(
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s+")
 _LINE_END = re.compile(r"[\r\n]")
-_NOT_IN_TAGS = re.compile("[\x00-\x1f\x7f-\x9f,\u2028\u2029]")
 _PAIR = re.compile(r"([A-Za-z][\w-]*):([^\s:/]\S*)")
 # The fields that every line has, and those that a line may have.
 _SAID = ("title", "priority", "project", "tags", "due", "completed")
@@ -159,8 +159,8 @@ def _read_words(text: str, fields: dict[str, Any]) -> dict[str, str]:
         pair = _PAIR.fullmatch(word)
         if word[0] == "+" and 1 < len(word) <= MAX_PROJECT + 1:
             projects.append(word[1:])
-        elif word[0] == "@" and _is_tag(word[1:]):
-            tags.append(word[1:])
+        elif word[0] == "@" and (tag := tag_of(word[1:])):
+            tags.append(tag)
         elif pair and pair[1] == "due" and (due := _due(pair[2])) and "due" not in fields:
             fields["due"] = due
         elif pair and pair[1] == "pri" and len(pair[2]) == 1 and "A" <= pair[2] <= "Z":
@@ -173,7 +173,7 @@ def _read_words(text: str, fields: dict[str, Any]) -> dict[str, str]:
             end = text.rindex(word, 0, end)
     title = text[:end].strip() or text
     first, *others = reversed(projects) if projects else [None]
-    tags += [f"+{name}" for name in others if _is_tag(f"+{name}")]
+    tags += filter(None, (tag_of(f"+{name}") for name in others))
     fields |= {"title": title, "project": first, "tags": _first(tags)}
     return dict(reversed(keys.items()))
 
@@ -217,10 +217,6 @@ def _midnight(day: str) -> datetime:
 
 def _number_of(letter: str) -> int:
     return min(ord(letter) - ord("A") + 1, MAX_PRIORITY)
-
-
-def _is_tag(text: str) -> bool:
-    return 0 < len(text) <= MAX_TAG and not _NOT_IN_TAGS.search(text)
 
 
 def _first(tags: list[str]) -> tuple[str, ...]:

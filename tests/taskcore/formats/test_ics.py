@@ -79,6 +79,7 @@ def unfolded(file: bytes) -> list[str]:
     return file.decode().replace("\r\n ", "").split("\r\n")
 
 
+QA = "\u0958"
 DAILY = f"BYMONTHDAY={','.join(map(str, range(1, 32)))}"
 
 
@@ -324,7 +325,7 @@ def test_rules_that_cost_too_much_for_one_file_are_not_evaluated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """TK-402"""
-    monkeypatch.setattr("taskcore.formats.ical_zones._MOST_CHANGES_IN_FILE", 500)
+    monkeypatch.setattr("taskcore.formats.ical_zones._MOST_CHANGES_IN_FILE", 1500)
     zones = [zone(name, **EUROPE) for name in ("X", "Y")]
     dues = [f"DUE;TZID={name}:20240701T100000" for name in ("X", "Y")]
     text = calendar(*zones, *(vtodo("SUMMARY:a", due) for due in dues))
@@ -401,6 +402,19 @@ def test_texts() -> None:
     assert task.tags == ("a", "b", "c")
     assert kept(task) == [r"CATEGORIES:x\,y, b ,a,,a", "CATEGORIES:c"]
     assert not kept(a_task("CATEGORIES:b,a,b"))
+
+
+def test_a_category_that_is_too_long_in_the_form_of_tags_is_kept() -> None:
+    """TK-402: tags are stored in NFC, which has two characters for U+0958."""
+    line = f"CATEGORIES:a,{30 * QA}"
+    task = a_task(line)
+    assert (task.tags, kept(task)) == (("a",), [line])
+    (stored_task,) = stored([task])
+    assert line in unfolded(write_ics([stored_task]))
+    assert stored(read(write_ics([stored_task]))) == [stored_task]
+    # A line that a client put there itself.
+    other = stored_task.model_copy(update={"extra": {"ical": [line, f"CATEGORIES:{30 * QA}"]}})
+    assert stored(read(write_ics([other]))) == [other]
 
 
 def test_the_vtodos_of_a_task_that_repeats_are_several_tasks() -> None:

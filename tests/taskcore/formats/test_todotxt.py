@@ -1,6 +1,7 @@
 """todo.txt, read and written without a database (TK-421 to TK-423)."""
 
 import io
+import unicodedata
 from datetime import date
 from typing import Any
 
@@ -12,6 +13,8 @@ from taskcore import Task, TaskImport
 from taskcore.formats import read_todotxt, write_todotxt
 from taskcore.tasks.files import BadLine
 from tests.taskcore.formats.samples import local, stored, tasks, utc
+
+QA = "\u0958"
 
 # The lines of public reports, their texts replaced, and what they mean.
 REPORTS: list[tuple[str, dict[str, Any]]] = [
@@ -115,6 +118,28 @@ REPORTS: list[tuple[str, dict[str, Any]]] = [
     ("+only @words", {"title": "+only @words", "project": "only", "tags": ("words",)}),
     ("a @b,c", {"title": "a @b,c"}),
     ("@a @a b", {"title": "@a @a b", "tags": ("a",)}),
+    # In NFC, the form of tags, these have 60 characters.
+    (f"a @{30 * QA}", {"title": f"a @{30 * QA}"}),
+    (
+        f"a +b +{30 * QA}",
+        {
+            "title": "a",
+            "project": "b",
+            "extra": {"todotxt": {"line": f"a +b +{30 * QA}"}},
+        },
+    ),
+    # Tags are in NFC, so that the line cannot be made from the fields.
+    *(
+        (
+            word,
+            {
+                "title": word,
+                "tags": (unicodedata.normalize("NFC", word[1:]),),
+                "extra": {"todotxt": {"line": word}},
+            },
+        )
+        for word in ("@cafe\u0301", f"@{QA}")
+    ),
 ]
 
 
