@@ -128,7 +128,10 @@ class TaskwarriorWriter:
         attributes = _attributes_of(task)
         fields, kept = _read(attributes, None)
         known = fields | {"extra": {EXTRA: kept} if kept else {}}
-        attributes[_OWN] = as_json(own_fields(task, known, EXTRA))
+        own = own_fields(task, known, EXTRA)
+        if task.due_zone is not None:
+            own |= {"due": task.due, "due_zone": task.due_zone}
+        attributes[_OWN] = as_json(own)
         before, self._begun = b",\n" if self._begun else b"\n", True
         return before + json.dumps(attributes, ensure_ascii=False).encode()
 
@@ -144,7 +147,8 @@ def _fields_of(
 ) -> dict[str, Any]:
     given = {name: value for name, value in attributes.items() if name != _OWN}
     own = own_in(attributes[_OWN], _OWN) if _OWN in attributes else None
-    fields, rest = _read(given, zone if own is None else None)
+    # A moment that we wrote has its zone in our attribute. Any other is one of Taskwarrior's.
+    fields, rest = _read(given, None if own is not None and "due_zone" in own else zone)
     kept: dict[str, Any] = {EXTRA: rest} if rest and not ignore_unknown else {}
     if own is None:
         return fields | {"extra": kept}
@@ -156,6 +160,9 @@ def _fields_of(
     if written == {name: value for name, value in given.items() if name not in _COMPUTED}:
         return whole
     # Another program has changed it.
+    fields, _ = _read(given, zone)
+    if "due" in given and given["due"] == written.get("due"):
+        fields |= {"due": task.due, "due_zone": task.due_zone}
     only = {name: own[name] for name in _ONLY_OWN if name in own}
     return fields | only | {"extra": other_extra(own, kept, EXTRA)}
 

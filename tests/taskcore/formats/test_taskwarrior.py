@@ -101,7 +101,11 @@ def test_the_attributes_of_a_task() -> None:
         },
     }
     (again,) = json.loads(write_taskwarrior(stored([task])))
-    assert again.pop("taskcore") == '{"id": 100}'
+    assert json.loads(again.pop("taskcore")) == {
+        "id": 100,
+        "due": "2024-08-30T22:00:00",
+        "due_zone": "UTC",
+    }
     expected = {name: value for name, value in attributes.items() if name not in ("id", "urgency")}
     assert again == expected | {"tags": ["bugzilla", "next"]}
 
@@ -158,6 +162,31 @@ def test_a_change_of_taskwarrior_counts() -> None:
     assert (found.title, found.description, found.priority) == ("b", "note", 9)
     assert (found.id, found.key) == (task.id, UUID)
     assert found.extra == {"color": "red", "taskwarrior": {"wait": "x"}}
+
+
+def test_a_day_that_taskwarrior_stores_as_a_moment_stays_a_day_in_its_zone() -> None:
+    """TK-412"""
+    (task,) = stored([only(uuid=UUID, due="2026-11-30")])
+    (attributes,) = json.loads(write_taskwarrior([task]))
+    assert attributes["due"] == "2026-11-30"
+    # What `task import` and `task export` make of it in Berlin.
+    attributes |= {"due": "20261129T230000Z", "id": 4, "urgency": 3}
+    (found,) = read([attributes], zone="Europe/Berlin")
+    assert isinstance(found, TaskImport)
+    assert (found.id, found.due, found.due_zone) == (task.id, date(2026, 11, 30), None)
+    (found,) = read([attributes])
+    assert isinstance(found, TaskImport)
+    assert (found.due, found.due_zone) == (local(2026, 11, 29, 23), "UTC")
+
+
+def test_a_due_date_that_taskwarrior_has_not_changed_keeps_its_zone() -> None:
+    """TK-412"""
+    (task,) = stored([only(uuid=UUID, due="20261129T230000Z")])
+    (attributes,) = json.loads(write_taskwarrior([task]))
+    for change in ({}, {"description": "b"}):
+        (found,) = read([attributes | change], zone="Europe/Berlin")
+        assert isinstance(found, TaskImport)
+        assert (found.due, found.due_zone) == (local(2026, 11, 29, 23), "UTC")
 
 
 BROKEN = """\
