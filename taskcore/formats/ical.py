@@ -23,6 +23,7 @@ from taskcore.formats.own_fields import (
     own_fields,
     own_in,
     whole_extra,
+    with_stored_extra,
 )
 from taskcore.formats.skipped import Skipped
 from taskcore.limits import MAX_PROJECT
@@ -78,9 +79,9 @@ class Writer:
         """Return the beginning of the file."""
         return _HEAD
 
-    def tasks(self, tasks: Iterable[Task]) -> bytes:
+    def tasks(self, tasks: Iterable[Task[Any]]) -> bytes:
         """Return a VTODO for each task, and a VTIMEZONE before the first use of a zone."""
-        return b"".join(map(self._task, tasks))
+        return b"".join(self._task(with_stored_extra(task)) for task in tasks)
 
     def end(self) -> bytes:
         """Return the end of the file."""

@@ -1,7 +1,7 @@
 """Files of iCalendar. They need the package icalendar, which the extra ``ical`` installs."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from taskcore.errors import ConfigurationError
 from taskcore.formats.skipped import Skipped
@@ -38,7 +38,7 @@ def read_ics(
     return read_tasks(file, ignore_unknown=ignore_unknown)
 
 
-def write_ics(tasks: Iterable[Task]) -> bytes:
+def write_ics(tasks: Iterable[Task[Any]]) -> bytes:
     """Return an iCalendar file of tasks.
 
     Raises:

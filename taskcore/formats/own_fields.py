@@ -26,6 +26,15 @@ DEFAULTS = {
 _TO_ESCAPE = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
+def with_stored_extra(task: Task[Any]) -> Task:
+    """Return a task whose ``extra`` is a dictionary, also if it is an instance of a model."""
+    if isinstance(task.extra, dict):
+        return task
+    # A stored value may be invalid. Pydantic's warning would show it.
+    extra = task.extra.model_dump(mode="json", warnings=False)
+    return task.model_copy(update={"extra": extra})
+
+
 def own_fields(task: Task, known: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the fields that a reader would not get from the other program's own fields.
 

@@ -25,6 +25,7 @@ from taskcore.formats.own_fields import (
     own_fields,
     own_in,
     whole_extra,
+    with_stored_extra,
 )
 from taskcore.formats.skipped import Skipped
 from taskcore.tasks.due import validate_zone
@@ -116,9 +117,9 @@ class TaskwarriorWriter:
         """Return the beginning of the file."""
         return b"["
 
-    def tasks(self, tasks: Iterable[Task]) -> bytes:
+    def tasks(self, tasks: Iterable[Task[Any]]) -> bytes:
         """Return an object on a line for each task."""
-        return b"".join(map(self._line, tasks))
+        return b"".join(self._line(with_stored_extra(task)) for task in tasks)
 
     def end(self) -> bytes:
         """Return the end of the file."""
@@ -136,7 +137,7 @@ class TaskwarriorWriter:
         return before + json.dumps(attributes, ensure_ascii=False).encode()
 
 
-def write_taskwarrior(tasks: Iterable[Task]) -> bytes:
+def write_taskwarrior(tasks: Iterable[Task[Any]]) -> bytes:
     """Return tasks as ``task import`` reads them."""
     writer = TaskwarriorWriter()
     return writer.begin() + writer.tasks(tasks) + writer.end()

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, BinaryIO
 
 from taskcore.errors import ValidationError
-from taskcore.formats.own_fields import DEFAULTS
+from taskcore.formats.own_fields import DEFAULTS, with_stored_extra
 from taskcore.formats.tags import tag_of
 from taskcore.limits import MAX_JSON, MAX_PRIORITY, MAX_PROJECT, MAX_TAGS
 from taskcore.tasks.fields import TaskFields
@@ -74,22 +74,22 @@ def read_todotxt(file: BinaryIO, *, ignore_unknown: bool = False) -> Iterator[Ta
             yield BadLine(number, str(exc))
 
 
-def write_todotxt(tasks: Iterable[Task]) -> bytes:
+def write_todotxt(tasks: Iterable[Task[Any]]) -> bytes:
     """Return a line for each task.
 
     A line that was kept is written again as long as it agrees with the task. The format has no
     place for descriptions, ids, keys, zones and times of day, nor for the rest of ``extra``.
     """
-    return b"".join(f"{_line_of(task)}\n".encode() for task in tasks)
+    return b"".join(f"{_line_of(with_stored_extra(task))}\n".encode() for task in tasks)
 
 
-def fits_todotxt(task: Task) -> bool:
+def fits_todotxt(task: Task[Any]) -> bool:
     """Tell whether a line has a place for every field that users set."""
     fields = (task.description, task.key, task.due_zone)
     return (
         fields == (None, None, None)
         and not isinstance(task.due, datetime)
-        and not task.extra.keys() - {EXTRA}
+        and not with_stored_extra(task).extra.keys() - {EXTRA}
     )
 
 
