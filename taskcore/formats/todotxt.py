@@ -35,7 +35,8 @@ _DONE = re.compile(
 )
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s+")
-_LINE_END = re.compile(r"[\r\n]")
+# At the beginning of a file U+FEFF is a byte order mark, which is not part of the first line.
+_NOT_KEPT = re.compile(r"\A\ufeff|[\r\n]")
 _PAIR = re.compile(r"([A-Za-z][\w-]*):([^\s:/]\S*)")
 # The fields that every line has, and those that a line may have.
 _SAID = ("title", "priority", "project", "tags", "due", "completed")
@@ -98,7 +99,7 @@ def _line_of(task: Task) -> str:
     if not isinstance(kept, dict):
         kept = {}
     line, keys = kept.get("line"), kept.get("keys")
-    if isinstance(line, str) and not _LINE_END.search(line) and _says(line, task):
+    if isinstance(line, str) and not _NOT_KEPT.search(line) and _says(line, task):
         return line
     pairs = keys.items() if isinstance(keys, dict) else ()
     words = [f"{name}:{value}" for name, value in pairs]

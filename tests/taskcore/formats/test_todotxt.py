@@ -175,6 +175,15 @@ def test_a_change_of_the_task_is_written_and_other_words_stay() -> None:
     assert write_todotxt([changed]) == b"(C) 2021-01-01 Buy water +c_d @b rec:1w\n"
 
 
+def test_a_text_that_begins_like_a_byte_order_mark_stays() -> None:
+    """TK-431: also as the first line of a file."""
+    _, task = stored(read("a\n\ufeffb pri:C +p due:2026-11-30 pri:C\n"))
+    file = write_todotxt([task])
+    (again,) = stored(read(file))
+    assert again.title == task.title == "\ufeffb"
+    assert write_todotxt([again]) == file
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
