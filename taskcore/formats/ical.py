@@ -210,5 +210,5 @@ def _explained(exc: ValidationError, reading: Reading) -> str:
     name = re.split("[;:]", largest, maxsplit=1)[0]
     return (
         f"{exc}, for everything without a field of its own: {name} alone has "
-        f"{len(largest.encode())} bytes; see --ignore-unknown"
+        f"{len(largest.encode())} bytes; unknown properties can be ignored"
     )

@@ -335,5 +335,7 @@ def _explained(exc: ValidationError) -> str:
     name = _NAMES.get(exc.field)
     text = str(exc)
     if exc.field == "extra" and exc.constraint == "max_bytes":
-        return f"{text}, for everything without a field of its own; see --ignore-unknown"
+        return (
+            f"{text}, for everything without a field of its own; unknown attributes can be ignored"
+        )
     return text if name is None else f"{name}{text.removeprefix(exc.field)}"

@@ -241,7 +241,8 @@ class _Names:
         if not name:
             return ""
         raise _columns_error(
-            f"{ascii(name)[:100]} is not a known column: see --map and --ignore-unknown"
+            f"{ascii(name)[:100]} is not a known column: map it to a field, or ignore unknown "
+            "columns"
         )
 
 

@@ -502,7 +502,8 @@ def test_line_ends_folds_and_byte_order_marks(change: Callable[[bytes], bytes]) 
                     1,
                     (
                         "extra must have at most 4096 bytes as JSON, for everything without a "
-                        "field of its own: ATTACH alone has 5020 bytes; see --ignore-unknown"
+                        "field of its own: ATTACH alone has 5020 bytes; unknown "
+                        "properties can be ignored"
                     ),
                 )
             ],

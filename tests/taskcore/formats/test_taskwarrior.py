@@ -248,7 +248,7 @@ GOOD = '{"description":"good { \\" \\\\"}'
             {
                 2: (
                     "extra must have at most 4096 bytes as JSON, for everything without a field of "
-                    "its own; see --ignore-unknown"
+                    "its own; unknown attributes can be ignored"
                 )
             },
         ),

@@ -439,11 +439,11 @@ def test_no_line_of_a_cell_becomes_a_task_whatever_is_broken(
         ("id", "title is required as a column"),
         (
             "titel",
-            "'titel' is not a known column: see --map and --ignore-unknown",
+            "'titel' is not a known column: map it to a field, or ignore unknown columns",
         ),
         (
             "title,\x1b[2J",
-            "'\\x1b[2J' is not a known column: see --map and --ignore-unknown",
+            "'\\x1b[2J' is not a known column: map it to a field, or ignore unknown columns",
         ),
         (b"title,\xff", "line must be UTF-8"),
         ("title,title", "title is named twice as a column"),
@@ -603,7 +603,7 @@ def test_the_separator_is_recognised_by_other_names_too() -> None:
     # Without a known name the most columns decide.
     assert csv("Task;Done;Owner", "x")[0] == (
         1,
-        "'Task' is not a known column: see --map and --ignore-unknown",
+        "'Task' is not a known column: map it to a field, or ignore unknown columns",
     )
 
 
@@ -611,7 +611,7 @@ def test_a_separator_that_is_given_is_taken() -> None:
     assert titles(csv("title|id", "a,b;c\td|1", separator="|")) == ["a,b;c\td"]
     assert csv("title;id", "x", separator=",")[0] == (
         1,
-        "'title;id' is not a known column: see --map and --ignore-unknown",
+        "'title;id' is not a known column: map it to a field, or ignore unknown columns",
     )
 
 
@@ -667,7 +667,7 @@ def test_a_name_that_the_file_does_not_have_or_has_twice_is_named() -> None:
 def test_unknown_columns_and_fields_are_refused_unless_they_are_ignored() -> None:
     assert csv("Name,title,Notes", "1,x,2")[0] == (
         1,
-        "'Name' is not a known column: see --map and --ignore-unknown",
+        "'Name' is not a known column: map it to a field, or ignore unknown columns",
     )
     assert titles(csv("Name,title,Notes", "1,x,2", ignore_unknown=True)) == ["x"]
     line = json.dumps({"title": "x", "Notes": {"a": 1}, "write_id": 1}).encode()
