@@ -27,16 +27,26 @@ _MOMENT = """pg_catalog.to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS
 _moment_in_json = methodcaller("replace", ".000000Z", "Z")
 
 
-def columns_of(model: type[BaseModel]) -> str:
-    """Return the columns that `reader_of` and `json_writer_of` the model take, for a SELECT."""
-    moments = _moments(model)
+def columns_of(model: type[BaseModel], *, times_as_text: bool = True) -> str:
+    """Return the columns that `reader_of` and `json_writer_of` the model take, for a SELECT.
+
+    Args:
+        model: The model.
+        times_as_text: What a list takes. For one row, PostgreSQL needs longer to write the text
+            than the client gains.
+    """
+    moments = _moments(model) if times_as_text else ()
     return ", ".join(
         _MOMENT.format(name) if name in moments else name for name in model.model_fields
     )
 
 
 def reader_of(
-    model: type[_Model], nulls: Nulls | None = None, **makers: Maker
+    model: type[_Model],
+    nulls: Nulls | None = None,
+    *,
+    times_as_text: bool = True,
+    **makers: Maker,
 ) -> Callable[[Rows], tuple[_Model, ...]]:
     """Return a function that makes models from rows.
 
@@ -46,11 +56,12 @@ def reader_of(
     Args:
         model: The model.
         nulls: For fields that are not None where the column is null.
+        times_as_text: As for `columns_of`.
         makers: For fields whose value differs from that of the column.
     """
-    dictionaries = _dictionaries_of(
-        model, nulls or {}, dict.fromkeys(_moments(model), datetime.fromisoformat) | makers
-    )
+    if times_as_text:
+        makers = dict.fromkeys(_moments(model), datetime.fromisoformat) | makers
+    dictionaries = _dictionaries_of(model, nulls or {}, makers)
     new, assign, fields_set = model.__new__, object.__setattr__, set(model.model_fields)
 
     def read(rows: Rows) -> tuple[_Model, ...]:

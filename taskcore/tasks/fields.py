@@ -239,19 +239,11 @@ class NewTaskOptions(TaskOptions, total=False):
     key: str | None
 
 
-def _schema(schema: dict[str, Any]) -> None:
-    # Generators of clients take no default of an object that may be null.
-    schema["properties"]["extra"].pop("default", None)
-
-
 class _Fields(BaseModel):
     """The fields that can be set in a new task and changed later."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        revalidate_instances="subclass-instances",
-        json_schema_extra=_schema,
+        frozen=True, extra="forbid", revalidate_instances="subclass-instances"
     )
 
     title: Title
@@ -261,7 +253,7 @@ class _Fields(BaseModel):
     priority: Priority = 0
     project: Project = None
     tags: Tags = ()
-    extra: Extra = {}
+    extra: Extra = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WrapSerializer
 from pydantic_core import from_json
 
 from taskcore.limits import MAX_ID, MAX_PRIORITY, MAX_TITLE, MAX_VERSION
-from taskcore.rows import Rows, columns_of, json_writer_of, reader_of
+from taskcore.rows import Maker, Nulls, Rows, columns_of, json_writer_of, reader_of
 from taskcore.tasks.due import Due, parse_due
 from taskcore.tasks.extra import ExtraT
 from taskcore.tasks.extra_model import ExtraModel, serialized
@@ -58,34 +58,41 @@ class Task(BaseModel, Generic[ExtraT]):
 FIELDS = tuple(Task.model_fields)
 """The names of a task's fields: the columns of a row, of an export, and of its JSON."""
 
+ONE_TASK = columns_of(Task, times_as_text=False)
+"""The columns of a statement for one task, for a SELECT."""
+
 TASK_COLUMNS = columns_of(Task)
-"""The columns that `TaskRows` takes, for a SELECT."""
+"""The columns of a statement for several tasks."""
 
 
 class TaskRows(Generic[ExtraT]):
-    """Makes tasks, or their JSON, from rows with `TASK_COLUMNS`.
+    """Makes tasks, or their JSON, from rows.
 
     Attributes:
-        extra: The model of ``extra``; None if it is a dictionary.
-        tasks: Returns the tasks of rows.
-        json: Returns the JSON array of the tasks of rows.
+        extra: The model of ``extra``; None: a dictionary.
+        one: Makes tasks from rows with `ONE_TASK`.
+        tasks: Makes tasks from rows with `TASK_COLUMNS`.
+        json: Makes the JSON array of the tasks from such rows.
     """
 
+    one: Callable[[Rows], tuple[Task[ExtraT], ...]]
     tasks: Callable[[Rows], tuple[Task[ExtraT], ...]]
 
     def __init__(self, extra: ExtraModel[Any] | None = None) -> None:
         self.extra = extra
         if extra is None:
-            self.tasks = reader_of(
-                Task, {"extra": dict}, due=parse_due, tags=tuple, extra=from_json
-            )
+            kind: Any = Task
+            nulls: Nulls = {"extra": dict}
+            make: Maker = from_json
             self.json = json_writer_of(Task, {"extra": dict}, extra=from_json)
         else:
-            # A type checker cannot know the model, which is a value at run time.
-            kind: Any = Task[extra.model]  # type: ignore[name-defined]
-            self.tasks = reader_of(
-                kind, {"extra": extra.read_none}, due=parse_due, tags=tuple, extra=extra.read
-            )
+            # The type is known when the program runs.
+            kind = Task[extra.model]  # type: ignore[name-defined]
+            nulls, make = {"extra": extra.read_none}, extra.read
             self.json = json_writer_of(
                 kind, {"extra": extra.document_of_none}, extra=extra.document
             )
+        self.one = reader_of(
+            kind, nulls, times_as_text=False, due=parse_due, tags=tuple, extra=make
+        )
+        self.tasks = reader_of(kind, nulls, due=parse_due, tags=tuple, extra=make)

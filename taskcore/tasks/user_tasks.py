@@ -2,7 +2,7 @@
 
 import builtins
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Generic, Self, TypeVar, Unpack
 
@@ -27,7 +27,7 @@ from taskcore.tasks.ids import ID_ATTEMPTS, IdGenerator, new_write_id
 from taskcore.tasks.importing import Import, ImportResult, Tasks
 from taskcore.tasks.json_page import JsonPage
 from taskcore.tasks.search import find_of, with_find, with_folds
-from taskcore.tasks.task import TASK_COLUMNS, Task, TaskRows
+from taskcore.tasks.task import ONE_TASK, TASK_COLUMNS, Task, TaskRows
 from taskcore.tasks.task_filter import TaskFilters, filter_options
 from taskcore.tasks.task_order import (
     NEWEST,
@@ -41,14 +41,14 @@ from taskcore.tasks.task_update import TaskChanges, TaskUpdate
 from taskcore.tokens.tokens import Tokens
 from taskcore.validation import validate, validate_id, validate_integer
 
-_CREATE = Operation("task_create_v1", 4, TASK_COLUMNS, CREATE)
-_CREATE_ONCE = Operation("task_create_v1", 4, f"{TASK_COLUMNS}, write_id", CREATE)
+_CREATE = Operation("task_create_v1", 4, ONE_TASK, CREATE)
+_CREATE_ONCE = Operation("task_create_v1", 4, f"{ONE_TASK}, write_id", CREATE)
 _CREATE_MANY = Operation("task_create_many_v1", 3, TASK_COLUMNS, CREATE)
-_GET = Operation("task_get_v1", 1, TASK_COLUMNS, READ)
+_GET = Operation("task_get_v1", 1, ONE_TASK, READ)
 _LIST = Operation("task_list_v1", 3, TASK_COLUMNS, READ)
 _LIST_CHOSEN = Operation("task_list_v1", 4, TASK_COLUMNS, READ)
 _COUNT = Operation("task_count_v1", 2, "tasks", READ)
-_UPDATE = Operation("task_update_v1", 5, f"{TASK_COLUMNS}, write_id", WRITE)
+_UPDATE = Operation("task_update_v1", 5, f"{ONE_TASK}, write_id", WRITE)
 _UPDATE_MANY = Operation("task_update_many_v1", 3, TASK_COLUMNS, WRITE)
 _DELETE = Operation("task_delete_v1", 3, "version", WRITE)
 _DELETE_MANY = Operation("task_delete_many_v1", 1, "id", WRITE)
@@ -185,10 +185,10 @@ class UserTasks(Generic[ExtraT]):
                 must_be_newest = False
             else:
                 if rows and new.key is None:
-                    return self._tasks(rows)[0], True
+                    return self._task(rows[0]), True
                 if rows:
                     *columns, made_by = rows[0]
-                    (task,) = self._tasks([columns])
+                    task = self._task(columns)
                     # If an earlier attempt stored it, another write may have changed it since.
                     return task, made_by == write_id or (repeated and task.id == task_id)
                 if repeated:
@@ -319,7 +319,7 @@ class UserTasks(Generic[ExtraT]):
         rows = await self._fetch(_GET, task_id)
         if not rows:
             raise _not_found()
-        return self._tasks(rows)[0]
+        return self._task(rows[0])
 
     async def list(
         self,
@@ -447,7 +447,7 @@ class UserTasks(Generic[ExtraT]):
         if not rows:
             raise _not_found()
         *columns, last_write_id = rows[0]
-        (task,) = self._tasks([columns])
+        task = self._task(columns)
         if last_write_id != write_id and not condition.holds(task.version):
             if repeated:
                 raise OutcomeUnknown(
@@ -602,6 +602,13 @@ class UserTasks(Generic[ExtraT]):
         if self._rows.extra is None or not change.extra:
             return change
         return change.model_copy(update={"extra": self._rows.extra.for_change(change.extra)})
+
+    def _task(self, row: Sequence[Any]) -> Task[ExtraT]:
+        """Return the task of a row with `ONE_TASK`, and remember whose it is."""
+        (task,) = self._rows.one((row,))
+        if self._owner.user_id is None:
+            self.user_id = task.user_id
+        return task
 
     def _tasks(self, rows: builtins.list[Any]) -> tuple[Task[ExtraT], ...]:
         """Return the tasks of rows, and learn the user's id from them if it is unknown."""

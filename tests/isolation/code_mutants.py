@@ -44,13 +44,19 @@ class CodeMutant:
 def _seen(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Make the process remember the id of every task it has read."""
     seen: set[int] = set()
-    build = UserTasks._tasks
+    one, several = UserTasks._task, UserTasks._tasks
+
+    def remember_one(tasks: UserTasks, row: Any) -> Task:
+        made = one(tasks, row)
+        seen.add(made.id)
+        return made
 
     def remember(tasks: UserTasks, rows: Any) -> tuple[Task, ...]:
-        made = build(tasks, rows)
+        made = several(tasks, rows)
         seen.update(task.id for task in made)
         return made
 
+    monkeypatch.setattr(UserTasks, "_task", remember_one)
     monkeypatch.setattr(UserTasks, "_tasks", remember)
     return seen
 
@@ -342,11 +348,14 @@ def _one_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _one_identity_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    build, known = UserTasks._tasks, dict[int, Task]()
+    one, several, known = UserTasks._task, UserTasks._tasks, dict[int, Task]()
+
+    def the_same(task: Task) -> Task:
+        return known.setdefault(task.id, task)
+
+    monkeypatch.setattr(UserTasks, "_task", lambda tasks, row: the_same(one(tasks, row)))
     monkeypatch.setattr(
-        UserTasks,
-        "_tasks",
-        lambda tasks, rows: tuple(known.setdefault(task.id, task) for task in build(tasks, rows)),
+        UserTasks, "_tasks", lambda tasks, rows: tuple(map(the_same, several(tasks, rows)))
     )
 
 
