@@ -72,7 +72,7 @@ def _project(value: str) -> str:
 
 
 def _key(value: str) -> str:
-    if _CONTROL.search(value.strip()):
+    if _CONTROL.search(value):
         raise PydanticCustomError("no_control", "must not contain control characters")
     return _line(value, MAX_KEY)
 

@@ -28,7 +28,7 @@ def tasks(store: TaskStore) -> UserTasks:
 
 async def test_a_task_with_a_key_is_created_once(tasks: UserTasks) -> None:
     """TK-112: Doist/todoist-python#301."""
-    first, is_new = await tasks.get_or_create("one", key=" 4711 \n")
+    first, is_new = await tasks.get_or_create("one", key=" 4711 ")
     assert (first.key, is_new) == ("4711", True)
     changed = await tasks.update(first.id, title="two", completed=True)
     again, is_new = await tasks.get_or_create("three", "other", key="4711", priority=1)
