@@ -106,7 +106,7 @@ async def test_a_link_signs_the_page_in(store: TaskStore, page: Page) -> None:
         await other.goto(f"{address}#sign-in={link}")
         await other.wait_for_selector("text=You are not signed in: the link was used")
 
-        await page.click("text=Sign out")
+        await page.click("#session button:text-is('Sign out')")
         await page.wait_for_selector("text=You are signed out.")
         await page.reload()
         await page.wait_for_selector("text=You are not signed in: sign in with a link")
@@ -136,11 +136,11 @@ async def test_a_page_that_cannot_sign_out_says_so(store: TaskStore, page: Page)
         await page.goto(f"{server.url}/#sign-in={link}")
         for answer, text in ((refuse, "not now"), (break_off, "the server does not answer")):
             await page.route("**/session", answer)
-            await page.click("text=Sign out")
+            await page.click("#session button:text-is('Sign out')")
             await page.wait_for_selector(f"text=You may still be signed in as user 42: {text}.")
             await page.unroute("**/session")
         assert complaints == []
-        await page.click("text=Sign out")
+        await page.click("#session button:text-is('Sign out')")
         await page.wait_for_selector("text=You are signed out.")
         # The server says that nobody is signed in, and not what was shown before.
         await page.reload()
@@ -172,5 +172,5 @@ async def test_a_link_asks_whoever_is_signed_in(store: TaskStore, page: Page) ->
         link = (await store.sessions.create_link(42)).get_secret_value()
         await page.goto(f"{server.url}/#sign-in={link}")
         await store.sessions.open(link)
-        await page.click("text=Sign in with the link")
+        await page.click("#session button:text-is('Sign in with the link')")
         await page.wait_for_selector("text=You are still signed in as user 43: the link was used")
