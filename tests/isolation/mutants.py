@@ -402,7 +402,7 @@ def _bodies() -> list[DatabaseMutant]:
         _edited(
             "an id is free only if nobody has it",
             "task_import_v1",
-            "ORDER BY b.id\n    ON CONFLICT",
+            "ORDER BY b.key, b.id\n    ON CONFLICT",
             "WHERE NOT EXISTS (SELECT FROM taskcore.tasks AS o"
             " WHERE o.id = b.id AND o.user_id <> p_user_id)\n    ON CONFLICT",
             "rls",
@@ -437,9 +437,8 @@ def _bodies() -> list[DatabaseMutant]:
         _edited(
             "detail names the ids of others",
             "task_create_many_v1",
-            "WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0\n            ) AS s\n"
-            "            WHERE s.write_id <>",
-            "WHERE t.id = b.id OFFSET 0\n            ) AS s\n            WHERE s.write_id <>",
+            "WHERE t.user_id = p_user_id AND t.id = b.id OFFSET 0\n            ) AS s;",
+            "WHERE t.id = b.id OFFSET 0\n            ) AS s;",
             "rls",
         )
     )
