@@ -29,12 +29,13 @@ MOST_USERS = 4
 # Creates tasks until SIGTERM, and notes each that was acknowledged in a file. SIGUSR1 forks a
 # child that does the same for a while. Errors of the library are what a user expects here.
 USER = """
-import asyncio, itertools, os, signal, sys, threading
+import asyncio, faulthandler, itertools, os, signal, sys, threading
 from pathlib import Path
 from taskcore import Settings, TaskcoreError, TaskStore
 
 home, notes = map(Path, sys.argv[1:])
 ended = []
+faulthandler.register(signal.SIGUSR2)
 signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
 
 def fork(*_):
@@ -187,7 +188,20 @@ class Soak:
         for user in self.users:
             user.send_signal(signal.SIGTERM)
         for user in self.users:
+            self._wait_for(user)
+
+    def _wait_for(self, user: subprocess.Popen[str]) -> None:
+        """Wait for a process to end. If it does not, let it and its children say where they are."""
+        try:
             user.wait(60)
+        except subprocess.TimeoutExpired:
+            children = Path(f"/proc/{user.pid}/task/{user.pid}/children").read_text().split()
+            for process in (user.pid, *map(int, children)):
+                with contextlib.suppress(OSError):
+                    os.kill(process, signal.SIGUSR2)
+            time.sleep(1)
+            print((self.notes / "errors").read_text()[-20_000:])  # noqa: T201
+            raise
 
     def _taskctl(self, *words: str) -> int:
         result = subprocess.run(
@@ -206,7 +220,7 @@ class Soak:
             user.send_signal(number)
             if ends:
                 self.users.remove(user)
-                user.wait(60)
+                self._wait_for(user)
 
     def _signal_server(self, process: Callable[[Path], int], number: int) -> None:
         with contextlib.suppress(OSError, IndexError):
