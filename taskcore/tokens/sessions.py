@@ -20,7 +20,7 @@ _CLOSE = "SELECT id FROM taskcore.session_close_v1($1)"
 class Sessions:
     """Browser sessions, as ``store.sessions``. Each method is one round trip.
 
-    Whoever opens a link is signed in as its user, so give it to nobody else.
+    A link signs in the person who opens it, so give it to its user only.
     ``TaskStore.for_session`` returns the tasks of a session's user. A user's sessions and links are
     in the list of their tokens, and can be revoked there. Every method may raise `Unavailable`,
     `DatabaseError` and `OutcomeUnknown`.

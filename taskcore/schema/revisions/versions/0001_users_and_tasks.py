@@ -185,7 +185,7 @@ def upgrade() -> None:
         # The client's own name of the task.
         sa.Column("extra", postgresql.JSONB(), nullable=True),
         sa.Column("key", sa.Text(collation="C"), nullable=True),
-        # What search reads, if PostgreSQL cannot make it of title, description and tags.
+        # Search reads this column where PostgreSQL cannot compute the text itself.
         sa.Column("find", sa.Text(collation="C"), nullable=True),
         sa.Column("completed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
