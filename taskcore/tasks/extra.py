@@ -35,7 +35,8 @@ def validate_extra(value: object, *, only_set: bool = False) -> dict[str, Any] |
     if value is None:
         return None
     if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json", exclude_unset=only_set)
+        # A nested model that was set is whole: its discriminator may be a default.
+        value = value.model_dump(mode="json", include=value.model_fields_set if only_set else None)
     if not isinstance(value, Mapping):
         raise PydanticCustomError("model_type", "must be an object")
     checked = {_name(name): _checked(one, MAX_EXTRA_DEPTH - 1) for name, one in value.items()}

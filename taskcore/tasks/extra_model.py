@@ -63,8 +63,10 @@ class ExtraModel(Generic[_Model]):
         """
         return self._checked(self.model, extra or {}, where, exclude_unset=False)
 
-    def for_change(self, extra: dict[str, Any]) -> dict[str, Any]:
+    def for_change(self, extra: dict[str, Any] | None) -> dict[str, Any] | None:
         """Return a change. Any member may be missing, or be null to remove it if it has a default.
+
+        None removes all members, so the model must not require any.
 
         Each member is validated by its own type. Validators of the model are not called, because
         they may need the other members.
@@ -72,6 +74,9 @@ class ExtraModel(Generic[_Model]):
         Raises:
             ValidationError: As in `for_new`.
         """
+        if extra is None:
+            self.for_new(None)
+            return None
         return self._checked(self._change, extra, "extra", exclude_unset=True)
 
     def _checked(

@@ -599,7 +599,7 @@ class UserTasks(Generic[ExtraT]):
         """
         if type(change) is not TaskUpdate or changes:
             change = validate(TaskUpdate, _given(change, changes), where="changes")
-        if self._rows.extra is None or not change.extra:
+        if self._rows.extra is None or "extra" not in change.model_fields_set:
             return change
         return change.model_copy(update={"extra": self._rows.extra.for_change(change.extra)})
 

@@ -462,3 +462,42 @@ async def test_a_frozen_model_is_taken(database: Database, owner: asyncpg.Connec
             await store.for_user(1).update(task.id, extra={"color": "blue"})
         ).extra.color == "blue"
     assert await owner.fetchval("SELECT extra ->> 'color' FROM taskcore.tasks") == "blue"
+
+
+async def test_removing_all_is_refused_if_a_member_is_required(
+    tasks: UserTasks[Door], database: Database
+) -> None:
+    """TK-117: as for a null in place of the member."""
+    task = await tasks.create("x", extra=Door(color="red"))
+    with pytest.raises(ValidationError, match=r"extra\.color is required"):
+        await tasks.update(task.id, extra=None)
+    assert await tasks.get(task.id) == task
+
+    class Free(BaseModel):
+        color: str = "red"
+
+    async with TaskStore(database.url, extra=Free) as store:
+        free = await store.for_user(1).create("x", extra=Free(color="blue"))
+        assert (await store.for_user(1).update(free.id, extra=None)).extra == Free()
+
+
+async def test_a_nested_instance_is_written_whole(database: Database) -> None:
+    """TK-117: the discriminator of a union may be a default."""
+
+    class Cat(BaseModel):
+        kind: Literal["cat"] = "cat"
+        lives: int = 9
+
+    class Dog(BaseModel):
+        kind: Literal["dog"] = "dog"
+        age: int
+
+    class Owner(BaseModel):
+        pet: Cat | Dog = Field(discriminator="kind")
+        name: str = "x"
+
+    async with TaskStore(database.url, extra=Owner) as store:
+        tasks = store.for_user(1)
+        task = await tasks.create("x", extra=Owner(pet=Cat(), name="y"))
+        task = await tasks.update(task.id, extra=Owner(pet=Dog(age=5)))
+        assert task.extra == Owner(pet=Dog(age=5), name="y")

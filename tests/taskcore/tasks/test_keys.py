@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from taskcore import Settings, TaskCreate, TaskImport, TaskStore, UserTasks, ValidationError
 from taskcore.operation import Operation
+from taskcore.tasks import user_tasks
 from taskcore.tasks.files import read_jsonl, write_jsonl
 from tests.sessions import until_blocked
 from tests.wire import Wire
@@ -133,8 +134,8 @@ async def test_an_import_leaves_a_task_with_the_key_alone(store: TaskStore) -> N
     assert [task.key async for task in other.iterate()] == ["k", "new"]
 
 
-# What a program of creates does: the key, whether the answer is lost, and whether the caller
-# sends it again although it was answered.
+# Each create of a program has a key or none, loses so many answers, and may be sent again although
+# it was answered.
 CREATES = st.lists(
     st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 2), st.booleans()), max_size=6
 )
@@ -230,3 +231,14 @@ async def test_imports_with_the_same_keys_at_once_do_not_deadlock(
     stored = [task.key async for task in tasks.iterate()]
     assert sorted(stored, key=str) == sorted({*stored}, key=str)
     assert await deadlocks() == before
+
+
+async def test_a_batch_that_no_jsonb_holds_is_refused(
+    tasks: UserTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the limit, and nothing is stored."""
+    monkeypatch.setattr(user_tasks, "MAX_BATCH_BYTES", 100)
+    with pytest.raises(ValidationError) as caught:
+        await tasks.create_many([{"title": "x" * 100}])
+    assert caught.value.details == {"field": "tasks", "constraint": "max_bytes", "max": 100}
+    assert await tasks.count() == 0
