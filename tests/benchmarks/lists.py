@@ -49,21 +49,13 @@ async def measure(server: Server, plan: Plan) -> Results:
 
 async def _measure_orders(server: Server, plan: Plan, results: Results) -> None:
     """Compare a first and a late page of each order, in lists of several lengths."""
-    others = _OTHERS_WHEN_QUICK if plan.quick else _OTHERS
     async with AsyncExitStack() as stack:
-        short, long = await stack.enter_async_context(_two_users(server, _SHORT, _LONG))
-        longest, beside = await stack.enter_async_context(_two_users(server, others, _LONG))
-        lists = {
-            f"{_SHORT:,} tasks": short,
-            f"{_LONG:,} tasks": long,
-            f"{_LONG:,} beside {others:,} of another": beside,
-            f"{others:,} tasks": longest,
-        }
+        lists = await _lists(stack, server, plan, _SHORT)
         for order in ORDERS:
             first = dict.fromkeys(lists)
             late = {
                 name: await _cursor_before(
-                    tasks, order, _LATE_PAGE_OF_SHORT if tasks is short else _LATE_PAGE
+                    tasks, order, _LATE_PAGE_OF_SHORT if name == _named(_SHORT) else _LATE_PAGE
                 )
                 for name, tasks in lists.items()
             }
@@ -77,15 +69,8 @@ async def _measure_orders(server: Server, plan: Plan, results: Results) -> None:
 
 async def _measure_searches(server: Server, plan: Plan, results: Results) -> None:
     """Measure what reads every task of the user: what no task has. It grows with the list."""
-    others = _OTHERS_WHEN_QUICK if plan.quick else _OTHERS
     async with AsyncExitStack() as stack:
-        middle, long = await stack.enter_async_context(_two_users(server, _MIDDLE, _LONG))
-        _, beside = await stack.enter_async_context(_two_users(server, others, _LONG))
-        lists = {
-            f"{_MIDDLE:,} tasks": middle,
-            f"{_LONG:,} tasks": long,
-            f"{_LONG:,} beside {others:,} of another": beside,
-        }
+        lists = await _lists(stack, server, plan, _MIDDLE)
         for turn in plan.turns(list(lists.items())):
             for name, tasks in turn:
                 for case, calls in {
@@ -99,6 +84,25 @@ async def _measure_searches(server: Server, plan: Plan, results: Results) -> Non
                     results.add(
                         "p50, ms, every task of a user is read", case, name, taken.median * 1e3
                     )
+
+
+async def _lists(
+    stack: AsyncExitStack, server: Server, plan: Plan, shortest: int
+) -> dict[str, UserTasks]:
+    """Return users with lists of several lengths, each with another user beside them."""
+    others = _OTHERS_WHEN_QUICK if plan.quick else _OTHERS
+    short, long = await stack.enter_async_context(_two_users(server, shortest, _LONG))
+    longest, beside = await stack.enter_async_context(_two_users(server, others, _LONG))
+    return {
+        _named(shortest): short,
+        _named(_LONG): long,
+        f"{_LONG:,} beside {others:,} of another": beside,
+        _named(others): longest,
+    }
+
+
+def _named(length: int) -> str:
+    return f"{length:,} tasks"
 
 
 @asynccontextmanager
