@@ -50,7 +50,7 @@ Search = Annotated[
     typer.Option(
         "--search",
         metavar="WORDS",
-        help="Only if title, description or tags contain all these words, or parts of words.",
+        help="Only with all these words in title, description or tags, also within longer words.",
     ),
 ]
 InOrder = Annotated[
