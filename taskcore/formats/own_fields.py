@@ -17,7 +17,7 @@ from taskcore.tasks.task import Task
 from taskcore.tasks.task_import import TaskImport
 
 DEFAULTS = {
-    name: field.get_default()
+    name: field.get_default(call_default_factory=True)
     for name, field in TaskImport.model_fields.items()
     if name not in ("title", "user_id")
 }
@@ -30,9 +30,8 @@ def with_stored_extra(task: Task[Any]) -> Task:
     """Return a task whose ``extra`` is a dictionary, also if it is an instance of a model."""
     if isinstance(task.extra, dict):
         return task
-    # A stored value may be invalid. Pydantic's warning would show it.
-    extra = task.extra.model_dump(mode="json", warnings=False)
-    return task.model_copy(update={"extra": extra})
+    # As in the JSON of a task. A stored value may be invalid: Pydantic's warning would show it.
+    return task.model_copy(update=task.model_dump(mode="json", include={"extra"}, warnings=False))
 
 
 def own_fields(task: Task, known: dict[str, Any], name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from taskcore import Task, TaskImport
 from taskcore.formats import (
@@ -16,6 +16,8 @@ from taskcore.formats import (
     write_taskwarrior,
     write_todotxt,
 )
+from taskcore.formats.own_fields import DEFAULTS
+from taskcore.tasks.extra_model import ExtraModel
 from tests.taskcore.formats.samples import stored
 
 
@@ -46,3 +48,26 @@ def test_a_line_of_todotxt_has_no_place_for_a_model() -> None:
     """TK-422, TK-433"""
     assert write_todotxt([AS_MODEL]) == write_todotxt([AS_DICTIONARY])
     assert not fits_todotxt(AS_MODEL)
+
+
+class Named(BaseModel):
+    name: str
+
+    @computed_field
+    def initial(self) -> str:
+        return self.name[0]
+
+
+def test_what_the_model_refuses_is_written_as_it_is_stored() -> None:
+    """TK-118: no export fails because of one task."""
+    unfit = AS_DICTIONARY.model_copy(update={"extra": {"more": 1}})
+    read = ExtraModel(Named).read('{"more": 1}')
+    as_model = unfit.model_copy(update={"extra": read})
+    for write in (write_ics, write_taskwarrior, write_todotxt):
+        assert write([as_model]) == write([unfit])
+
+
+def test_a_title_alone_has_no_fields_of_its_own() -> None:
+    """TK-404: what every reader gets without being told."""
+    (bare,) = stored([TaskImport(title="a")])
+    assert DEFAULTS["extra"] == bare.extra == {}
