@@ -31,6 +31,7 @@ PostgreSQL's errors are translated in ``taskcore.database.failures``, by SQLSTAT
 exception is the ``__cause__``.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -117,7 +118,21 @@ class NotFound(TaskcoreError, LookupError):
 
 
 class TaskNotFound(NotFound):
-    """This user has no task with this id."""
+    """This user has no task with this id, or not all tasks with these ids; nothing was changed.
+
+    Attributes:
+        ids: If several tasks were asked for, the ids of the missing ones. The text names at most
+            ten of them.
+    """
+
+    def __init__(self, message: str, *, ids: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.ids = tuple(ids)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The missing ids, as the REST API shows them; nothing for a single task."""
+        return {"ids": list(self.ids)} if self.ids else {}
 
 
 class TokenNotFound(NotFound):

@@ -80,6 +80,7 @@ def _details_schema(schema: dict[str, Any]) -> None:
         "min": {"type": "integer", "format": "int64"},
         "max": {"type": "integer", "format": "int64"},
         "version": {"type": "integer", "format": "int32"},
+        "ids": {"type": "array", "items": {"type": "integer", "format": "int64"}},
     }
     schema.pop("default", None)
 
@@ -95,7 +96,8 @@ class ErrorDetail(BaseModel):
     details: dict[str, Any] | None = Field(
         default=None,
         description="For VALIDATION_ERROR: `field`, `constraint`, and its limit (`min` or "
-        "`max`) if any. For PRECONDITION_FAILED: the task's `version`.",
+        "`max`) if any. For PRECONDITION_FAILED: the task's `version`. For NOT_FOUND, if several "
+        "tasks were asked for: the missing `ids`.",
         json_schema_extra=_details_schema,
     )
 

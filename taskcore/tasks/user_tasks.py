@@ -474,8 +474,7 @@ class UserTasks(Generic[ExtraT]):
             The tasks as they then are, in the order of the ids.
 
         Raises:
-            TaskNotFound: The user does not have all of them; the text names missing ids, at most
-                ten.
+            TaskNotFound: The user does not have all of them; `ids` has the missing ones.
             ValidationError: Names the field and the constraint, such as ``task_ids[3]``.
         """
         ids = _task_ids(task_ids)
@@ -531,8 +530,7 @@ class UserTasks(Generic[ExtraT]):
             task_ids: At most 10,000 ids.
 
         Raises:
-            TaskNotFound: The user does not have all of them; the text names missing ids, at most
-                ten.
+            TaskNotFound: The user does not have all of them; `ids` has the missing ones.
             ValidationError: An id is invalid, and is named, such as ``task_ids[3]``; or there are
                 too many.
         """
@@ -657,9 +655,10 @@ def _task_ids(task_ids: Iterable[int]) -> list[int]:
 
 
 def _missing(ids: list[int], missing: IdsMissing) -> TaskNotFound:
-    named = [str(task_id) for task_id in dict.fromkeys(ids) if task_id in missing.ids]
-    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-    return TaskNotFound(f"tasks not found: {', '.join(named[:_MOST_NAMED])}{more}")
+    found = [task_id for task_id in dict.fromkeys(ids) if task_id in missing.ids]
+    named = ", ".join(map(str, found[:_MOST_NAMED]))
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return TaskNotFound(f"tasks not found: {named}{more}", ids=found)
 
 
 def _given(change: object, changes: TaskChanges) -> object:

@@ -101,7 +101,7 @@ class TaskEndpoints:
         """Make one change to several tasks: to all of them, or to none.
 
         The answer has the tasks in the order of the ids. If the user does not have all of them, it
-        is 404 and names missing ones, at most ten. Preconditions are answered with 412.
+        is 404, and `details.ids` has the missing ones. Preconditions are answered with 412.
         """
         tasks = await self._identify(request)
         ids = values_of(request, IDS)[IDS.name]
@@ -115,8 +115,8 @@ class TaskEndpoints:
     async def delete_tasks(self, request: Request) -> Response:
         """Delete several tasks for good: all of them, or none.
 
-        If the user does not have all of them, the answer is 404 and names missing ones, at most
-        ten. Preconditions are answered with 412.
+        If the user does not have all of them, the answer is 404, and `details.ids` has the missing
+        ones. Preconditions are answered with 412.
         """
         tasks = await self._identify(request)
         ids = values_of(request, IDS)[IDS.name]

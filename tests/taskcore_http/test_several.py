@@ -52,7 +52,9 @@ async def test_all_are_changed_or_none(
         response = await client.request(
             method, query([*ids, missing]), json={"title": "y"} if method == "PATCH" else None
         )
-        assert str(missing) in error_of(response, 404)["message"]
+        error = error_of(response, 404)
+        assert str(missing) in error["message"]
+        assert error["details"] == {"ids": [missing]}
     assert tasks_of(await client.get(TASKS)) == before
 
 

@@ -74,8 +74,10 @@ async def test_if_one_is_missing_nothing_is_done_and_the_error_names_it(
         with pytest.raises(TaskNotFound) as missing:
             await write(tasks, [three[0].id, *ids, three[1].id])
         assert str(missing.value) == f"tasks not found: {', '.join(map(str, ids))}"
-    with pytest.raises(TaskNotFound, match=r"tasks not found: 1, 2, .*, 10 and 2 more"):
+        assert missing.value.ids == tuple(ids)
+    with pytest.raises(TaskNotFound, match=r"tasks not found: 1, 2, .*, 10 and 2 more") as missing:
         await write(tasks, [three[0].id, *range(1, 13)])
+    assert missing.value.ids == tuple(range(1, 13))
     assert (await tasks.list()).items == three[::-1]
     assert await store.for_user(2).get(foreign.id) == foreign
 
