@@ -15,6 +15,7 @@ from taskcore_http.identity.identify import Identity
 from taskcore_http.identity.issuer import Issuer
 from taskcore_http.identity.principal import Principal
 from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
+from taskcore_http.page.routes import create_page
 from taskcore_http.parameters import UserId
 from taskcore_http.tasks.router import create_router
 
@@ -30,5 +31,6 @@ __all__ = [
     "app_from_environment",
     "bearer_token",
     "create_app",
+    "create_page",
     "create_router",
 ]

@@ -28,6 +28,7 @@ from taskcore_http.identity.identify import Identity
 from taskcore_http.identity.metadata import metadata_routes
 from taskcore_http.identity.security import document_security
 from taskcore_http.observability import REQUEST_ID, add_metrics, add_request_ids, add_tracing
+from taskcore_http.page.routes import page_routes
 from taskcore_http.server.compression import Compression
 from taskcore_http.server.hosts import AllowedHosts
 from taskcore_http.tasks.route import TaskRoute
@@ -109,7 +110,10 @@ def create_app(
         # Not included: a route of the application itself skips FastAPI's solving.
         app.router.routes.extend(router.routes)
     app.include_router(create_health_router(tasks))
-    app.router.routes.extend(docs_routes(sessions=bearer is not None and bearer.sessions))
+    sessions = bearer is not None and bearer.sessions
+    if identity is not None:
+        app.router.routes.extend(page_routes(api=".", sessions=sessions))
+    app.router.routes.extend(docs_routes(sessions=sessions))
     if bearer is not None:
         app.router.routes.extend(metadata_routes(bearer))
         document_security(app, bearer)

@@ -26,6 +26,7 @@ DOCUMENTS = (
     "docs/howto/fields.md",
     "docs/howto/identity.md",
     "docs/howto/import-from-elsewhere.md",
+    "docs/howto/page.md",
     "docs/howto/sign-in.md",
 )
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

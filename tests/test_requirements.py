@@ -16,6 +16,7 @@ SPECIFICATIONS = {
         re.compile(r"\bID-\d{3}\b"),
         {"ID-101", "ID-211", "ID-317", "ID-504", "ID-708"},
     ),
+    "003-page": (re.compile(r"\bPG-\d{3}\b"), {"PG-101", "PG-504"}),
     "004-tasks": (re.compile(r"\bTK-\d{3}\b"), {"TK-101", "TK-204"}),
 }
 """The form of each specification's ids, and some of them."""

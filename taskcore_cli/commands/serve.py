@@ -98,7 +98,7 @@ def serve(
             if makes_link:
                 _say_link(link, address, user)
             else:
-                say(f"Open: {address}/docs")
+                say(f"Open: {address}/{'' if settings.sessions else 'docs'}")
             say(callers)
             _pass_on(settings)
             _run(
@@ -186,7 +186,7 @@ def _say_link(link: "LinkSecret | None", address: str, user: int) -> None:
         user: The user whom the link signs in.
     """
     if link is None:
-        say(f"Open: {address}/docs")
+        say(f"Open: {address}/")
         say(
             f"No link signs you in: user {user} has too many tokens. "
             "`taskctl tokens list` shows them."

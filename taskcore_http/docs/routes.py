@@ -21,20 +21,20 @@ _HEADERS = {
 }
 
 
-_SIGN_IN = b"""\
-<p id="session" role="status"></p>
+_SESSION = b"""\
+<p id="session" role="status" data-page="."></p>
 <script src="docs/assets/session.js"></script>
 """
 
 
 def docs_routes(*, sessions: bool = False) -> list[BaseRoute]:
-    """Make the page at ``/docs`` and ``/``, and what it loads.
+    """Make the page at ``/docs``, and at ``/`` if nothing else is there, and what it loads.
 
     Args:
-        sessions: Whether the page signs a browser in with the link that opened it.
+        sessions: Whether browsers have sessions. Then the page shows who is signed in.
     """
     page = (_HERE / "page.html").read_bytes()
-    page = page.replace(b"<!-- session -->\n", _SIGN_IN if sessions else b"")
+    page = page.replace(b"<!-- session -->\n", _SESSION if sessions else b"")
 
     async def show(_request: Request) -> Response:
         return HTMLResponse(page, headers=_HEADERS)

@@ -32,9 +32,9 @@ class Server:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
 
-def listener() -> socket.socket:
+def listener(port: int = 0) -> socket.socket:
     """A socket that takes connections at once: no client comes too early."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     listener.listen(1024)
     return listener
 
@@ -59,10 +59,10 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[Server]:
+async def serving(app: ASGIApp, *, port: int = 0, **options: Any) -> AsyncIterator[Server]:
     """Serve until the end of the block, then stop cleanly; options are uvicorn's."""
     server = _Server(uvicorn.Config(app, log_config=None, **options))
-    socket = listener()
+    socket = listener(port)
     running = asyncio.create_task(server.serve([socket]))
     try:
         yield Server(socket.getsockname()[1])

@@ -1,0 +1,39 @@
+// Due dates as people read them. They are texts, such as 2026-11-30T17:00:00; no zone moves them.
+import { lang, t } from "./dom.js";
+
+const DAY = 86_400_000; // milliseconds
+const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+const clocks = new Map();
+
+// What the clocks of a zone show, written as due dates are; undefined: the zone of this machine.
+function now(timeZone) {
+	if (!clocks.has(timeZone)) {
+		// In Swedish, dates are written as in ISO 8601.
+		const options = { dateStyle: "short", timeStyle: "medium" };
+		try {
+			clocks.set(timeZone, new Intl.DateTimeFormat("sv", { ...options, timeZone }));
+		} catch {
+			clocks.set(timeZone, new Intl.DateTimeFormat("sv", options)); // It does not know the zone.
+		}
+	}
+	return clocks.get(timeZone).format().replace(" ", "T");
+}
+
+export function dueOf({ due, due_zone: zone, completed }) {
+	const [date, time] = due.split("T");
+	const current = now((time && zone) || undefined);
+	const [day, today] = [date, current.slice(0, 10)].map((text) => Date.parse(text));
+	const format = new Intl.DateTimeFormat(lang, {
+		timeZone: "UTC",
+		weekday: "short",
+		day: "numeric",
+		month: "short",
+		year: date.slice(0, 4) === current.slice(0, 4) ? undefined : "numeric",
+		...(time && { hour: "numeric", minute: "2-digit" }),
+	});
+	const isLate = !completed && (time ? due < current : day < today);
+	const written = format.format(Date.parse(`${date}T${time ?? "00:00"}Z`));
+	const days = relative.format((day - today) / DAY, "day");
+	const text = t(isLate ? "late" : "due_in", { date: zone ? `${written} ${zone}` : written, days });
+	return { text, isLate };
+}

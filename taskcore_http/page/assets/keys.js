@@ -1,0 +1,36 @@
+// The keyboard. Keys that are one character can be switched off (WCAG 2.2, 2.1.4).
+import { $, on } from "./dom.js";
+
+const SETTING = "taskcore single keys";
+const box = $("#single-keys");
+
+function showHelp() {
+	box.checked = !localStorage[SETTING];
+	$("#help").showModal();
+}
+
+// inRow: what keys do with the row that has the focus. anywhere: what they do everywhere else, and in
+// a field, if its class follows the key.
+export function addKeys(inRow, anywhere) {
+	const all = { ...anywhere, "?": showHelp };
+	on(window, "keydown", (event) => {
+		const { key, target, ctrlKey, metaKey, altKey } = event;
+		const isTyping = target.matches("input:not([type=checkbox]), textarea, select");
+		if (event.isComposing || $("dialog[open]")) {
+			return;
+		}
+		const row = target.closest(".todo-list > li");
+		const isPress = key === "Enter" && target.localName === "button";
+		const name = ctrlKey || metaKey ? `Ctrl+${key}` : altKey ? "" : key;
+		const action = isTyping
+			? all[`${name} ${target.className}`]
+			: ((row && !isPress && inRow[name]) ?? all[name]) || all[name];
+		if (action && (name.length > 1 || !localStorage[SETTING])) {
+			event.preventDefault();
+			action(row);
+		}
+	});
+}
+
+on($("#help-button"), "click", showHelp);
+on(box, "change", () => (localStorage[SETTING] = box.checked ? "" : "off"));

@@ -1,0 +1,151 @@
+// Sends the outbox, one entry after the other, and again while the server cannot be reached.
+import { call, Failure } from "./api.js";
+import { draw, emit } from "./dom.js";
+import * as tasks from "./tasks.js";
+
+const LONGEST_WAIT = 60_000; // milliseconds
+
+export let state = "connected"; // or "unreachable", "signed_out"
+let sending = null;
+let failures = 0;
+let timer;
+
+// Run calls, and note whether the server can be reached.
+export async function reach(work) {
+	try {
+		const result = await work();
+		failures = 0;
+		become("connected");
+		return result;
+	} catch (error) {
+		if (error.isTemporary) {
+			failures += 1;
+			tryIn(Math.max(Math.min(500 * 2 ** failures, LONGEST_WAIT), error.retryAfter * 1000));
+		}
+		if (error instanceof Failure) {
+			const other = error.isTemporary ? "unreachable" : "connected";
+			become(error.status === 401 ? "signed_out" : other);
+		}
+		throw error;
+	}
+}
+
+function become(now) {
+	state = now;
+	draw();
+}
+
+// A hidden page asks nothing. It goes on when it is shown.
+function tryIn(milliseconds) {
+	clearTimeout(timer);
+	timer = setTimeout(() => document.hidden || emit("retry"), milliseconds);
+}
+
+// Return when everything that can be sent is.
+export function send() {
+	sending ??= sendAll().finally(() => (sending = null));
+	return sending;
+}
+
+async function sendAll() {
+	try {
+		let isFirst = true;
+		for (let entry; (entry = next()); isFirst = false) {
+			await reach(() => deliver(entry));
+		}
+		if (!isFirst) {
+			await reach(tasks.recount);
+		}
+		const times = tasks.entries.map(({ until }) => until).filter(Boolean);
+		if (times.length > 0) {
+			tryIn(Math.min(...times) - Date.now());
+		}
+	} catch (error) {
+		if (!(error instanceof Failure)) {
+			throw error;
+		}
+	}
+}
+
+// The first entry that can be sent. What concerns one task is sent in order.
+function next() {
+	const busy = new Set();
+	return tasks.entries.find(({ ids, problem, until }) => {
+		const isFree = !ids.some((id) => busy.has(id));
+		ids.forEach((id) => busy.add(id));
+		return isFree && !problem && !(until > Date.now());
+	});
+}
+
+async function deliver(entry) {
+	try {
+		const { content } = await request(entry);
+		tasks.confirm(entry, entry.kind === "remove" ? [] : [content].flat());
+	} catch (error) {
+		if (!(error instanceof Failure) || error.isTemporary || error.status === 401) {
+			throw error;
+		}
+		await settle(entry, error);
+	}
+}
+
+function request({ kind, ids, changes, version }, options) {
+	if (kind === "create") {
+		const { completed, ...body } = changes;
+		return call("POST", tasks.path, { body });
+	}
+	if (version !== undefined) {
+		const headers = { "If-Match": `"${version}"` };
+		return call("PATCH", `${tasks.path}/${ids}`, { body: changes, headers });
+	}
+	const method = kind === "remove" ? "DELETE" : "PATCH";
+	return call(method, `${tasks.path}?ids=${ids}`, { body: changes, ...options });
+}
+
+// Decide what becomes of an entry that the server refuses.
+async function settle(entry, error) {
+	const gone = error.details.ids; // by somebody else, or by an attempt whose answer was lost
+	if (error.status === 404 && (await call("GET", "me")).content.user_id !== tasks.user) {
+		emit("retry"); // That finds somebody else signed in.
+		throw new Failure(401);
+	} else if (gone) {
+		entry.ids = entry.ids.filter((id) => !gone.includes(id));
+		tasks.forget(gone);
+		tasks[entry.ids.length > 0 ? "keep" : "drop"](entry);
+	} else if (error.status === 404 && entry.kind === "change") {
+		put(entry, { kind: "deleted" });
+	} else if (error.status === 412) {
+		await compare(entry);
+	} else {
+		put(entry, { kind: "refused", reason: error.message });
+	}
+}
+
+// Somebody has changed the task; perhaps this page, if an answer was lost.
+async function compare(entry) {
+	const { content } = await call("GET", `${tasks.path}/${entry.ids}`);
+	const isStored = (wanted) =>
+		Object.keys(wanted).every((name) => String(content[name]) === String(wanted[name]));
+	if (isStored(entry.changes)) {
+		tasks.confirm(entry, [content]);
+	} else if (isStored(entry.before)) {
+		entry.version = content.version;
+		tasks.keep(entry);
+	} else {
+		put(entry, { kind: "conflict", stored: content });
+	}
+}
+
+function put(entry, problem) {
+	entry.problem = problem;
+	tasks.keep(entry);
+}
+
+// The page is left: send the deletions that could still be undone. Nobody waits for the answer.
+export function leave() {
+	for (const entry of tasks.entries.filter(({ until }) => until)) {
+		delete entry.until;
+		tasks.keep(entry);
+		request(entry, { keepalive: true }).catch(() => {});
+	}
+}

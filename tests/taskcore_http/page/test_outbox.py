@@ -1,0 +1,283 @@
+"""Nothing that was done on the page is lost or done twice."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from playwright.async_api import Error, Route, expect
+
+from taskcore import Task
+from taskcore_http import Bearer, create_app
+from tests.taskcore_http.page.conftest import Open, Site
+from tests.taskcore_http.page.window import Window
+from tests.taskcore_http.server import serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+API = re.compile(r":\d+/(me|users|session)")
+
+Fault = Callable[[Route], Awaitable[None]]
+
+
+async def unreachable(route: Route) -> None:
+    await route.abort()
+
+
+async def unavailable(route: Route) -> None:
+    error = {"code": "UNAVAILABLE", "message": "the database cannot be used now"}
+    await route.fulfill(status=503, json={"error": error}, headers={"Retry-After": "1"})
+
+
+async def of_a_proxy(route: Route) -> None:
+    await route.fulfill(status=502, body="<h1>Bad gateway</h1>", content_type="text/html")
+
+
+async def answer_lost(route: Route) -> None:
+    await route.fetch()
+    # The window may have been closed meanwhile, or the fault may have ended.
+    with suppress(Error):
+        await route.abort()
+
+
+FAULTS = [unreachable, unavailable, of_a_proxy, answer_lost]
+
+
+@asynccontextmanager
+async def fault(window: Window, fault: Fault) -> AsyncIterator[None]:
+    await window.page.route(API, fault)
+    yield
+    await window.page.unroute(API)
+
+
+def titles(tasks: list[Task]) -> list[str]:
+    return [task.title for task in tasks]
+
+
+@pytest.mark.parametrize("cause", FAULTS, ids=lambda cause: cause.__name__)
+async def test_everything_is_kept_and_done_once(window: Window, cause: Fault) -> None:
+    """PG-301, PG-302: whatever happens to the requests or to their answers."""
+    await window.add("edit", "complete", "delete", "stay")
+    await window.stored()
+    async with fault(window, cause):
+        await window.add("new")
+        await window.edit("edit", "edited")
+        await window.row("complete").locator(".toggle").check()
+        await window.row("delete").locator(".destroy").click()
+        await window.add("newer")
+        await window.row("newer").locator(".toggle").check()
+        await window.edit("newer", "newest")
+        await expect(window.status).to_contain_text("cannot be reached")
+        await expect(window.status).to_contain_text("changes are kept in this browser")
+        await window.shows("newest", "new", "stay", "complete", "edited")
+        assert len(await window.waiting()) == 7
+    await window.focus()
+    await window.row("stay").locator(".toggle").check()
+    stored = await window.stored()
+    assert [(task.title, task.completed) for task in stored] == [
+        ("newest", True),
+        ("new", False),
+        ("stay", True),
+        ("complete", True),
+        ("edited", False),
+    ]
+    await expect(window.status).to_have_text("")
+    await window.shows("newest", "new", "stay", "complete", "edited")
+
+
+async def test_a_reload_without_a_connection_loses_nothing(
+    window: Window, open_window: Open
+) -> None:
+    """PG-301: the page itself may come from a cache, or back with the server."""
+    async with fault(window, unreachable):
+        await window.add("typed offline")
+        await window.page.reload()
+        await expect(window.status).to_contain_text("cannot be reached")
+    await window.focus()
+    await window.shows("typed offline")
+    assert titles(await window.stored()) == ["typed offline"]
+    assert (await open_window(window.tasks.user_id)).tasks.user_id == window.tasks.user_id
+
+
+async def test_the_page_tries_again_by_itself(window: Window) -> None:
+    """PG-301."""
+    async with fault(window, unreachable):
+        await window.add("x")
+        await expect(window.status).to_contain_text("One change is kept")
+    assert titles(await window.stored()) == ["x"]
+    await expect(window.status).to_have_text("")
+
+
+async def test_a_slow_server_is_waited_for(window: Window) -> None:
+    async def slow(route: Route) -> None:
+        await asyncio.sleep(0.5)
+        await route.continue_()
+
+    async with fault(window, slow):
+        await window.add("x")
+        # It is there at once.
+        assert await window.rows.count() == 1 or await window.rows.first.is_visible()
+        await expect(window.row("x")).to_contain_text("not saved yet")
+        await expect(window.row("x")).not_to_contain_text("not saved yet")
+    assert titles(await window.stored()) == ["x"]
+
+
+async def test_the_server_is_killed_and_comes_back(site: Site, open_window: Open) -> None:
+    """PG-301, with a real server on one port."""
+    app = create_app(store=site.store, identity=Bearer(sessions=True))
+    async with serving(app) as first:
+        window = await open_window(site=Site(first, site.store))
+        await window.add("before")
+        await window.stored()
+    await window.add("meanwhile")
+    await window.edit("before", "changed meanwhile")
+    await expect(window.status).to_contain_text("cannot be reached")
+    async with serving(app, port=first.port):
+        stored = await window.stored()
+        await expect(window.status).to_have_text("")
+    assert titles(stored) == ["meanwhile", "changed meanwhile"]
+
+
+async def test_edits_of_different_fields_are_both_kept(window: Window) -> None:
+    """PG-303."""
+    await window.add("x")
+    (task,) = await window.stored()
+    await window.tasks.update(task.id, description="by a program", completed=True)
+    await window.edit("x", "y")
+    (stored,) = await window.stored()
+    assert (stored.title, stored.description, stored.completed) == ("y", "by a program", True)
+    await expect(window.problems).to_have_count(0)
+
+
+@pytest.mark.parametrize(("answer", "title"), [("Save mine", "mine"), ("Keep what is", "theirs")])
+async def test_edits_of_one_field_are_shown_side_by_side(
+    window: Window, answer: str, title: str
+) -> None:
+    """PG-303: until the user has decided, also after a reload."""
+    await window.add("x")
+    (task,) = await window.stored()
+    await window.tasks.update(task.id, title="theirs")
+    await window.edit("x", "mine")
+    await expect(window.problems).to_contain_text("Somebody else changed “x” too")
+    await expect(window.problems.locator("td")).to_have_text(["Title", "mine", "theirs"])
+    await window.page.reload()
+    await window.problems.locator("button", has_text=answer).click()
+    assert titles(await window.stored()) == [title]
+    await window.shows(title)
+    await expect(window.problems).to_have_count(0)
+
+
+@pytest.mark.parametrize(("answer", "left"), [("Add it again", ["mine"]), ("Discard", [])])
+async def test_an_edit_of_a_deleted_task_is_not_lost(
+    window: Window, answer: str, left: list[str]
+) -> None:
+    """PG-304."""
+    await window.add("x")
+    (task,) = await window.stored()
+    await window.enter("x", description="old", tags="a, b")
+    await window.stored()
+    await window.tasks.delete(task.id)
+    await window.edit("x", "mine")
+    await expect(window.problems).to_contain_text("Somebody else deleted “x”")
+    await window.problems.locator("button", has_text=answer).click()
+    stored = await window.stored()
+    assert titles(stored) == left
+    assert [(task.description, task.tags) for task in stored] == [("old", ("a", "b"))] * len(left)
+    await window.shows(*left)
+
+
+async def test_what_others_have_deleted_cannot_be_deleted_again(window: Window) -> None:
+    """PG-302: the others of the same action are."""
+    await window.add("a", "b", "c")
+    tasks = await window.stored()
+    await window.page.check(".toggle-all")
+    await window.stored()
+    await window.tasks.delete(tasks[1].id)
+    await window.page.click(".clear-completed")
+    await window.add("d")
+    await window.row("d").locator(".toggle").check()
+    assert titles(await window.stored()) == ["d"]
+
+
+async def test_a_refused_change_can_be_corrected(window: Window) -> None:
+    """PG-304: the message is the API's."""
+    await window.add("x")
+    await window.enter("x", tags=",".join(f"tag{n}" for n in range(21)))
+    await expect(window.problems).to_contain_text("“x” was not saved")
+    await expect(window.problems).to_contain_text("20")
+    await window.problems.locator("button", has_text="Try again").click()
+    await window.page.fill("#details [name=tags]", "few")
+    await window.page.click("#details .primary")
+    (task,) = await window.stored()
+    assert task.tags == ("few",)
+    await expect(window.problems).to_have_count(0)
+
+
+async def test_an_ended_session_loses_nothing(site: Site, window: Window) -> None:
+    """PG-306: a new link in another window goes on where this one stopped."""
+    await window.add("before")
+    await window.stored()
+    for token in await window.tasks.tokens.list():
+        await window.tasks.tokens.revoke(token.id)
+    await window.new.fill("half a thou")
+    await window.page.evaluate("document.activeElement.blur()")
+    await window.edit("before", "changed")
+    await expect(window.status).to_contain_text("You are not signed in.")
+    await expect(window.status).to_contain_text("One change is kept")
+    await window.add("typed after it ended")
+    await window.new.fill("half a thought")
+
+    twin = await window.page.context.new_page()
+    user = window.tasks.user_id
+    assert user is not None
+    await twin.goto(await site.link(user))
+    await twin.wait_for_selector("#user:not(:empty)")
+    await window.focus()
+    assert titles(await window.stored()) == ["typed after it ended", "changed"]
+    await expect(window.status).to_have_text("")
+    await expect(window.new).to_have_value("half a thought")
+
+
+async def test_nothing_of_one_user_is_sent_for_another(site: Site, window: Window) -> None:
+    """PG-305: another user signs in in another window of the same browser."""
+    await window.add("of the first")
+    await window.stored()
+    twin = await window.page.context.new_page()
+    second = (window.tasks.user_id or 0) + 1_000_000
+    await twin.goto(await site.link(second))
+    await twin.click("#question button[value=yes]")
+    await expect(twin.locator("#user")).to_have_text(f"User {second}")
+
+    # The first window still thinks that its user is signed in, as nobody has looked at it.
+    await window.page.evaluate("""() => {
+        document.querySelector('.new-todo').value = 'typed just now';
+        document.querySelector('#add').requestSubmit();
+    }""")
+    await expect(window.page.locator("#user")).to_have_text(f"User {second}")
+    await window.shows()
+    assert titles(list(await site.store.for_user(second).list())) == []
+    # It is there when the first user is back.
+    await window.page.goto("about:blank")
+    await window.page.goto(await site.link(window.tasks.user_id or 0))
+    await window.page.click("#question button[value=yes]")
+    assert titles(await window.stored()) == ["typed just now", "of the first"]
+
+
+async def test_two_writers_of_one_task_lose_nothing(window: Window, open_window: Open) -> None:
+    """PG-302, PG-303: each edit is stored, or shown as a conflict."""
+    twin = await open_window(window.tasks.user_id)
+    await window.add("x")
+    await window.stored()
+    await twin.focus()
+    await twin.shows("x")
+    await asyncio.gather(window.edit("x", "mine"), twin.edit("x", "theirs"))
+    async with asyncio.timeout(10):
+        while True:
+            seen = await window.problems.count() + await twin.problems.count()
+            waiting = len(await window.waiting()) + len(await twin.waiting())
+            if seen == waiting == 1:
+                break
+            await asyncio.sleep(0.05)
+    stored = titles(list(await window.tasks.list()))
+    assert stored in (["mine"], ["theirs"])
