@@ -30,6 +30,7 @@ from tests.benchmarks import (
     machine,
     mounted,
     network,
+    page,
     startup,
 )
 from tests.benchmarks.contents import make_twins
@@ -46,6 +47,7 @@ _GROUPS = {
     "growth": growth.measure,
     "lists": lists.measure,
     "bulk": bulk.measure,
+    "page": page.measure,
     "startup": startup.measure,
 }
 _RESULTS = Path(__file__).with_name("results")

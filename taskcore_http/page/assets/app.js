@@ -364,9 +364,9 @@ async function start() {
 		const reason = await useLink(link);
 		notice = reason ? t("link_refused", { reason }) : "";
 	}
-	if ((!link && tasks.user !== undefined) || (await identify())) {
-		await show();
-	}
+	const isKnown = !link && tasks.user !== undefined;
+	await Promise.all([isKnown || identify(), show()]);
+	await sync.send();
 	draw();
 }
 

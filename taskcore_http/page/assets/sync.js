@@ -48,6 +48,9 @@ export function send() {
 }
 
 async function sendAll() {
+	if (tasks.user === undefined) {
+		return;
+	}
 	try {
 		let isFirst = true;
 		for (let entry; (entry = next()); isFirst = false) {

@@ -2,14 +2,15 @@
 // outbox has what the user has done and the server has not confirmed. This browser keeps it, so that
 // neither a reload nor a lost connection loses it. An entry may be sent twice, also by two windows: a
 // new task has a key, an edit has the version it was made from, and the rest is as if done once.
-import { call } from "./api.js";
+import { call, Failure } from "./api.js";
 import { dataset, draw, emit } from "./dom.js";
 import { View } from "./view.js";
 
 const MOST_IDS = 1000; // of a request
+const MINE = "me/tasks";
 
-export let user; // an id; null: the server gives one with the first task
-export let path; // of the user's tasks
+export let user; // an id; null: the server gives one with the first task; undefined: not known yet
+export let path = MINE; // of what is changed
 export let view;
 export let filter = {}; // parameters of the API's list
 export let completed = null;
@@ -27,7 +28,7 @@ const random = () =>
 export function identify(id) {
 	user = id;
 	// Another user who signs in meanwhile is refused at this path, so gets nothing of this one's.
-	path = id === null ? "me/tasks" : `users/${id}/tasks`;
+	path = id === null ? MINE : `users/${id}/tasks`;
 	if (id !== null) {
 		stored = `taskcore ${dataset.api} ${id} `;
 		const names = Object.keys(localStorage).filter((name) => name.startsWith(stored));
@@ -41,12 +42,15 @@ export function open(route) {
 	view?.end();
 	({ filter, completed } = route);
 	const query = { ...filter, ...(completed !== null && { completed }), order: route.order };
-	view = new View(path, query, learn);
+	view = new View(MINE, query, learn);
 	counts = null;
 	changed();
 }
 
 function learn(tasks) {
+	if (user && tasks.some((task) => task.user_id !== user)) {
+		throw new Failure(404); // Somebody else has signed in.
+	}
 	for (const task of tasks) {
 		// An answer may be older than one that came before it.
 		if (!(known.get(task.id)?.version > task.version)) {
@@ -128,7 +132,7 @@ export async function recount() {
 export async function idsOf(wanted) {
 	const ids = new Set(rows());
 	if (!view.isComplete || completed !== null) {
-		const all = new View(path, { ...filter, completed: wanted }, learn);
+		const all = new View(MINE, { ...filter, completed: wanted }, learn);
 		await all.load(Infinity);
 		all.ids.forEach((id) => ids.add(id));
 	}
