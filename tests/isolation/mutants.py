@@ -173,7 +173,7 @@ def _identities() -> list[DatabaseMutant]:
             "IF v_blocked THEN\n                RAISE EXCEPTION 'the user",
             "IF false THEN\n                RAISE EXCEPTION 'the user",
         ),
-        "another's path is answered": ("v_found AND p_user_id <> v_user_id", "false"),
+        "another's path is answered": ("IF p_user_id <> v_user_id THEN", "IF false THEN"),
         "an unknown identity may name a user": (
             "ELSIF p_user_id IS NOT NULL THEN",
             "ELSIF false THEN",
