@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Generic, Self, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
 from taskcore.errors import ConfigurationError, ValidationError, printable
-from taskcore.owner import IdentityOwner, Provision, TokenOwner, UserOwner
+from taskcore.owner import PROVISIONS, IdentityOwner, Provision, TokenOwner, UserOwner
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.extra import ExtraT
 from taskcore.tasks.extra_model import ExtraModel
@@ -212,7 +212,7 @@ class TaskStore(Generic[ExtraT]):
         """
         if user_id is not None:
             validate_id(user_id, field="user_id")
-        if provision not in get_args(Provision):
+        if provision not in PROVISIONS:
             raise ValidationError(
                 "provision must be on_write or never", field="provision", constraint="type"
             )

@@ -79,7 +79,6 @@ class UserTasks(Generic[ExtraT]):
     Attributes:
         user_id: The user, as the request names it or as the first answer with a task tells it;
             None before.
-        tokens: The user's API tokens.
     """
 
     def __init__(
@@ -90,10 +89,14 @@ class UserTasks(Generic[ExtraT]):
         self._owner = owner
         self._rows = rows
         self.user_id = owner.user_id
-        self.tokens = Tokens(database, owner)
 
     def __repr__(self) -> str:
         return f"UserTasks(user_id={self.user_id})"
+
+    @property
+    def tokens(self) -> Tokens:
+        """The user's API tokens."""
+        return Tokens(self._database, self._owner)
 
     def of_user(self, user_id: int) -> Self:
         """Return these tasks for a request that names a user.

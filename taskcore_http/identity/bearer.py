@@ -17,10 +17,10 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from taskcore.errors import ConfigurationError, InvalidToken
-from taskcore.owner import Provision
+from taskcore.owner import PROVISIONS, Provision
 from taskcore.tokens.secret import PREFIX, LinkSecret, SessionSecret, TokenSecret
 from taskcore_http.identity import signatures
 from taskcore_http.identity.authorization import bearer_token
@@ -102,7 +102,7 @@ class Bearer:
         if verified_cache < 0:
             raise ConfigurationError("verified_cache must not be negative")
         _check_resource(resource)
-        if provision not in get_args(Provision):
+        if provision not in PROVISIONS:
             raise ConfigurationError("provision must be on_write or never")
         self.api_tokens = api_tokens
         self.sessions = sessions
@@ -206,11 +206,8 @@ class Bearer:
     async def _authenticate(self, token: bytes) -> Principal | TokenSecret:
         if self.api_tokens and (token.startswith(_API_TOKEN) or not self._issuers):
             return _api_token(token)
-        if not self.takes_tokens:
+        if not self._issuers:
             raise TokenRefused("only_sessions")
-        return await self._authenticate_jwt(token)
-
-    async def _authenticate_jwt(self, token: bytes) -> Principal:
         digest = sha256(token).digest()
         verified = self._verified.get(digest)
         if verified is None or not verified.is_current():
