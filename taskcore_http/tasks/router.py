@@ -193,25 +193,6 @@ def _add_tasks(
         openapi_extra=takes(*user, IDEMPOTENCY_KEY, *PRECONDITIONS)
         | body_schema(TaskCreate, NEW_TASK),
     )
-    add(
-        tasks,
-        endpoints.update_tasks,
-        "PATCH",
-        "update_tasks",
-        response_model=list[Task],
-        responses=answered(200, "The tasks as they now are.", [TASK])
-        | errors(400, *one, 412, 413, 415, 500, 503),
-        openapi_extra=takes(*user, IDS, *PRECONDITIONS)
-        | body_schema(TaskUpdate, CHANGES, MERGE_PATCH),
-    )
-    add(
-        tasks,
-        endpoints.delete_tasks,
-        "DELETE",
-        "delete_tasks",
-        responses=deleted("tasks", "tasks deleted") | errors(400, *one, 412, 500, 503),
-        openapi_extra=takes(*user, IDS, *PRECONDITIONS),
-    )
     # Before the path of one task, which would take "count" for an id.
     add(
         count,
@@ -254,6 +235,25 @@ def _add_tasks(
         "delete_task",
         responses=deleted() | errors(400, *one, 412, 500, 503),
         openapi_extra=takes(*user, TASK_ID, *PRECONDITIONS),
+    )
+    add(
+        tasks,
+        endpoints.update_tasks,
+        "PATCH",
+        "update_tasks",
+        response_model=list[Task],
+        responses=answered(200, "The tasks as they now are.", [TASK])
+        | errors(400, *one, 412, 413, 415, 500, 503),
+        openapi_extra=takes(*user, IDS, *PRECONDITIONS)
+        | body_schema(TaskUpdate, CHANGES, MERGE_PATCH),
+    )
+    add(
+        tasks,
+        endpoints.delete_tasks,
+        "DELETE",
+        "delete_tasks",
+        responses=deleted("tasks", "tasks deleted") | errors(400, *one, 412, 500, 503),
+        openapi_extra=takes(*user, IDS, *PRECONDITIONS),
     )
     # Wherever GET is, HEAD is (RFC 9110, section 9.1).
     for path, endpoint in (
