@@ -374,6 +374,14 @@ async def an_id_of_another_users_task_is_free(place: Place) -> None:
             assert mine == [(ME, task)]
 
 
+async def a_first_task_creates_its_user(place: Place) -> None:
+    """The other users, with lower or higher ids, are not taken for the new one."""
+    task = json.dumps({"title": "first"})
+    for user in (LOW - 1, HIGH + 1):
+        async with rolled_back(place.owner):
+            assert await place.ids("task_create_v1", user, NEW, 5, task) == [(user, NEW)]
+
+
 async def a_batch_is_stored_for_its_user_only(place: Place) -> None:
     def batch(*tasks: int) -> str:
         # `user_id` in a batch must be ignored.
@@ -1393,6 +1401,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     a_task_is_deleted_by_its_user_only,
     several_tasks_are_changed_and_deleted_by_their_user_only,
     an_id_of_another_users_task_is_free,
+    a_first_task_creates_its_user,
     a_batch_is_stored_for_its_user_only,
     a_new_task_is_compared_with_its_users_tasks_only,
     an_import_is_stored_for_its_user_only,

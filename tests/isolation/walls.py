@@ -47,7 +47,7 @@ TABLES = ("users", "tasks", "identities", "tokens")
 
 # The number of queries in each function that read or change rows.
 QUERIES = {
-    "task_create_v1": 3,
+    "task_create_v1": 4,
     "task_create_many_v1": 5,
     "task_import_v1": 2,
     "task_get_v1": 1,
