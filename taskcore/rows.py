@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import methodcaller
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -20,11 +19,12 @@ Nulls = Mapping[str, Callable[[], Any]]
 """Functions that make a field's value where its column is null, by the field's name."""
 
 # Times are read as text: the driver takes eight times as long as `fromisoformat` to make a
-# datetime, and JSON needs none.
-# A cast to text would depend on the session's DateStyle and TimeZone.
-_MOMENT = """pg_catalog.to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS {0}"""
-# Pydantic's JSON leaves out a fraction of zero.
-_moment_in_json = methodcaller("replace", ".000000Z", "Z")
+# datetime, and JSON needs none. The text is a JSON string, without a zone. A cast to text would
+# depend on the session's DateStyle and TimeZone, and to_char takes three times as long.
+_MOMENT = "pg_catalog.to_json({0} AT TIME ZONE INTERVAL '0')::pg_catalog.text AS {0}"
+_READ_MOMENT = "make_moment({0}[1:-1] + 'Z')"
+# With a fraction of six digits it has 28 characters.
+_WRITE_MOMENT = "{0}[1:-1] + 'Z' if len({0}) == 28 else make_moment({0})"
 
 
 def columns_of(model: type[BaseModel], *, times_as_text: bool = True) -> str:
@@ -59,9 +59,8 @@ def reader_of(
         times_as_text: As for `columns_of`.
         makers: For fields whose value differs from that of the column.
     """
-    if times_as_text:
-        makers = dict.fromkeys(_moments(model), datetime.fromisoformat) | makers
-    dictionaries = _dictionaries_of(model, nulls or {}, makers)
+    moments = dict.fromkeys(_moments(model), _READ_MOMENT) if times_as_text else {}
+    dictionaries = _dictionaries_of(model, nulls or {}, makers, moments, datetime.fromisoformat)
     new, assign, fields_set = model.__new__, object.__setattr__, set(model.model_fields)
 
     def read(rows: Rows) -> tuple[_Model, ...]:
@@ -90,9 +89,8 @@ def json_writer_of(
         nulls: For fields that are not null where the column is null.
         makers: For fields whose value in JSON differs from that of the column.
     """
-    dictionaries = _dictionaries_of(
-        model, nulls or {}, dict.fromkeys(_moments(model), _moment_in_json) | makers
-    )
+    moments = dict.fromkeys(_moments(model), _WRITE_MOMENT)
+    dictionaries = _dictionaries_of(model, nulls or {}, makers, moments, _moment_in_json)
     return lambda rows: to_json(dictionaries(rows))
 
 
@@ -105,23 +103,44 @@ def _moments(model: type[BaseModel]) -> list[str]:
     ]
 
 
+def _moment_in_json(text: str) -> str:
+    """Return a time as Pydantic's JSON has it: a fraction has six digits, unless it is zero."""
+    second, dot, fraction = text[1:-1].partition(".")
+    return f"{second}{dot}{fraction.ljust(6, '0') if dot else ''}Z"
+
+
 def _dictionaries_of(
-    model: type[BaseModel], nulls: Nulls, makers: dict[str, Maker]
+    model: type[BaseModel],
+    nulls: Nulls,
+    makers: dict[str, Maker],
+    moments: dict[str, str],
+    make_moment: Maker,
 ) -> Callable[[Rows], list[dict[str, Any]]]:
-    """Return a function that makes dictionaries from rows."""
+    """Return a function that makes dictionaries from rows.
+
+    Args:
+        model: The model.
+        nulls: As for `reader_of`.
+        makers: As for `reader_of`.
+        moments: The source text of an expression for each time that is read as text.
+        make_moment: The function ``make_moment`` of these expressions.
+    """
     names = tuple(model.model_fields)
     # The function is compiled from source text, as dataclasses do: dict(zip(names, row)) takes
     # six times as long.
+    made = {name: f"make_{name}({name})" for name in makers} | {
+        name: expression.format(name) for name, expression in moments.items()
+    }
     values = {
-        name: f"{f'null_{name}()' if name in nulls else None} if {name} is None "
-        f"else make_{name}({name})"
-        for name in makers
+        name: f"{f'null_{name}()' if name in nulls else None} if {name} is None else {expression}"
+        for name, expression in made.items()
     }
     display = ", ".join(f"{name!r}: {values.get(name, name)}" for name in names)
     source = f"lambda rows: [{{{display}}} for {', '.join(names)} in rows]"
     dictionaries: Callable[[Rows], list[dict[str, Any]]] = eval(  # noqa: S307
         source,
         {f"make_{name}": make for name, make in makers.items()}
+        | {"make_moment": make_moment}
         | {f"null_{name}": make for name, make in nulls.items()},
     )
     return dictionaries
