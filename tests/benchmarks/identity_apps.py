@@ -1,5 +1,6 @@
 """Our API with a `Bearer`, for ``uvicorn --factory``. The key comes from the environment."""
 
+import gc
 import json
 import os
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Signer:
 
 def with_api_tokens() -> FastAPI:
     """Make our application with the user of an API token."""
-    return create_app(identity=Bearer(api_tokens=True))
+    return _served_alone(Bearer(api_tokens=True))
 
 
 def identified() -> FastAPI:
@@ -41,4 +42,12 @@ def identified() -> FastAPI:
         return json.dumps({"keys": [key]}).encode(), None
 
     issuer = Issuer(ISSUER, audience=AUDIENCE, jwks_url=f"{ISSUER}keys", algorithms=(key["alg"],))
-    return create_app(identity=Bearer(issuer, fetch=fetch, verified_cache=cache))
+    return _served_alone(Bearer(issuer, fetch=fetch, verified_cache=cache))
+
+
+def _served_alone(bearer: Bearer) -> FastAPI:
+    """Make the application, and freeze what was loaded, as ``app_from_environment`` does."""
+    app = create_app(identity=bearer)
+    gc.collect()
+    gc.freeze()
+    return app
