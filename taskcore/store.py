@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, overload
 from taskcore.database.database import Database
 from taskcore.database.url import connect_arguments
 from taskcore.errors import ConfigurationError, ValidationError, printable
-from taskcore.owner import PROVISIONS, IdentityOwner, Provision, TokenOwner, UserOwner
+from taskcore.owner import PROVISIONS, IdentityOwner, Provision, Subject, TokenOwner, UserOwner
 from taskcore.settings import Settings, load_settings
 from taskcore.tasks.extra import ExtraT
 from taskcore.tasks.extra_model import ExtraModel
@@ -218,7 +218,7 @@ class TaskStore(Generic[ExtraT]):
             )
         owner = IdentityOwner(
             validate_name(issuer, field="issuer"),
-            validate_name(subject, field="subject"),
+            Subject(validate_name(subject, field="subject")),
             user_id,
             provision,
             subject_is_user_id,

@@ -6,8 +6,10 @@ from types import FrameType
 
 import pytest
 
+from taskcore import Forbidden, Settings, TaskStore, Unavailable
 from taskcore_http.identity.refusal import KeysUnavailable, TokenRefused
 from taskcore_http.identity.token import parse_token
+from tests.ports import free_port
 from tests.taskcore_http.identity.inputs import REFUSED, VALID
 from tests.taskcore_http.identity.issuing import (
     ISSUER,
@@ -78,6 +80,28 @@ async def test_an_outage_shows_nothing_of_the_token(caplog: pytest.LogCaptureFix
     names = [name for frame in _frames(unavailable.value) for name in frame.f_locals]
     assert "headers" not in names
     assert ISSUER in str(unavailable.value)
+
+
+@pytest.mark.parametrize("failure", ["unreachable", "refused"])
+async def test_an_error_of_the_database_does_not_show_the_subject(
+    store: TaskStore, failure: str
+) -> None:
+    """ID-110: not in the variables of any frame, those of the driver included."""
+    if failure == "unreachable":
+        address = f"postgresql://taskcore_app@127.0.0.1:{free_port()}/taskcore"
+        store = TaskStore(address, settings=Settings(operation_timeout=0.5))
+        await store.open(connect=False)
+    tasks = store.for_identity(ISSUER, SUBJECT, provision="never")
+
+    with pytest.raises((Unavailable, Forbidden)) as failed:
+        await tasks.list()
+
+    # The traceback of an error has those of its causes.
+    shown = traceback.TracebackException.from_exception(failed.value, capture_locals=True)
+    text = "".join(shown.format())
+    assert "asyncpg" in text
+    assert SUBJECT not in text
+    await store.close()
 
 
 async def test_what_is_accepted_is_not_shown_either(caplog: pytest.LogCaptureFixture) -> None:
