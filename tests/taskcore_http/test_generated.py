@@ -1,5 +1,6 @@
 """Clients that generators make of the document work against the server.
 
+They are generated and compiled by ``pytest -m thorough``.
 ``openapi-python-client`` needs an environment of its own, whose ``bin`` is in ``PATH``; so does
 ``openapi-generator-cli``, which also needs Java. Its clients need a
 JDK, Go, and Ruby with Typhoeus.
@@ -80,6 +81,7 @@ async def use(app: FastAPI, program: Callable[[str], None]) -> None:
         await asyncio.to_thread(program, server.url)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(PYTHON_GENERATOR is None, reason="needs openapi-python-client")
 async def test_a_generated_python_client_works(
     app: FastAPI, document: Path, credentials: str
@@ -87,6 +89,7 @@ async def test_a_generated_python_client_works(
     await use_python_client(app, document, credentials)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(PYTHON_GENERATOR is None, reason="needs openapi-python-client")
 async def test_a_generated_python_client_works_with_a_verified_token(
     signed: tuple[FastAPI, str], tmp_path: Path
@@ -118,6 +121,7 @@ def generated(language: str, document: Path, *options: str) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(GENERATOR is None or not shutil.which("go"), reason="needs the generator, Go")
 async def test_a_generated_go_client_compiles_and_works(
     app: FastAPI, document: Path, tmp_path: Path, credentials: str
@@ -130,6 +134,7 @@ async def test_a_generated_go_client_compiles_and_works(
     await use(app, lambda url: run(tmp_path / "program", url, credentials))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     GENERATOR is None or not shutil.which("ruby"), reason="needs the generator, Ruby, Typhoeus"
 )
@@ -141,6 +146,7 @@ async def test_a_generated_ruby_client_works(
     await use(app, lambda url: run("ruby", script, folder, url, credentials))
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     GENERATOR is None or not shutil.which("javac"), reason="needs the generator, a JDK"
 )
