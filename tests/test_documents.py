@@ -89,6 +89,7 @@ def test_every_example_of_the_documentation_is_run() -> None:
     assert all(blocks(language) for language in ("python", "sh"))
 
 
+@pytest.mark.thorough
 def test_the_documentation_builds_without_a_warning_and_loads_nothing_from_elsewhere(
     tmp_path: Path,
 ) -> None:
