@@ -1,11 +1,20 @@
 """Completion by the shells' own means, as ``taskctl --install-completion`` sets it up."""
 
 import json
+import logging
+from collections.abc import Iterator
 
 import pytest
 
 from tests.taskcore_cli.conftest import Run, Start
 from tests.taskcore_cli.test_tasks import added
+
+
+@pytest.fixture(autouse=True)
+def _logging_goes_on() -> Iterator[None]:
+    """A completion turns it off for its process."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def asked(shell: str, line: str) -> dict[str, str]:
@@ -30,29 +39,30 @@ def asked(shell: str, line: str) -> dict[str, str]:
         ("taskctl tasks list --form", "--format"),
     ],
 )
-def test_commands_and_options_are_completed(
-    start: Start, shell: str, line: str, expected: str
-) -> None:
-    output, errors = start(**asked(shell, line)).communicate()
-    assert expected in output
-    assert errors == ""
+def test_commands_and_options_are_completed(run: Run, shell: str, line: str, expected: str) -> None:
+    result = run(env=asked(shell, line))
+    assert expected in result.stdout
+    assert (result.stderr, result.exception) == ("", None)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_ids_of_the_users_tasks_are_completed(
     start: Start, taskctl: Run, environment: dict[str, str], user: int, shell: str
 ) -> None:
+    """In a process of its own, as the shell starts it."""
     task_id = str(added(taskctl, "mine \x1b[2J")["id"])
     foreign = json.loads(
         taskctl("tasks", "add", "theirs", "--json", "-u", str(user + 1_000_000)).stdout
     )
 
     def completed(line: str) -> str:
-        output, errors = start(**environment, **asked(shell, line)).communicate()
-        assert errors == ""
-        return output
+        result = taskctl(**asked(shell, line))
+        assert (result.stderr, result.exception) == ("", None)
+        return result.stdout
 
-    shown = completed(f"taskctl tasks show {task_id[:4]}")
+    line = asked(shell, f"taskctl tasks show {task_id[:4]}")
+    shown, errors = start(**environment, **line).communicate()
+    assert errors == ""
     assert task_id in shown
     assert "\x1b" not in shown
     assert str(foreign["id"]) not in shown
@@ -70,9 +80,7 @@ def test_ids_of_the_users_tasks_are_completed(
         {},
     ],
 )
-def test_what_fails_completes_nothing_and_prints_nothing(start: Start, env: dict[str, str]) -> None:
-    process = start(
-        **{"TASKCORE_HOME": "/nonexistent"} | env, **asked("bash", "taskctl tasks show ")
-    )
-    output, errors = process.communicate()
-    assert (output.strip(), errors) == ("", "")
+def test_what_fails_completes_nothing_and_prints_nothing(run: Run, env: dict[str, str]) -> None:
+    home = {"TASKCORE_HOME": "/nonexistent"}
+    result = run(env=home | env | asked("bash", "taskctl tasks show "))
+    assert (result.stdout.strip(), result.stderr, result.exception) == ("", "", None)
