@@ -80,16 +80,18 @@ def app(database: Database) -> FastAPI:
     return shop(database.url)
 
 
-# The three lines.
-def test_no_customer_senses_another(app: FastAPI) -> None:
-    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://shop")
-    check_noninterference(RestFace(client, app=app, prefix="/shop/v2", headers=signed_in_as))
+def face_of(app: FastAPI) -> RestFace:
+    return RestFace(client_of(app), app=app, prefix="/shop/v2", headers=signed_in_as)
+
+
+@pytest.mark.parametrize("programs", [25, pytest.param(100, marks=pytest.mark.thorough)])
+def test_no_customer_senses_another(app: FastAPI, programs: int) -> None:
+    check_noninterference(face_of(app), settings=settings(max_examples=programs))
 
 
 def found_in(app: FastAPI) -> str:
-    face = RestFace(client_of(app), app=app, prefix="/shop/v2", headers=signed_in_as)
     with pytest.raises(Interference) as found:
-        check_noninterference(face, settings=QUICK)
+        check_noninterference(face_of(app), settings=QUICK)
     return str(found.value)
 
 
