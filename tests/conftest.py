@@ -25,7 +25,11 @@ from tests.wire import Wire
 # `pytest -m thorough --hypothesis-profile thorough`
 settings.register_profile("thorough", max_examples=100_000, deadline=None, print_blob=True)
 # How long an example takes, and how many are drawn in a second, depends on the machine.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "full", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+# CI draws the full number: `pytest --hypothesis-profile full`
+settings.register_profile("default", settings.get_profile("full"), max_examples=25)
 settings.load_profile("default")
 
 

@@ -16,8 +16,8 @@ from taskcore.testing import Interference, RestFace, check_noninterference
 from taskcore_http import Identity, create_router
 from tests.databases import Database
 
-# The default number of programs; what is found need not be made small.
-QUICK = settings(phases=[Phase.generate], derandomize=False, database=None)
+# What is found need not be made small.
+QUICK = settings(max_examples=100, phases=[Phase.generate], derandomize=False, database=None)
 
 
 def shop(
