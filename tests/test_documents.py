@@ -127,9 +127,15 @@ def test_python_examples_run(page: str, served: tuple[Path, int], tmp_path: Path
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize(("name", "code"), blocks("sh"))
-def test_shell_examples_run(name: str, code: str, served: tuple[Path, int], tmp_path: Path) -> None:
-    del name
+# Each line of an example is a process, so the guides' examples are for the thorough tests.
+SHELL = [
+    pytest.param(code, marks=[pytest.mark.thorough] if "howto" in name else [], id=f"{name}-{n}")
+    for n, (name, code) in enumerate(blocks("sh"))
+]
+
+
+@pytest.mark.parametrize("code", SHELL)
+def test_shell_examples_run(code: str, served: tuple[Path, int], tmp_path: Path) -> None:
     home, port = served
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", code.replace(":8000", f":{port}")],
