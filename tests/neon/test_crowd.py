@@ -87,7 +87,7 @@ async def lateness() -> AsyncIterator[list[float]]:
         await asyncio.gather(looking, return_exceptions=True)
 
 
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("mode", ["immediate", pytest.param("fast", marks=pytest.mark.thorough)])
 async def test_without_a_database_everybody_is_told_in_time_and_it_recovers_by_itself(
     cluster: Cluster, mode: str
 ) -> None:
