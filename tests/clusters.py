@@ -9,12 +9,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+import pytest
 
 from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
 from taskcore.schema.roles import ROLES
 from tests.databases import execute
 from tests.folders import prepare
+
+VERSIONS = [18, pytest.param(16, marks=pytest.mark.thorough)]
+"""Both ends of the supported versions of PostgreSQL, for a fixture's parameters."""
 
 NEON = "neon_like"
 """A role with the rights that Neon's console gives: no superuser, but BYPASSRLS."""

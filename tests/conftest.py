@@ -16,6 +16,7 @@ from taskcore import TaskStore
 from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
 from taskcore.schema.catalog import Catalog
+from tests.clusters import VERSIONS
 from tests.databases import Cleaner, Database, execute, numbers, read_catalog
 from tests.folders import PREPARED, prepare, server_folder
 from tests.isolation import walls
@@ -211,9 +212,9 @@ def server16(pytestconfig: pytest.Config) -> Iterator[EmbeddedServer]:
     yield from _running_server(16, pytestconfig)
 
 
-@pytest.fixture(params=[18, 16])
+@pytest.fixture(params=VERSIONS)
 def each_server(request: pytest.FixtureRequest) -> EmbeddedServer:
-    """Both ends of the supported versions of PostgreSQL, one after the other."""
+    """PostgreSQL 18, and in the thorough tests PostgreSQL 16."""
     server: EmbeddedServer = request.getfixturevalue(
         "server" if request.param == 18 else "server16"
     )

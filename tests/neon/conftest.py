@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.clusters import Cluster, running_cluster
+from tests.clusters import VERSIONS, Cluster, running_cluster
 from tests.databases import execute
 from tests.folders import server_folder
 from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
@@ -56,7 +56,7 @@ def cluster(cluster18: Cluster) -> Cluster:
     return _emptied(cluster18)
 
 
-@pytest.fixture(params=[18, 16])
+@pytest.fixture(params=VERSIONS)
 def each_cluster(request: pytest.FixtureRequest) -> Cluster:
     """Both ends of the supported versions of PostgreSQL, one after the other."""
     return _emptied(request.getfixturevalue(f"cluster{request.param}"))

@@ -29,7 +29,7 @@ from taskcore.database.url import connect_arguments
 from taskcore.embedded import EmbeddedServer
 from taskcore.schema import catalog, roles, tables
 from taskcore.schema.migrate import HEAD, MigrationStatus, migrate, read_status
-from tests.clusters import NEON, Cluster, running_cluster
+from tests.clusters import NEON, VERSIONS, Cluster, running_cluster
 from tests.conftest import MakeDatabase
 from tests.databases import Database, execute
 from tests.folders import server_folder
@@ -48,7 +48,7 @@ def migrated(each_server: EmbeddedServer, make_database: MakeDatabase) -> Databa
     return make_database(each_server)
 
 
-@pytest.fixture(scope="module", params=[18, 16])
+@pytest.fixture(scope="module", params=VERSIONS)
 def whole_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with server_folder() as name, running_cluster(name, request.param) as cluster:
         yield cluster

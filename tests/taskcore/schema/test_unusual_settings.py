@@ -18,7 +18,7 @@ from taskcore.database.url import connect_arguments
 from taskcore.doctor import diagnose
 from taskcore.schema import catalog
 from taskcore.schema.migrate import migrate, read_status
-from tests.clusters import NEON, Cluster, running_cluster
+from tests.clusters import NEON, VERSIONS, Cluster, running_cluster
 from tests.databases import execute
 from tests.folders import server_folder
 
@@ -103,7 +103,7 @@ async def all_unusual_values(cluster: Cluster) -> dict[str, list[str]]:
     return {row["name"]: unusual_values(row) for row in rows if row["name"] not in STOPPING}
 
 
-@pytest.fixture(scope="module", params=[18, 16])
+@pytest.fixture(scope="module", params=VERSIONS)
 def whole_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with server_folder() as name, running_cluster(name, request.param) as cluster:
         asyncio.run(
