@@ -297,3 +297,10 @@ async def store(database: Database) -> AsyncIterator[TaskStore]:
     """A store on a fresh database, open, through the application's role."""
     async with TaskStore(database.url) as store:
         yield store
+
+
+@pytest.fixture
+async def administration(database: Database) -> AsyncIterator[TaskStore]:
+    """The store of an administrator."""
+    async with TaskStore(database.owner_url) as store:
+        yield store

@@ -192,12 +192,7 @@ class CliFace:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         pass
 
     async def perform(self, user_id: int, operation: Operation, target: int | None) -> Observation:

@@ -11,7 +11,6 @@ import ssl
 import struct
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import trustme
@@ -64,12 +63,7 @@ class Neon:
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         self._stopped = True
         self._server.close()
         for client in self._clients:

@@ -11,7 +11,7 @@ from taskcore.database.url import connect_arguments
 from tests.clusters import Cluster
 from tests.neon.pgbouncer import PgBouncer, running_pgbouncer
 from tests.sessions import until_blocked
-from tests.taskcore.tasks.test_round_trips import OPERATIONS
+from tests.taskcore.tasks.test_round_trips import OPERATIONS, one_round_trip
 from tests.wire import Wire
 
 
@@ -30,14 +30,7 @@ async def store(url: str) -> AsyncIterator[TaskStore]:
 async def test_an_operation_through_the_pooler_is_one_round_trip(url: str, operation: str) -> None:
     """SC-001: statements stay prepared, at the pooler and behind it."""
     async with Wire(url) as wire, TaskStore(wire.url, settings=Settings(pool_max_size=1)) as store:
-        tasks = store.for_user(1)
-        first, second = await tasks.create_many([{"title": "one"}, {"title": "two"}])
-        await OPERATIONS[operation](tasks, first.id)
-        before = wire.round_trips
-
-        await OPERATIONS[operation](tasks, second.id)
-
-        assert wire.round_trips - before == 1
+        await one_round_trip(wire, store.for_user(1), operation)
 
 
 async def test_users_who_share_server_connections_stay_apart(store: TaskStore) -> None:

@@ -65,6 +65,16 @@ def taskctl(run: Run, environment: dict[str, str]) -> Run:
 
 
 @pytest.fixture
+def administer(run: Run, database: Database) -> Run:
+    """Run ``taskctl`` through the role that migrated."""
+
+    def invoke(*words: str) -> typer.testing.Result:
+        return run(*words, env={"TASKCORE_DATABASE_URL": database.owner_url})
+
+    return invoke
+
+
+@pytest.fixture
 def start(tmp_path: Path) -> Start:
     """Start ``taskctl`` as a process of its own."""
 

@@ -156,29 +156,6 @@ def test_a_name_tells_todotxt_and_what_does_not_fit_is_told(taskctl: Run, tmp_pa
     )
 
 
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        (("--format", "ics", "--map", "a=title"), "--map is for JSON Lines and CSV"),
-        (("--format", "ics", "--separator", ";"), "--separator is for CSV"),
-        (("--format", "todotxt", "--zone", "UTC"), "--zone is for Taskwarrior"),
-        (
-            ("--format", "taskwarrior", "--zone", "Mars/Base"),
-            "zone must be a time zone of the IANA database, such as Europe/Berlin",
-        ),
-    ],
-)
-def test_an_option_that_cannot_be_is_wrong_usage(
-    taskctl: Run, tmp_path: Path, words: tuple[str, ...], reason: str
-) -> None:
-    """TK-432"""
-    file = tmp_path / "a"
-    file.write_text("")
-    result = taskctl("tasks", "import", str(file), *words)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"error: {reason}\n"
-
-
 def test_a_missing_package_is_one_line(
     taskctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from taskcore import TaskStore, Unauthenticated
 from taskcore_cli.app import app
@@ -13,16 +13,6 @@ from tests.databases import Database
 from tests.taskcore_cli.conftest import Run
 
 ISSUER = "https://issuer.example/"
-
-
-@pytest.fixture
-def administer(run: Run, database: Database) -> Run:
-    """Through the role that migrated."""
-
-    def invoke(*words: str) -> Result:
-        return run(*words, env={"TASKCORE_DATABASE_URL": database.owner_url})
-
-    return invoke
 
 
 async def _create(database: Database, subject: str) -> int:

@@ -124,12 +124,12 @@ def test_wrong_usage_says_what_to_do(run: Run, words: tuple[str, ...], message: 
     assert message in result.stderr
 
 
-@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize("words", ["list --all", "list --all --json", "export -"])
 def test_a_closed_pipe_ends_silently(
-    start: Start, environment: dict[str, str], shared: Database, user: int, form: tuple[str, ...]
+    start: Start, environment: dict[str, str], shared: Database, user: int, words: str
 ) -> None:
     fill(shared, user, 3000)
-    process = start("tasks", "list", "--all", *form, **environment)
+    process = start("tasks", *words.split(), **environment)
     assert process.stdout is not None
     assert process.stderr is not None
     assert process.stdout.readline()

@@ -215,11 +215,19 @@ def test_a_separator_is_taken(taskctl: Run, tmp_path: Path, word: str) -> None:
         (("--map", "a=title", "--map", "a=id"), "--map a=id: a is given twice"),
         (("--separator", ";;"), "separator must be one character, but not a quote or a line end"),
         (("--format", "jsonl", "--separator", ";"), "--separator is for CSV"),
+        (("--format", "ics", "--map", "a=title"), "--map is for JSON Lines and CSV"),
+        (("--format", "ics", "--separator", ";"), "--separator is for CSV"),
+        (("--format", "todotxt", "--zone", "UTC"), "--zone is for Taskwarrior"),
+        (
+            ("--format", "taskwarrior", "--zone", "Mars/Base"),
+            "zone must be a time zone of the IANA database, such as Europe/Berlin",
+        ),
     ],
 )
 def test_an_option_that_cannot_be_is_wrong_usage(
     taskctl: Run, tmp_path: Path, words: tuple[str, ...], reason: str
 ) -> None:
+    """TK-432"""
     file = tmp_path / "tasks.csv"
     file.write_text("title\nx\n")
     result = taskctl("tasks", "import", str(file), *words)
@@ -441,20 +449,6 @@ async def _started(*words: str, env: dict[str, str]) -> asyncio.subprocess.Proce
         stderr=asyncio.subprocess.PIPE,
         env=dict(os.environ) | env,
     )
-
-
-def test_a_closed_pipe_ends_an_export_silently(
-    start: Start, environment: dict[str, str], shared: Database, user: int
-) -> None:
-    fill(shared, user, 3000)
-    process = start("tasks", "export", "-", **environment)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    assert process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait(10) == 141
 
 
 @pytest.mark.parametrize("words", [(), ("--strict",), ("--dry-run",)])

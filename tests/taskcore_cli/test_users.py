@@ -21,16 +21,6 @@ def taskctl(run: Run, database: Database) -> Run:
     return invoke
 
 
-@pytest.fixture
-def administer(run: Run, database: Database) -> Run:
-    """Through the role that migrated."""
-
-    def invoke(*words: str) -> Result:
-        return run(*words, env={"TASKCORE_DATABASE_URL": database.owner_url})
-
-    return invoke
-
-
 @pytest.fixture(autouse=True)
 def _two_users(taskctl: Run) -> None:
     taskctl("tasks", "add", "one", "--user", "1")

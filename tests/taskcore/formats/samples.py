@@ -1,7 +1,7 @@
 """Tasks for the tests of formats, and tasks as the database stores what was read."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,3 +81,14 @@ def stored(read: Iterable[Read], user_id: int = 7) -> list[Task]:
             )
         )
     return stored
+
+
+def same(found: Sequence[Read], written: Sequence[Task]) -> list[Task]:
+    """Return tasks that were read, which are those that were written, as the database has them."""
+    for task, one in zip(written, found, strict=True):
+        assert isinstance(one, TaskImport), one
+        assert one.model_dump() == task.model_dump(exclude={"user_id"})
+    return [
+        task.model_copy(update={"user_id": old.user_id})
+        for task, old in zip(stored(found), written, strict=True)
+    ]
