@@ -27,12 +27,10 @@ from taskcore.limits import MAX_ID, MAX_VERSION
 from taskcore.tasks.ids import IdGenerator
 from taskcore.tasks.importing import Import
 from tests.conftest import MakeDatabase
-from tests.databases import Database, execute
+from tests.databases import Database
 from tests.sessions import until_disconnected
+from tests.taskcore.database.test_retries import OTHER_WRITE, SETTINGS, meanwhile
 from tests.wire import Wire
-
-SETTINGS = Settings(pool_max_size=1, retry_wait_initial=0.001)
-OTHER_WRITE = "UPDATE taskcore.tasks SET title = 'other', version = version + 1, write_id = 7"
 
 FULL = {
     "id": 5,
@@ -406,25 +404,12 @@ async def test_an_answer_that_is_lost_among_many_batches_loses_and_doubles_nothi
     assert len(await all_of(tasks)) == 9000
 
 
-async def _meanwhile(
-    wire: Wire, tasks: UserTasks, lines: list[dict[str, Any]], database: Database
-) -> ImportResult:
-    """Lose the first answer, and let another write come before the second attempt."""
-    wire.lose_answers(1)
-    wire.hold()
-    running = asyncio.ensure_future(tasks.import_tasks(lines))
-    await wire.lost.wait()
-    await execute(database.owner_url, OTHER_WRITE)
-    wire.release()
-    return await running
-
-
 async def test_new_tasks_that_another_write_has_changed_since_are_unknown(
     wire: Wire, lossy: TaskStore, database: Database
 ) -> None:
     tasks = lossy.for_user(1)
     with pytest.raises(OutcomeUnknown):
-        await _meanwhile(wire, tasks, [{"title": "x"}], database)
+        await meanwhile(wire, tasks.import_tasks([{"title": "x"}]), database, OTHER_WRITE)
     assert len(await all_of(tasks)) == 1
 
 
@@ -432,7 +417,8 @@ async def test_tasks_with_ids_that_another_write_has_changed_since_are_there_alr
     wire: Wire, lossy: TaskStore, database: Database
 ) -> None:
     tasks = lossy.for_user(1)
-    assert await _meanwhile(wire, tasks, list(numbered([1, 2])), database) == result(0, 2)
+    importing = tasks.import_tasks(numbered([1, 2]))
+    assert await meanwhile(wire, importing, database, OTHER_WRITE) == result(0, 2)
     assert {task.title for task in await all_of(tasks)} == {"other"}
 
 
