@@ -21,6 +21,7 @@ async def backed_up(home: Path) -> io.BytesIO:
         file = io.BytesIO()
         assert await backup(server, file.write) == len(file.getvalue())
         await store.for_user(1).create("after the backup")
+    file.seek(0)
     return file
 
 
@@ -31,15 +32,9 @@ async def new(used_long_home: Path) -> AsyncIterator[EmbeddedServer]:
         yield server
 
 
-async def test_a_backup_is_restored_into_a_new_home(
-    used_home: Path, new: EmbeddedServer, tmp_path: Path
-) -> None:
+async def test_a_backup_is_restored_into_a_new_home(used_home: Path, new: EmbeddedServer) -> None:
     """SC-003, FR-014: tasks, versions and isolation, as they were."""
-    file = tmp_path / "backup"
-    file.write_bytes((await backed_up(used_home)).getvalue())
-
-    with file.open("rb") as source:
-        await restore(new, source)
+    await restore(new, await backed_up(used_home))
 
     async with TaskStore(new.application_url) as store:
         assert [task.title for task in (await store.for_user(1).list()).items] == ["two", "one"]
@@ -49,27 +44,21 @@ async def test_a_backup_is_restored_into_a_new_home(
         assert [user.id async for user in store.users.iterate()] == [1, 2]
 
 
-async def test_a_home_with_users_is_not_overwritten(
-    used_home: Path, new: EmbeddedServer, tmp_path: Path
-) -> None:
-    file = tmp_path / "backup"
-    file.write_bytes((await backed_up(used_home)).getvalue())
+async def test_a_home_with_users_is_not_overwritten(used_home: Path, new: EmbeddedServer) -> None:
+    file = await backed_up(used_home)
     async with TaskStore(new.application_url) as store:
         await store.for_user(1).create("kept")
-        with file.open("rb") as source, pytest.raises(ConfigurationError, match="has users"):
-            await restore(new, source)
+        with pytest.raises(ConfigurationError, match="has users"):
+            await restore(new, file)
         assert [task.title for task in (await store.for_user(1).list()).items] == ["kept"]
 
 
-async def test_a_home_in_use_is_not_replaced(
-    used_home: Path, new: EmbeddedServer, tmp_path: Path
-) -> None:
+async def test_a_home_in_use_is_not_replaced(used_home: Path, new: EmbeddedServer) -> None:
     """Otherwise connected clients would go on in a database that is gone."""
-    file = tmp_path / "backup"
-    file.write_bytes((await backed_up(used_home)).getvalue())
+    file = await backed_up(used_home)
     async with TaskStore(new.application_url) as store:
-        with file.open("rb") as source, pytest.raises(ConfigurationError, match="end them first"):
-            await restore(new, source)
+        with pytest.raises(ConfigurationError, match="end them first"):
+            await restore(new, file)
         assert (await store.for_user(1).list()).items == ()
 
 
