@@ -163,28 +163,22 @@ def _last_user(store: TaskStore) -> Identify:
     return tasks_of
 
 
-def _next_user(store: TaskStore) -> Identify:
-    async def tasks_of(request: Request) -> UserTasks:
-        user_id = USER_ID.of(request)
-        return store.for_user(user_id + 1)
+def _of_user(user_of: Callable[[Request, int], int]) -> Callable[[TaskStore], Identify]:
+    """Make an identity of the user that a function finds, given the one in the path."""
 
-    return tasks_of
+    def make(store: TaskStore) -> Identify:
+        async def tasks_of(request: Request) -> UserTasks:
+            return store.for_user(user_of(request, USER_ID.of(request)))
 
+        return tasks_of
 
-def _user_in_header(store: TaskStore) -> Identify:
-    async def tasks_of(request: Request) -> UserTasks:
-        user_id = USER_ID.of(request)
-        return store.for_user(int(request.headers.get("X-User-Id", user_id)))
-
-    return tasks_of
+    return make
 
 
-def _user_in_query(store: TaskStore) -> Identify:
-    async def tasks_of(request: Request) -> UserTasks:
-        user_id = USER_ID.of(request)
-        return store.for_user(int(request.query_params.get("user", user_id)))
-
-    return tasks_of
+_next_user = _of_user(lambda _, user: user + 1)
+_user_in_header = _of_user(lambda request, user: int(request.headers.get("X-User-Id", user)))
+_user_in_query = _of_user(lambda request, user: int(request.query_params.get("user", user)))
+_user_in_cookie = _of_user(lambda request, user: int(request.cookies.get("user_id", user)))
 
 
 def _believes_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,14 +187,6 @@ def _believes_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             module, "check_query", lambda request, *_known: dict(request.query_params)
         )
-
-
-def _user_in_cookie(store: TaskStore) -> Identify:
-    async def tasks_of(request: Request) -> UserTasks:
-        user_id = USER_ID.of(request)
-        return store.for_user(int(request.cookies.get("user_id", user_id)))
-
-    return tasks_of
 
 
 def _streams_of_the_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
