@@ -63,7 +63,8 @@ def read_todotxt(file: BinaryIO, *, ignore_unknown: bool = False) -> Iterator[Ta
             yield BadLine(number, f"line must have at most {MAX_JSON} bytes")
             continue
         try:
-            text = line.decode().strip()
+            # Other programs take a carriage return for the end of a line, so it is not written.
+            text = line.decode().replace("\r", " ").strip()
         except UnicodeDecodeError:
             yield BadLine(number, "line must be UTF-8")
             continue

@@ -249,6 +249,7 @@ WORDS = st.sampled_from(
 @example(b"x ")
 @example(b"(A) ")
 @example("x \u2028".encode())
+@example(b"\x01\r\x01")
 def test_a_malformed_file_is_bad_lines_and_never_an_error(data: bytes) -> None:
     """TK-423"""
     for one in read(data):
