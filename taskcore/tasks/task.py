@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Generic
 
+from msgspec import Raw
 from pydantic import BaseModel, ConfigDict, Field, WrapSerializer
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from taskcore.limits import MAX_ID, MAX_PRIORITY, MAX_TITLE, MAX_VERSION
 from taskcore.rows import Maker, Nulls, Rows, columns_of, json_writer_of, reader_of
@@ -84,15 +85,23 @@ class TaskRows(Generic[ExtraT]):
             kind: Any = Task
             nulls: Nulls = {"extra": dict}
             make: Maker = from_json
-            self.json = json_writer_of(Task, {"extra": dict}, extra=from_json)
+            self.json = json_writer_of(
+                Task, {"extra": dict}, extra=lambda text: _as_pydantic_writes(from_json(text))
+            )
         else:
             # The type is known when the program runs.
             kind = Task[extra.model]  # type: ignore[name-defined]
             nulls, make = {"extra": extra.read_none}, extra.read
             self.json = json_writer_of(
-                kind, {"extra": extra.document_of_none}, extra=extra.document
+                kind,
+                {"extra": lambda: _as_pydantic_writes(extra.document_of_none())},
+                extra=lambda text: _as_pydantic_writes(extra.document(text)),
             )
         self.one = reader_of(
             kind, nulls, times_as_text=False, due=parse_due, tags=tuple, extra=make
         )
         self.tasks = reader_of(kind, nulls, due=parse_due, tags=tuple, extra=make)
+
+
+def _as_pydantic_writes(extra: dict[str, Any]) -> Raw:
+    return Raw(to_json(extra))
