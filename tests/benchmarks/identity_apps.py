@@ -1,6 +1,5 @@
 """Our API with a `Bearer`, for ``uvicorn --factory``. The key comes from the environment."""
 
-import gc
 import json
 import os
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from taskcore_http import Bearer, Issuer, create_app
+from tests.benchmarks.freezing import frozen
 
 ISSUER = "https://issuer.example/"
 AUDIENCE = "https://tasks.example"
@@ -30,7 +30,7 @@ class Signer:
 
 def with_api_tokens() -> FastAPI:
     """Make our application with the user of an API token."""
-    return _served_alone(Bearer(api_tokens=True))
+    return frozen(create_app(identity=Bearer(api_tokens=True)))
 
 
 def identified() -> FastAPI:
@@ -42,12 +42,5 @@ def identified() -> FastAPI:
         return json.dumps({"keys": [key]}).encode(), None
 
     issuer = Issuer(ISSUER, audience=AUDIENCE, jwks_url=f"{ISSUER}keys", algorithms=(key["alg"],))
-    return _served_alone(Bearer(issuer, fetch=fetch, verified_cache=cache))
-
-
-def _served_alone(bearer: Bearer) -> FastAPI:
-    """Make the application, and freeze what was loaded, as ``app_from_environment`` does."""
-    app = create_app(identity=bearer)
-    gc.collect()
-    gc.freeze()
-    return app
+    bearer = Bearer(issuer, fetch=fetch, verified_cache=cache)
+    return frozen(create_app(identity=bearer))

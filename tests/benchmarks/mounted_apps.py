@@ -9,6 +9,7 @@ from taskcore import TaskStore, UserTasks
 from taskcore_http import create_app, create_router
 from taskcore_http.identity.identify import Identity
 from tests.benchmarks.contents import ONE_USER
+from tests.benchmarks.freezing import frozen
 
 
 def identified() -> FastAPI:
@@ -16,7 +17,7 @@ def identified() -> FastAPI:
     store = TaskStore()
     app = create_app(store=store, identity=_identity(store))
     app.router.lifespan_context = _opening(store)
-    return app
+    return frozen(app)
 
 
 def host() -> FastAPI:
@@ -24,7 +25,7 @@ def host() -> FastAPI:
     store = TaskStore()
     app = FastAPI(lifespan=_opening(store))
     app.include_router(create_router(store))
-    return app
+    return frozen(app)
 
 
 def identified_host() -> FastAPI:
@@ -32,7 +33,7 @@ def identified_host() -> FastAPI:
     store = TaskStore()
     app = FastAPI(lifespan=_opening(store))
     app.include_router(create_router(store, identity=_identity(store)))
-    return app
+    return frozen(app)
 
 
 def _identity(store: TaskStore) -> Identity:
