@@ -92,7 +92,7 @@ async def test_a_host_mounts_the_page_beside_its_own_api(site: Site, browser: Br
         if user is None:
             # As a login in front does.
             raise HTTPException(302, headers={"Location": "https://login.example.org/"})
-        return site.store.for_user(int(user))
+        return site.store.for_identity("https://issuer.example", user)
 
     host.include_router(create_router(site.store, identity=identity), prefix="/api")
     host.mount(
@@ -122,10 +122,20 @@ async def test_a_host_mounts_the_page_beside_its_own_api(site: Site, browser: Br
         await page.goto(f"{server.url}/tasks/")
         await expect(page.locator(".status")).to_contain_text("«You are not signed in.»")
         await page.click(".status a")
-        await expect(page.locator("#user")).to_have_text("«User 4711»")
+        # The user gets an id with the first task. From then on, what is done is kept for them.
+        await expect(page.locator(".empty")).to_contain_text("«No tasks yet.")
+        await expect(page.locator("#user")).to_have_text("")
         await page.fill(".new-todo", "مهمة")
         await page.press(".new-todo", "Enter")
         await expect(page.locator(".todo-list label")).to_have_text(["مهمة"])
+        await expect(page.locator("#user")).to_have_text(re.compile(r"«User \d{16}»"))
+        await page.route("**/api/users/**", lambda route: route.abort())
+        await page.fill(".new-todo", "أخرى")
+        await page.press(".new-todo", "Enter")
+        await expect(page.locator(".status")).to_contain_text("«One change is kept in this browser")
+        await page.reload()
+        await expect(page.locator(".todo-list label")).to_have_text(["أخرى", "مهمة"])
+        await page.unroute("**/api/users/**")
         assert await page.evaluate("getComputedStyle(document.body).direction") == "rtl"
         await page.check(".toggle")
         await page.click("#help-button")
