@@ -20,7 +20,7 @@ _CALLS_OF_ALL = 10
 _MOST = 1.25
 _SHORT, _LONG, _OTHERS, _OTHERS_WHEN_QUICK = 1_000, 100_000, 1_000_000, 200_000
 _MIDDLE = 10_000
-_LATE_PAGE, _LATE_PAGE_OF_SHORT = 1_000, 40
+_LATE_PAGE, _LATE_PAGE_OF_SHORT = 1_000, 20
 
 # Half of the tasks have a due date, nine of ten a priority, a tenth a tag.
 _FIELDS = """
