@@ -23,9 +23,13 @@ _CASES = {
 }
 """The measurements: the request, the number of connections, and the peers."""
 
-_LEAST_OF_TEXTBOOK = {1: {"get": 4, LIST: 7, "create": 4}, 2: {"get": 4, LIST: 4, "create": 4}}
-_LEAST_OF_BARE = {1: {"get": 0.45, LIST: 0.48}, 2: {"get": 0.45}}
-"""The least ratios, by the number of workers. The bare route is the same beside a get and a list."""
+_Least = dict[int, dict[str, float]]
+_LEAST_OF_TEXTBOOK: _Least = {
+    1: {"get": 4, LIST: 7, "create": 4},
+    2: {"get": 4, LIST: 4, "create": 4},
+}
+_LEAST_OF_BARE: _Least = {1: {"get": 0.45, LIST: 0.48}, 2: {"get": 0.45}}
+"""The least ratios, by the number of workers. Get and list are compared with one bare route."""
 _LEAST_OF_FEW = 0.8
 
 
@@ -45,10 +49,10 @@ async def measure(server: Server, plan: Plan) -> Results:
             name = f"{case}: ours / bare, workers: {workers}"
             results.bars.append(Bar(name, ratio, least=least))
         # The framework's own loss stands beside ours.
-        for peer, least in (("ours", _LEAST_OF_FEW), ("bare", None)):
+        for peer, bar in (("ours", _LEAST_OF_FEW), ("bare", None)):
             ratio = results.of(panel, _CROWD, peer) / results.of(panel, "get", peer)
             name = f"get: {peer}, {_MANY:,} connections / {_FEW}, workers: {workers}"
-            results.bars.append(Bar(name, ratio, least=least))
+            results.bars.append(Bar(name, ratio, least=bar))
         for name, count in errors.items():
             results.bars.append(Bar(f"errors of {name}, workers: {workers}", count, most=0))
     return results
