@@ -31,8 +31,10 @@ export async function reach(work) {
 }
 
 function become(now) {
-	state = now;
-	draw();
+	if (state !== now) {
+		state = now;
+		draw();
+	}
 }
 
 // A hidden page asks nothing. It goes on when it is shown.

@@ -250,6 +250,12 @@ async def test_an_idle_or_hidden_page_asks_nothing(window: Window) -> None:
     await window.stored()
     asked = list[str]()
     window.page.on("request", lambda request: asked.append(request.url))
+    drawn = """new Promise(resolve => {
+        let times = 0;
+        addEventListener('draw', () => times++);
+        setTimeout(() => resolve(times), 300);
+    })"""
+    assert await window.page.evaluate(drawn) == 0
     await window.page.clock.install()
     await window.page.clock.fast_forward("10:00:00")
     assert asked == []
