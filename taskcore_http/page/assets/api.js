@@ -7,9 +7,9 @@ const TIMEOUT = 20_000; // milliseconds
 // The server refused, or did not answer: then the status is 0.
 export class Failure extends Error {
 	constructor(status, error, retryAfter = 0) {
-		super(error?.message);
+		super(error?.message ?? (status || ""));
 		Object.assign(this, { status, details: error?.details ?? {}, retryAfter });
-		this.isTemporary = [0, 429, 502, 503, 504].includes(status);
+		this.isTemporary = [0, 408, 429, 502, 503, 504].includes(status);
 	}
 }
 
@@ -43,7 +43,8 @@ export async function call(method, path, { body, headers, signal, keepalive } = 
 	}
 	const { headers: fields, ok, status } = answer;
 	if (!ok && status !== 304) {
-		throw new Failure(status, content.error, Number(fields.get("Retry-After")));
+		// A date, which it can be too, counts as no wish.
+		throw new Failure(status, content?.error, Number(fields.get("Retry-After")) || 0);
 	}
 	const next = /[?&]after=([^&>]+)/.exec(fields.get("Link"))?.[1];
 	return { content, etag: fields.get("ETag"), next };

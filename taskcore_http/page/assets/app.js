@@ -40,7 +40,7 @@ on(window, "draw", () => {
 	drawProblems(decide);
 	drawStatus();
 	const [first, last] = range();
-	if (view?.isStarted && sync.state === "connected") {
+	if (view?.isStarted && !view.hasFailed && sync.state === "connected") {
 		if (view.ids.length < last + AHEAD) {
 			attempt(() => view.load(last + AHEAD));
 		}
@@ -71,11 +71,11 @@ function say(text) {
 }
 
 // Run calls of the API, and show why they fail.
-async function attempt(work) {
+async function attempt(work, asksWho) {
 	try {
 		return await sync.reach(work);
 	} catch (error) {
-		if (error.status === 404) {
+		if (error.status === 404 && !asksWho) {
 			await identify(); // The path is that of another user.
 		} else if (error instanceof Failure && !error.isTemporary && error.status !== 401) {
 			say(t("refused", { reason: error.message }));
@@ -87,7 +87,7 @@ async function attempt(work) {
 
 // Find out who is signed in. If it is somebody else, nothing of the user before may stay here.
 async function identify() {
-	const me = await attempt(async () => (await whoIs()) ?? Promise.reject(new Failure(401)));
+	const me = await attempt(async () => (await whoIs()) ?? Promise.reject(new Failure(401)), true);
 	if (me && tasks.user && me.user_id !== tasks.user) {
 		location.reload();
 		return false;

@@ -4,6 +4,7 @@ import { draw, emit } from "./dom.js";
 import * as tasks from "./tasks.js";
 
 const LONGEST_WAIT = 60_000; // milliseconds
+const LONGEST_TIMER = 2 ** 31 - 1; // A browser that is to wait longer does not wait at all.
 
 export let state = "connected"; // or "unreachable", "signed_out"
 let sending = null;
@@ -14,7 +15,8 @@ let timer;
 export async function reach(work) {
 	try {
 		const result = await work();
-		failures = 0;
+		// Reading can work while writing does not.
+		failures = next() ? failures : 0;
 		become("connected");
 		return result;
 	} catch (error) {
@@ -40,7 +42,7 @@ function become(now) {
 // A hidden page asks nothing. It goes on when it is shown.
 function tryIn(milliseconds) {
 	clearTimeout(timer);
-	timer = setTimeout(() => document.hidden || emit("retry"), milliseconds);
+	timer = setTimeout(() => document.hidden || emit("retry"), Math.min(milliseconds, LONGEST_TIMER));
 }
 
 // Return when everything that can be sent is.
@@ -57,6 +59,7 @@ async function sendAll() {
 		let isFirst = true;
 		for (let entry; (entry = next()); isFirst = false) {
 			await reach(() => deliver(entry));
+			failures = 0;
 		}
 		if (!isFirst) {
 			await reach(tasks.recount);
@@ -109,30 +112,33 @@ function request({ kind, ids, changes, version }, options) {
 
 // Decide what becomes of an entry that the server refuses.
 async function settle(entry, error) {
-	const gone = error.details.ids; // by somebody else, or by an attempt whose answer was lost
+	// By somebody else, or by an attempt whose answer was lost.
+	const gone = entry.ids.filter((id) => error.details.ids?.includes(id));
 	if (error.status === 404 && (await call("GET", "me")).content.user_id !== tasks.user) {
 		emit("retry"); // That finds somebody else signed in.
 		throw new Failure(401);
-	} else if (gone) {
+	} else if (gone.length > 0) {
 		entry.ids = entry.ids.filter((id) => !gone.includes(id));
 		tasks.forget(gone);
 		tasks[entry.ids.length > 0 ? "keep" : "drop"](entry);
 	} else if (error.status === 404 && entry.kind === "change") {
 		put(entry, { kind: "deleted" });
 	} else if (error.status === 412) {
-		await compare(entry);
+		await compare(entry, error);
 	} else {
 		put(entry, { kind: "refused", reason: error.message });
 	}
 }
 
 // Somebody has changed the task; perhaps this page, if an answer was lost.
-async function compare(entry) {
+async function compare(entry, { message }) {
 	const { content } = await call("GET", `${tasks.path}/${entry.ids}`);
 	const isStored = (wanted) =>
 		Object.keys(wanted).every((name) => String(content[name]) === String(wanted[name]));
 	if (isStored(entry.changes)) {
 		tasks.confirm(entry, [content]);
+	} else if (content.version === entry.version) {
+		put(entry, { kind: "refused", reason: message });
 	} else if (isStored(entry.before)) {
 		entry.version = content.version;
 		tasks.keep(entry);

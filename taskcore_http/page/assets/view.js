@@ -30,7 +30,7 @@ export class View {
 
 	#inTurn(work) {
 		const turn = this.#turn.then(work);
-		this.#turn = turn.catch(() => {});
+		this.#turn = turn.catch(() => (this.hasFailed = true));
 		return turn;
 	}
 
@@ -50,6 +50,7 @@ export class View {
 	// Ask what has changed in the first page and in those with these rows; the others are asked when
 	// they are looked at.
 	async refresh(first, last) {
+		this.hasFailed = false;
 		this.#pages.forEach((page) => (page.isStale = true));
 		await this.freshen(0, 0);
 		await this.freshen(first, last);

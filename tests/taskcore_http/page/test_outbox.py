@@ -4,11 +4,12 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 from playwright.async_api import Error, Route, expect
 
-from taskcore import Task
+from taskcore import Task, TaskCreate
 from taskcore_http import Bearer, create_app
 from tests.taskcore_http.page.conftest import Open, Site
 from tests.taskcore_http.page.window import Window
@@ -281,3 +282,67 @@ async def test_two_writers_of_one_task_lose_nothing(window: Window, open_window:
             await asyncio.sleep(0.05)
     stored = titles(list(await window.tasks.list()))
     assert stored in (["mine"], ["theirs"])
+
+
+NOT_FOUND = {"error": {"code": "TASK_NOT_FOUND", "message": "gone", "details": {"ids": [1]}}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer"),
+    [
+        ("GET", "/me$", {"status": 404, "json": NOT_FOUND}),
+        ("GET", "after=", {"status": 500, "body": "<h1>Error</h1>"}),
+        (
+            "POST",
+            "/tasks$",
+            {"status": 503, "headers": {"Retry-After": "Wed, 21 Oct 2026 07:28 GMT"}},
+        ),
+        ("POST", "/tasks$", {"status": 503, "headers": {"Retry-After": "4294967"}}),
+        ("PATCH", "ids=", {"status": 404, "json": NOT_FOUND}),
+        ("PATCH", "/tasks/", {"status": 412}),
+    ],
+)
+async def test_no_answer_makes_the_page_ask_without_end(
+    window: Window, method: str, path: str, answer: dict[str, Any]
+) -> None:
+    """PG-206, PG-301: neither one that is wrong, nor one that is repeated for ever."""
+    await window.tasks.create_many(TaskCreate(title=f"task {n}") for n in range(300))
+    await window.page.reload()
+    await window.page.wait_for_selector("#user:not(:empty)")
+    asked = list[str]()
+
+    async def respond(route: Route) -> None:
+        asked.append(route.request.url)
+        if route.request.method == method and re.search(path, route.request.url):
+            await route.fulfill(**answer)
+        else:
+            await route.continue_()
+
+    await window.page.route(API, respond)
+    await window.focus()
+    await window.add("new")
+    await window.row("task 298").locator(".toggle").check()
+    await window.edit("task 299", "changed")
+    await window.page.evaluate("scrollTo(0, 12000)")
+    await window.page.wait_for_timeout(700)
+    assert len(asked) < 25
+
+
+async def test_the_page_tries_less_and_less_often(window: Window) -> None:
+    """PG-301: also if reading works and only writing does not."""
+    asked = list[str]()
+
+    async def refuse(route: Route) -> None:
+        if route.request.method == "GET":
+            await route.continue_()
+        else:
+            asked.append(route.request.url)
+            await route.fulfill(status=503)
+
+    await window.page.clock.install()
+    await window.page.route(API, refuse)
+    await window.add("x")
+    for _ in range(60):
+        await window.page.clock.run_for(1000)
+        await window.page.wait_for_timeout(20)
+    assert 5 <= len(asked) <= 8
