@@ -9,7 +9,7 @@ import { drawRows, focus, idIn, move, range } from "./rows.js";
 import { canEnd, end, signInHint, takeLink, useLink, whoIs } from "./session.js";
 import * as sync from "./sync.js";
 import * as tasks from "./tasks.js";
-import { offerUndo, UNDO, undoLast } from "./undo.js";
+import { close, offerUndo, undoLast } from "./undo.js";
 
 const AHEAD = 50; // rows that are loaded before they are in sight
 const COPIED = ["title", "description", "due", "due_zone", "priority", "project", "tags"];
@@ -50,7 +50,7 @@ on(window, "draw", () => {
 
 function drawStatus() {
 	const { state } = sync;
-	const n = tasks.entries.filter(({ problem, until }) => !problem && !until).length;
+	const n = tasks.entries.filter(({ problem, isHeld }) => !problem && !isHeld).length;
 	const parts = [notice];
 	if (state !== "connected") {
 		parts.push(t(state), n > 0 && t(`${state}_waiting`, { n }), state === "signed_out" && signInHint());
@@ -186,12 +186,12 @@ function complete(ids, completed) {
 	done(message, () => tasks.complete(ids, !completed));
 }
 
-// A deletion waits as long as it can be undone here; for other windows and a reload a little longer.
+// A deletion waits as long as it can be undone.
 function remove(ids) {
 	const { title } = tasks.task(ids[0]);
-	const entries = tasks.remove(ids, Date.now() + 10 * UNDO);
+	const entries = tasks.remove(ids);
 	const release = () => {
-		entries.forEach((entry) => delete entry.until);
+		tasks.release(entries);
 		sync.send();
 	};
 	done(t("did_delete", { n: ids.length, title }), () => entries.forEach(tasks.drop), release);
@@ -322,6 +322,7 @@ on(search, "input", () => {
 	typing = setTimeout(() => narrow({ search: search.value.trim() }, true), 150);
 });
 on($("#sign-out"), "click", async () => {
+	close();
 	await sync.send();
 	const reason = await end();
 	reason ? say(t("not_signed_out", { reason })) : location.reload();
@@ -355,7 +356,10 @@ addKeys(
 on(window, "scroll resize", draw);
 on(window, "retry online focus", refresh);
 on(document, "visibilitychange", refresh);
-on(window, "pagehide", sync.leave);
+on(window, "pagehide", () => {
+	close();
+	sync.leave();
+});
 
 // A link may come into a window that is open: then only the fragment changes.
 async function start() {

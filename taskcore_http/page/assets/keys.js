@@ -1,13 +1,12 @@
 // The keyboard. Keys that are one character can be switched off (WCAG 2.2, 2.1.4).
 import { $, on } from "./dom.js";
+import { load, save } from "./storage.js";
 
 const SETTING = "taskcore single keys";
 const box = $("#single-keys");
+box.checked = load(SETTING) ?? true;
 
-function showHelp() {
-	box.checked = !localStorage[SETTING];
-	$("#help").showModal();
-}
+const showHelp = () => $("#help").showModal();
 
 // inRow: what keys do with the row that has the focus. anywhere: what they do everywhere else, and in
 // a field, if its class follows the key.
@@ -25,7 +24,7 @@ export function addKeys(inRow, anywhere) {
 		const action = isTyping
 			? all[`${name} ${target.className}`]
 			: ((row && !isPress && inRow[name]) ?? all[name]) || all[name];
-		if (action && (name.length > 1 || !localStorage[SETTING])) {
+		if (action && (name.length > 1 || box.checked)) {
 			event.preventDefault();
 			action(row);
 		}
@@ -33,4 +32,4 @@ export function addKeys(inRow, anywhere) {
 }
 
 on($("#help-button"), "click", showHelp);
-on(box, "change", () => (localStorage[SETTING] = box.checked ? "" : "off"));
+on(box, "change", () => save(SETTING, box.checked));

@@ -57,16 +57,13 @@ async function sendAll() {
 	}
 	try {
 		let isFirst = true;
+		tasks.read();
 		for (let entry; (entry = next()); isFirst = false) {
 			await reach(() => deliver(entry));
 			failures = 0;
 		}
 		if (!isFirst) {
 			await reach(tasks.recount);
-		}
-		const times = tasks.entries.map(({ until }) => until).filter(Boolean);
-		if (times.length > 0) {
-			tryIn(Math.min(...times) - Date.now());
 		}
 	} catch (error) {
 		if (!(error instanceof Failure)) {
@@ -75,14 +72,17 @@ async function sendAll() {
 	}
 }
 
-// The first entry that can be sent. What concerns one task is sent in order.
-function next() {
+// The first entry that can be sent.
+const next = () => tasks.entries.find(sendable());
+
+// What concerns one task is sent in order.
+function sendable() {
 	const busy = new Set();
-	return tasks.entries.find(({ ids, problem, until }) => {
+	return ({ ids, problem, isHeld }) => {
 		const isFree = !ids.some((id) => busy.has(id));
 		ids.forEach((id) => busy.add(id));
-		return isFree && !problem && !(until > Date.now());
-	});
+		return isFree && !problem && !isHeld;
+	};
 }
 
 async function deliver(entry) {
@@ -152,11 +152,11 @@ function put(entry, problem) {
 	tasks.keep(entry);
 }
 
-// The page is left: send the deletions that could still be undone. Nobody waits for the answer.
+// The page is left: send the deletions. Nobody waits for the answers.
 export function leave() {
-	for (const entry of tasks.entries.filter(({ until }) => until)) {
-		delete entry.until;
-		tasks.keep(entry);
-		request(entry, { keepalive: true }).catch(() => {});
+	for (const entry of tasks.entries.filter(sendable())) {
+		if (entry.kind === "remove") {
+			request(entry, { keepalive: true }).catch(() => {});
+		}
 	}
 }

@@ -4,9 +4,12 @@
 // new task has a key, an edit has the version it was made from, and the rest is as if done once.
 import { call, Failure } from "./api.js";
 import { dataset, draw, emit } from "./dom.js";
+import * as storage from "./storage.js";
 import { View } from "./view.js";
 
 const MOST_IDS = 1000; // of a request
+// Milliseconds that a deletion of another window waits, if that window neither sends it nor undoes it.
+const LONGEST_HOLD = 70_000;
 const MINE = "me/tasks";
 
 export let user; // an id; null: the server gives one with the first task; undefined: not known yet
@@ -15,6 +18,7 @@ export let view;
 export let filter = {}; // parameters of the API's list
 export let completed = null;
 export let entries = []; // { kind: "create", "change" or "remove", ids, changes, before, version, … }
+const NEW = { isHeld: undefined, problem: undefined };
 const known = new Map(); // by id
 const newIds = new Map(); // of tasks that were made here
 let stored = ""; // how the names of the entries in the browser's storage begin
@@ -31,10 +35,32 @@ export function identify(id) {
 	path = id === null ? MINE : `users/${id}/tasks`;
 	if (id !== null) {
 		stored = `taskcore ${dataset.api} ${id} `;
-		const names = Object.keys(localStorage).filter((name) => name.startsWith(stored));
-		const kept = names.map((name) => JSON.parse(localStorage[name]));
-		entries = [...kept, ...entries].sort((one, other) => one.at - other.at);
 		entries.forEach(keep);
+		read();
+	}
+}
+
+// Other windows of the user, and those before, add entries to the outbox and take them out of it.
+export function read() {
+	const names = stored && storage.names(stored);
+	if (names) {
+		const here = new Map(entries.map((entry) => [stored + entry.name, entry]));
+		const others = names.flatMap((name) => {
+			const entry = storage.load(name);
+			if (!Array.isArray(entry?.ids)) {
+				return [];
+			}
+			entry.name = name.slice(stored.length);
+			if (entry.isHeld && !here.has(name)) {
+				setTimeout(() => {
+					release([entry]);
+					emit("retry");
+				}, LONGEST_HOLD);
+			}
+			return Object.assign(here.get(name) ?? {}, NEW, entry);
+		});
+		entries = [...entries.filter(({ isKept }) => !isKept), ...others].sort((one, other) => one.at - other.at);
+		changed();
 	}
 }
 
@@ -162,8 +188,16 @@ export function edit(id, wanted) {
 // Complete tasks, or reopen them.
 export const complete = (ids, completed) => addAll(ids, { kind: "change", changes: { completed } });
 
-// until: the time from which the deletion can be sent.
-export const remove = (ids, until) => addAll(ids, { kind: "remove", until });
+// A deletion is held back until it is released.
+export const remove = (ids) => addAll(ids, { kind: "remove", isHeld: true });
+
+export function release(held) {
+	read();
+	for (const entry of entries.filter(({ name }) => held.some((one) => one.name === name))) {
+		delete entry.isHeld;
+		keep(entry);
+	}
+}
 
 const addAll = (ids, entry) =>
 	ids.length > 0
@@ -179,19 +213,13 @@ function add(entry) {
 }
 
 export function keep(entry) {
-	try {
-		if (stored) {
-			localStorage[stored + entry.name] = JSON.stringify(entry);
-		}
-	} catch {
-		// The storage is full or forbidden: the entry is kept as long as the page is open.
-	}
+	entry.isKept = stored !== "" && storage.save(stored + entry.name, { ...entry, isKept: true });
 	changed();
 }
 
 export function drop(entry) {
-	entries = entries.filter((other) => other !== entry);
-	localStorage.removeItem(stored + entry.name);
+	entries = entries.filter(({ name }) => name !== entry.name);
+	storage.remove(stored + entry.name);
 	changed();
 }
 
@@ -205,8 +233,8 @@ export function confirm(entry, tasks) {
 		view?.add(tasks[0].id);
 		emit("rename", { from: id, to: tasks[0].id });
 	}
-	for (const later of entries) {
-		if (later.ids.includes(id) && later.version === version && tasks.length === 1) {
+	for (const later of entries.filter(({ ids }) => ids.includes(id))) {
+		if (later.version === version && tasks.length === 1) {
 			later.version = tasks[0].version;
 		}
 		later.ids = later.ids.map(idOf);

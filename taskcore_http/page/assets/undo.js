@@ -1,7 +1,7 @@
 // A message with a button that undoes what was done. It stays while the pointer or the focus is on it.
 import { $, on } from "./dom.js";
 
-export const UNDO = 7000; // milliseconds
+const UNDO = 7000; // milliseconds
 
 const toast = $(".toast");
 const [text, button] = toast.children;
@@ -19,7 +19,7 @@ export function offerUndo(message, undo, expire) {
 
 export const undoLast = () => close("undo");
 
-function close(outcome = "expire") {
+export function close(outcome = "expire") {
 	clearTimeout(timer);
 	toast.hidden = true;
 	const last = offer;

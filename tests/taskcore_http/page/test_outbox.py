@@ -346,3 +346,57 @@ async def test_the_page_tries_less_and_less_often(window: Window) -> None:
         await window.page.clock.run_for(1000)
         await window.page.wait_for_timeout(20)
     assert 5 <= len(asked) <= 8
+
+
+async def test_what_is_undone_in_one_window_is_not_done_by_another(
+    window: Window, open_window: Open
+) -> None:
+    """PG-204, PG-301: the other window has read the outbox."""
+    await window.add("x")
+    await window.stored()
+    await window.row("x").locator(".destroy").click()
+    twin = await open_window(window.tasks.user_id, profile=window)
+    await twin.shows()
+    await window.undo()
+    await twin.add("y")
+    await twin.page.close(run_before_unload=True)
+    assert titles(await window.stored()) == ["y", "x"]
+
+
+async def test_signing_out_sends_a_deletion_that_waits(window: Window) -> None:
+    """PG-204."""
+    await window.add("x")
+    await window.stored()
+    await window.row("x").locator(".destroy").click()
+    await window.page.click("#sign-out")
+    await expect(window.status).to_contain_text("You are not signed in.")
+    assert await window.tasks.count() == 0
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "Object.defineProperty(window, 'localStorage', {get() { throw new Error('forbidden') }})",
+        """for (const method of ['getItem', 'setItem', 'removeItem']) {
+            Storage.prototype[method] = () => { throw new Error('full') };
+        }""",
+        """for (const [n, value] of ['{', 'null', '{}', '[]'].entries()) {
+            localStorage[`taskcore . USER ${n}`] = value;
+        }""",
+    ],
+    ids=["forbidden", "full", "corrupt"],
+)
+async def test_the_page_works_with_any_storage(
+    window: Window, open_window: Open, script: str
+) -> None:
+    """PG-301: then what is not sent is kept as long as the page is open."""
+    user = window.tasks.user_id
+    await window.page.context.add_init_script(script.replace("USER", str(user)))
+    window = await open_window(user, profile=window)
+    await window.add("x")
+    await window.row("x").locator(".toggle").check()
+    await expect(window.row("x")).not_to_have_class(re.compile("unsent"))
+    assert [task.completed for task in await window.tasks.list()] == [True]
+    await window.page.keyboard.press("Escape")
+    await window.page.keyboard.press("?")
+    await expect(window.page.locator("#help")).to_be_visible()
