@@ -88,7 +88,11 @@ function sendable() {
 async function deliver(entry) {
 	try {
 		const { content } = await request(entry);
-		tasks.confirm(entry, entry.kind === "remove" ? [] : [content].flat());
+		const stored = entry.kind === "remove" ? [] : [content].flat();
+		if (entry.kind !== "remove" && entry.ids.some((_, n) => !stored[n]?.id)) {
+			throw new Failure(502); // A proxy has answered.
+		}
+		tasks.confirm(entry, stored);
 	} catch (error) {
 		if (!(error instanceof Failure) || error.isTemporary || error.status === 401) {
 			throw error;

@@ -400,3 +400,20 @@ async def test_the_page_works_with_any_storage(
     await window.page.keyboard.press("Escape")
     await window.page.keyboard.press("?")
     await expect(window.page.locator("#help")).to_be_visible()
+
+
+@pytest.mark.parametrize("body", ["", "null", "{}", "[]"])
+async def test_an_answer_without_the_task_confirms_nothing(window: Window, body: str) -> None:
+    """PG-301: such as that of a proxy or of a network that asks to sign in."""
+
+    async def respond(route: Route) -> None:
+        if route.request.method == "GET":
+            await route.continue_()
+        else:
+            await route.fulfill(status=200, body=body)
+
+    async with fault(window, respond):
+        await window.add("x")
+        await expect(window.status).to_contain_text("One change is kept")
+    await window.focus()
+    assert titles(await window.stored()) == ["x"]
