@@ -51,7 +51,8 @@ function read(names) {
 	const all = {
 		title: value("title") ?? "",
 		description: value("description"),
-		due: value("time") ? `${value("date")}T${value("time")}` : value("date"),
+		// With seconds, as the API tells it.
+		due: value("time") ? `${value("date")}T${`${value("time")}:00`.slice(0, 8)}` : value("date"),
 		due_zone: value("time") && value("due_zone"),
 		priority: Number(fields.priority.value),
 		project: value("project"),

@@ -417,3 +417,16 @@ async def test_an_answer_without_the_task_confirms_nothing(window: Window, body:
         await expect(window.status).to_contain_text("One change is kept")
     await window.focus()
     assert titles(await window.stored()) == ["x"]
+
+
+async def test_an_edit_whose_answer_was_lost_is_no_conflict(window: Window) -> None:
+    """PG-302: the values are compared as the API tells them."""
+    await window.add("x")
+    await window.stored()
+    async with fault(window, answer_lost):
+        await window.enter("x", date="2030-01-02", time="17:30", tags="b, a", priority="1")
+        await expect(window.status).to_contain_text("One change is kept")
+    await window.focus()
+    (task,) = await window.stored()
+    assert (str(task.due), task.tags) == ("2030-01-02 17:30:00", ("a", "b"))
+    await expect(window.problems).to_have_count(0)
