@@ -88,12 +88,11 @@ async function attempt(work, asksWho) {
 // Find out who is signed in. If it is somebody else, nothing of the user before may stay here.
 async function identify() {
 	const me = await attempt(async () => (await whoIs()) ?? Promise.reject(new Failure(401)), true);
-	if (me && tasks.user && me.user_id !== tasks.user) {
+	if (me && tasks.user === undefined) {
+		tasks.identify(me.user_id);
+	} else if (me && me.user_id !== tasks.user) {
 		location.reload();
 		return false;
-	}
-	if (me && !tasks.user) {
-		tasks.identify(me.user_id);
 	}
 	return Boolean(me);
 }

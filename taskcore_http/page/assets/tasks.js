@@ -74,7 +74,10 @@ export function open(route) {
 }
 
 function learn(tasks) {
-	if (user && tasks.some((task) => task.user_id !== user)) {
+	if (user === undefined && tasks.length > 0) {
+		identify(tasks[0].user_id);
+	}
+	if (tasks.some((task) => task.user_id !== user)) {
 		throw new Failure(404); // Somebody else has signed in.
 	}
 	if (user === null && tasks.length > 0) {
@@ -226,6 +229,9 @@ export function drop(entry) {
 // The server has confirmed an entry and told these tasks.
 export function confirm(entry, tasks) {
 	const [id] = entry.ids;
+	if (user === null && tasks.length > 0) {
+		identify(tasks[0].user_id);
+	}
 	const version = known.get(id)?.version ?? 0;
 	drop(entry);
 	if (entry.kind === "create") {

@@ -430,3 +430,28 @@ async def test_an_edit_whose_answer_was_lost_is_no_conflict(window: Window) -> N
     (task,) = await window.stored()
     assert (str(task.due), task.tags) == ("2030-01-02 17:30:00", ("a", "b"))
     await expect(window.problems).to_have_count(0)
+
+
+async def test_a_list_that_was_read_for_one_user_is_not_shown_to_another(
+    site: Site, window: Window
+) -> None:
+    """PG-305: somebody else signs in between the first two answers."""
+    await window.add("of the first")
+    await window.stored()
+    twin = await window.page.context.new_page()
+    second = (window.tasks.user_id or 0) + 2_000_000
+    is_second = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await is_second.wait()
+        await route.continue_()
+
+    await window.page.route("**/me", late)
+    await window.page.reload()
+    await window.shows("of the first")
+    await twin.goto(await site.link(second))
+    await twin.click("#question button[value=yes]")
+    await expect(twin.locator("#user")).to_have_text(f"User {second}")
+    is_second.set()
+    await expect(window.page.locator("#user")).to_have_text(f"User {second}")
+    await window.shows()
