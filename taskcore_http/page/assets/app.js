@@ -12,7 +12,7 @@ import * as tasks from "./tasks.js";
 import { close, offerUndo, undoLast } from "./undo.js";
 
 const AHEAD = 50; // rows that are loaded before they are in sight
-const COPIED = ["title", "description", "due", "due_zone", "priority", "project", "tags"];
+const COPIED = ["title", "description", "due", "due_zone", "priority", "project", "tags", "extra"];
 
 const list = $(".todo-list");
 const input = $(".new-todo");
@@ -175,7 +175,7 @@ function edit(id, wanted) {
 	const entry = tasks.task(id) && tasks.edit(id, wanted);
 	if (entry) {
 		const undo = () => tasks.task(id) && tasks.edit(id, entry.before);
-		done(t("did_change", { title: entry.title }), undo);
+		done(t("did_change", { title: entry.task.title }), undo);
 	}
 }
 
@@ -261,13 +261,16 @@ function decide(name, entry) {
 	} else if (name === "edit_again") {
 		task && changes ? openDetails(ids[0], { task, save: resend }) : resend();
 	} else {
-		tasks.drop(entry);
+		const isStored = entry.kind !== "create" && problem.kind !== "deleted";
+		const changed = tasks.entries.filter((other) => other.ids.includes(ids[0]));
+		isStored ? tasks.drop(entry) : ids.forEach(tasks.giveUp);
 		if (problem.kind === "deleted") {
 			tasks.forget(ids);
 		}
 		if (name === "add_again") {
-			const given = COPIED.filter((field) => task[field]);
-			tasks.create(Object.fromEntries(given.map((field) => [field, task[field]])));
+			const wanted = Object.assign({}, entry.task, ...changed.map((other) => other.changes));
+			const given = COPIED.filter((field) => wanted[field]);
+			tasks.create(Object.fromEntries(given.map((field) => [field, wanted[field]])));
 			sync.send();
 		}
 		refresh();

@@ -25,7 +25,7 @@ export function drawProblems(decide) {
 function article(entry, decide) {
 	const { ids, changes = {}, problem } = entry;
 	const { kind, reason, stored } = problem;
-	const title = entry.title ?? tasks.task(ids[0])?.title ?? "";
+	const title = entry.task?.title ?? changes.title ?? tasks.task(ids[0])?.title ?? "";
 	const row = (cell, ...texts) =>
 		h("tr", {}, ...texts.filter(Boolean).map((text) => h(cell, { dir: "auto" }, text)));
 	const fields = Object.keys(changes).filter((name) => name !== "key");

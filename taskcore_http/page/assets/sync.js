@@ -126,7 +126,8 @@ async function settle(entry, error) {
 		tasks.forget(gone);
 		tasks[entry.ids.length > 0 ? "keep" : "drop"](entry);
 	} else if (error.status === 404 && entry.kind === "change") {
-		put(entry, { kind: "deleted" });
+		const isShown = tasks.task(entry.ids[0]); // If not, the user has deleted it too.
+		isShown ? put(entry, { kind: "deleted" }) : tasks.drop(entry);
 	} else if (error.status === 412) {
 		await compare(entry, error);
 	} else {

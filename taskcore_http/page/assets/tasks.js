@@ -184,7 +184,7 @@ export function edit(id, wanted) {
 	const pick = (source) => Object.fromEntries(names.map((name) => [name, source[name] ?? null]));
 	if (names.length > 0) {
 		const [changes, replaced] = [pick(wanted), pick(before)];
-		return add({ kind: "change", ids: [id], changes, before: replaced, version, title: before.title });
+		return add({ kind: "change", ids: [id], changes, before: replaced, version, task: before });
 	}
 }
 
@@ -224,6 +224,14 @@ export function drop(entry) {
 	entries = entries.filter(({ name }) => name !== entry.name);
 	storage.remove(stored + entry.name);
 	changed();
+}
+
+// Take back everything that waits for a task.
+export function giveUp(id) {
+	for (const entry of entries.filter(({ ids }) => ids.includes(id))) {
+		entry.ids = entry.ids.filter((other) => other !== id);
+		entry.ids.length > 0 ? keep(entry) : drop(entry);
+	}
 }
 
 // The server has confirmed an entry and told these tasks.

@@ -455,3 +455,54 @@ async def test_a_list_that_was_read_for_one_user_is_not_shown_to_another(
     is_second.set()
     await expect(window.page.locator("#user")).to_have_text(f"User {second}")
     await window.shows()
+
+
+async def test_a_task_that_is_added_again_has_all_it_had(window: Window) -> None:
+    """PG-304: also after a reload, and if it was deleted here too."""
+    task = await window.tasks.create("x", description="old", tags=["a"], extra={"a": 1})
+    await window.page.reload()
+    async with fault(window, unreachable):
+        await window.edit("x", "mine")
+        await expect(window.status).to_contain_text("One change is kept")
+    await window.tasks.delete(task.id)
+    await window.page.reload()
+    await expect(window.problems).to_contain_text("Somebody else deleted “x”")
+    await window.problems.locator("button", has_text="Add it again").click()
+    (stored,) = await window.stored()
+    assert (stored.title, stored.description, stored.tags) == ("mine", "old", ("a",))
+    assert stored.extra == {"a": 1}
+
+
+async def test_what_was_changed_and_then_deleted_is_no_problem(window: Window) -> None:
+    """PG-304: nobody else has deleted it."""
+    await window.add("x")
+    await window.stored()
+    async with fault(window, answer_lost):
+        await window.edit("x", "y")
+        await window.row("y").locator(".destroy").click()
+        await expect(window.status).to_contain_text("One change is kept")
+    (task,) = await window.tasks.list()
+    await window.tasks.delete(task.id)
+    await window.page.reload()
+    assert await window.stored() == []
+    await expect(window.problems).to_have_count(0)
+
+
+async def test_a_new_task_that_is_discarded_takes_its_changes_along(window: Window) -> None:
+    """PG-304."""
+
+    async def refuse(route: Route) -> None:
+        if route.request.method == "POST":
+            await route.fulfill(status=422, json={"error": {"message": "not today"}})
+        else:
+            await route.continue_()
+
+    async with fault(window, refuse):
+        await window.add("x", "y")
+        await window.row("x").locator(".toggle").check()
+        await expect(window.problems).to_have_count(2)
+    await window.problems.locator("button", has_text="Discard").first.click()
+    await expect(window.problems).to_have_count(1)
+    await window.problems.locator("button", has_text="Try again").click()
+    await window.page.click("#details .primary")
+    assert titles(await window.stored()) == ["y"]
