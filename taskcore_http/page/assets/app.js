@@ -327,7 +327,7 @@ on($("#sign-out"), "click", async () => {
 	close();
 	await sync.send();
 	const reason = await end();
-	reason ? say(t("not_signed_out", { reason })) : location.reload();
+	say(reason && t("not_signed_out", { reason }));
 });
 
 const [down, up, toCurrent] = [(row) => move(1, row), (row) => move(-1, row), () => move(0)];

@@ -59,7 +59,12 @@ function isWanted(user) {
 export const canEnd = Boolean(sessions || signOut);
 
 export const end = () =>
-	refusal(() => (sessions ? call("DELETE", "session") : location.assign(signOut)));
+	refusal(async () => {
+		if (sessions) {
+			await call("DELETE", "session");
+		}
+		signOut ? location.assign(signOut) : location.reload();
+	});
 
 export const signInHint = () =>
 	signIn ? h("a", { href: signIn }, t("sign_in")) : t(sessions ? "sign_in_link" : "sign_in_elsewhere");

@@ -113,6 +113,10 @@ async def test_a_host_mounts_the_page_beside_its_own_api(site: Site, browser: Br
         response.set_cookie("user", "4711")
         return response
 
+    @host.get("/logout")
+    async def logout() -> str:
+        return "signed out"
+
     context = await browser.new_context(viewport={"width": 320, "height": 700})
     await context.add_init_script(COMPLAIN)
     page = await context.new_page()
@@ -157,6 +161,9 @@ async def test_a_host_mounts_the_page_beside_its_own_api(site: Site, browser: Br
             return texts.filter(text => /[A-Za-z]{2}/.test(text));
         }""")
         assert [text for text in shown if "«" not in text and "»" not in text] == []
+        await page.keyboard.press("Escape")
+        await page.click("#sign-out")
+        await page.wait_for_url("**/logout")
         assert complaints == []
     await context.close()
 
