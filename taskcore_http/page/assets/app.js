@@ -61,6 +61,8 @@ function drawStatus() {
 		$(".status").replaceChildren(...shown);
 	}
 	const isIn = state !== "signed_out";
+	// What is typed needs a user whose it is.
+	$("#add").hidden = state !== "connected" && tasks.user === undefined;
 	$("#sign-out").hidden = !canEnd || !isIn;
 	$("#user").textContent = tasks.user && isIn ? t("user", { user: tasks.user }) : "";
 }

@@ -25,6 +25,8 @@ async def test_a_link_signs_in_and_leaves_the_address(site: Site, window: Window
     status = other.locator(".status")
     await other.goto(site.server.url)
     await expect(status).to_contain_text("You are not signed in. Open a sign-in link.")
+    # A task would be nobody's, and lost.
+    await expect(other.locator(".new-todo")).to_be_hidden()
     await other.goto(link)
     await expect(other.locator("#user")).to_have_text(f"User {window.tasks.user_id}")
     third = await browser.new_page()
