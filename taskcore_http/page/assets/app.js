@@ -147,8 +147,11 @@ function narrow(change, isTyped) {
 	go({ ...route, filter: { ...filter, ...change } }, isTyped);
 }
 
-// The page is looked at again, or the server may be back.
-async function refresh() {
+// The page is looked at again, or the server may be back. Several events can say so at once.
+let refreshing;
+const refresh = () => (refreshing ??= readAgain().finally(() => (refreshing = null)));
+
+async function readAgain() {
 	if (document.hidden || !(await identify())) {
 		return;
 	}
