@@ -302,11 +302,7 @@ const buttons = {
 	project: (_, project) => narrow({ project }),
 	tag: (_, tag) => narrow({ tags: [...new Set([...split(readRoute().filter.tags), tag])].join() }),
 	more: (row) => openDetails(idIn(row)),
-	destroy: (row) => {
-		const n = tasks.rows().indexOf(idIn(row));
-		remove([idIn(row)]);
-		focus(n);
-	},
+	destroy: (row) => remove([idIn(row)]),
 };
 on(list, "click", ({ target }) => {
 	const button = target.closest("button");

@@ -45,6 +45,7 @@ export function drawRows() {
 			elements.delete(id);
 		}
 	}
+	const isLost = focused && !names.has(idIn(focused));
 	shown.forEach((n, position) => {
 		const element = drawRow(ids[n]);
 		element.style.transform = `translateY(${n * height()}px)`;
@@ -53,6 +54,9 @@ export function drawRows() {
 			list.insertBefore(element, list.children[position]);
 		}
 	});
+	if (isLost) {
+		focus(focused.ariaPosInSet - 1);
+	}
 }
 
 function drawRow(id) {
@@ -125,6 +129,7 @@ on(list, "focusin", ({ target }) => (current = idIn(target.closest("li"))));
 on(window, "rename", ({ detail: { from, to } }) => {
 	if (elements.has(from)) {
 		elements.set(to, elements.get(from));
+		elements.get(from).dataset.id = to;
 		elements.delete(from);
 		current = current === from ? to : current;
 	}

@@ -140,6 +140,24 @@ async def test_everything_can_be_done_with_the_keyboard(window: Window) -> None:
     await expect(window.new).to_have_value("n?/1")
 
 
+async def test_the_focus_goes_to_the_next_row_when_one_goes(window: Window) -> None:
+    """PG-501: whatever takes the row away."""
+    await window.add("four", "three", "two", "one", "done")
+    await window.row("done").locator(".toggle").check()
+    await window.stored()
+    await window.page.click(".filters >> text=Active")
+    await window.shows("one", "two", "three", "four")
+    press = window.page.keyboard.press
+    await window.row("two").locator(".toggle").focus()
+    await press("Space")
+    await expect(window.row("three").locator(".toggle")).to_be_focused()
+    for key in ("Enter", "Control+a", "Backspace", "Enter"):
+        await press(key)
+    await expect(window.row("four").locator(".toggle")).to_be_focused()
+    await press("Delete")
+    await expect(window.row("one").locator(".toggle")).to_be_focused()
+
+
 async def test_single_keys_can_be_switched_off(window: Window) -> None:
     """PG-501."""
     await window.add("x")
