@@ -104,10 +104,11 @@ export class View {
 	}
 
 	remove(ids) {
+		const gone = new Set(ids);
 		this.#edits += 1;
 		let start = 0;
 		for (const page of this.#pages) {
-			const kept = this.ids.slice(start, start + page.length).filter((id) => !ids.includes(id));
+			const kept = this.ids.slice(start, start + page.length).filter((id) => !gone.has(id));
 			this.ids.splice(start, page.length, ...kept);
 			start += page.length = kept.length;
 		}
