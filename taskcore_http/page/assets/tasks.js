@@ -51,6 +51,7 @@ export function read() {
 				return [];
 			}
 			entry.name = name.slice(stored.length);
+			entry.ids = entry.kind === "create" ? entry.ids : entry.ids.map(idOf);
 			if (entry.isHeld && !here.has(name)) {
 				setTimeout(() => {
 					release([entry]);
@@ -59,7 +60,10 @@ export function read() {
 			}
 			return Object.assign(here.get(name) ?? {}, NEW, entry);
 		});
-		entries = [...entries.filter(({ isKept }) => !isKept), ...others].sort((one, other) => one.at - other.at);
+		// If a change does not know the id of a task that another window has sent, it is sent again.
+		const isNeeded = ({ kind, ids: [id] }) => kind === "create" && others.some(({ ids }) => ids.includes(id));
+		const own = entries.filter((entry) => !others.includes(entry) && (!entry.isKept || isNeeded(entry)));
+		entries = [...own, ...others].sort((one, other) => one.at - other.at);
 		changed();
 	}
 }
@@ -87,6 +91,7 @@ function learn(tasks) {
 		// An answer may be older than one that came before it.
 		if (!(known.get(task.id)?.version > task.version)) {
 			known.set(task.id, task);
+			newIds.set(task.key, task.id);
 		}
 	}
 	changed();

@@ -506,3 +506,21 @@ async def test_a_new_task_that_is_discarded_takes_its_changes_along(window: Wind
     await window.problems.locator("button", has_text="Try again").click()
     await window.page.click("#details .primary")
     assert titles(await window.stored()) == ["y"]
+
+
+async def test_a_new_task_can_be_changed_in_another_window(
+    window: Window, open_window: Open
+) -> None:
+    """PG-301: while the first window sends it, and the other does not know its id."""
+    twin = await open_window(window.tasks.user_id, profile=window)
+    async with fault(window, unreachable), fault(twin, unreachable):
+        await window.add("x")
+        await twin.focus()
+        await twin.add("y")
+        await twin.shows("y", "x")
+    await window.focus()
+    await expect(window.row("x")).not_to_have_class(re.compile("unsent"))
+    await twin.row("x").locator(".toggle").check()
+    stored = await twin.stored()
+    assert {task.title: task.completed for task in stored} == {"x": True, "y": False}
+    await expect(twin.problems).to_have_count(0)
