@@ -73,11 +73,11 @@ function say(text) {
 }
 
 // Run calls of the API, and show why they fail.
-async function attempt(work, asksWho) {
+async function attempt(work) {
 	try {
 		return await sync.reach(work);
 	} catch (error) {
-		if (error.status === 404 && !asksWho) {
+		if (error.status === 404 && work !== whoIs) {
 			await identify(); // The path is that of another user.
 		} else if (error instanceof Failure && !error.isTemporary && error.status !== 401) {
 			say(t("refused", { reason: error.message }));
@@ -89,14 +89,13 @@ async function attempt(work, asksWho) {
 
 // Find out who is signed in. If it is somebody else, nothing of the user before may stay here.
 async function identify() {
-	const me = await attempt(async () => (await whoIs()) ?? Promise.reject(new Failure(401)), true);
-	if (me && tasks.user === undefined) {
-		tasks.identify(me.user_id);
-	} else if (me && me.user_id !== tasks.user) {
+	const id = await attempt(whoIs);
+	if (id !== undefined && tasks.user === undefined) {
+		tasks.identify(id);
+	} else if (id !== undefined && id !== tasks.user) {
 		location.reload();
-		return false;
 	}
-	return Boolean(me);
+	return id !== undefined && id === tasks.user;
 }
 
 async function show() {

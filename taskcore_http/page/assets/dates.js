@@ -5,18 +5,19 @@ const DAY = 86_400_000; // milliseconds
 const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
 const clocks = new Map();
 
-// What the clocks of a zone show, written as due dates are; undefined: the zone of this machine.
-function now(timeZone) {
-	if (!clocks.has(timeZone)) {
-		// In Swedish, dates are written as in ISO 8601.
-		const options = { dateStyle: "short", timeStyle: "medium" };
-		try {
-			clocks.set(timeZone, new Intl.DateTimeFormat("sv", { ...options, timeZone }));
-		} catch {
-			clocks.set(timeZone, new Intl.DateTimeFormat("sv", options)); // It does not know the zone.
-		}
+// In Swedish, dates are written as in ISO 8601.
+function clock(timeZone) {
+	try {
+		return new Intl.DateTimeFormat("sv", { dateStyle: "short", timeStyle: "medium", timeZone });
+	} catch {
+		return clock(); // The browser does not know the zone.
 	}
-	return clocks.get(timeZone).format().replace(" ", "T");
+}
+
+// What the clocks of a zone show, written as due dates are; undefined: the zone of this machine.
+function now(zone) {
+	clocks.has(zone) || clocks.set(zone, clock(zone));
+	return clocks.get(zone).format().replace(" ", "T");
 }
 
 export function dueOf({ due, due_zone: zone, completed }) {

@@ -27,22 +27,13 @@ async function refusal(work) {
 	}
 }
 
-// Return who is signed in; null: nobody.
-export async function whoIs() {
-	try {
-		return (await call("GET", "me")).content;
-	} catch (error) {
-		if (error.status === 401) {
-			return null;
-		}
-		throw error;
-	}
-}
+// Return the id of who is signed in.
+export const whoIs = async () => (await call("GET", "me")).content.user_id;
 
 export const useLink = (link) =>
 	refusal(async () => {
-		const me = await whoIs();
-		if (me === null || (await isWanted(me.user_id))) {
+		const isFree = (error) => error.status === 401 || Promise.reject(error);
+		if (await whoIs().then(isWanted, isFree)) {
 			await call("POST", "session", { body: { link } });
 		}
 	});

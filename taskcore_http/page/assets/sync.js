@@ -1,6 +1,7 @@
 // Sends the outbox, one entry after the other, and again while the server cannot be reached.
 import { call, Failure } from "./api.js";
 import { draw, emit } from "./dom.js";
+import { whoIs } from "./session.js";
 import * as tasks from "./tasks.js";
 
 const LONGEST_WAIT = 60_000; // milliseconds
@@ -118,7 +119,7 @@ function request({ kind, ids, changes, version }, options) {
 async function settle(entry, error) {
 	// By somebody else, or by an attempt whose answer was lost.
 	const gone = entry.ids.filter((id) => error.details.ids?.includes(id));
-	if (error.status === 404 && (await call("GET", "me")).content.user_id !== tasks.user) {
+	if (error.status === 404 && (await whoIs()) !== tasks.user) {
 		emit("retry"); // That finds somebody else signed in.
 		throw new Failure(401);
 	} else if (gone.length > 0) {
