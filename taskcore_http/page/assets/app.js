@@ -190,7 +190,11 @@ function complete(ids, completed) {
 }
 
 // A deletion waits as long as it can be undone.
-function remove(ids) {
+function remove(given) {
+	const ids = given.filter(tasks.task); // Another window may have deleted some.
+	if (ids.length === 0) {
+		return;
+	}
 	const { title } = tasks.task(ids[0]);
 	const entries = tasks.remove(ids);
 	const release = () => {
@@ -212,7 +216,10 @@ async function withAll(completed, action) {
 }
 
 function editTitle(row) {
-	const { title } = tasks.task(idIn(row));
+	const title = tasks.task(idIn(row))?.title;
+	if (!title) {
+		return;
+	}
 	const field = h("input", { className: "edit", value: title, dir: "auto", maxLength: 500 });
 	field.ariaLabel = t("edit", { title });
 	const finish = (isSaved) => {

@@ -23,7 +23,7 @@ export function addKeys(inRow, anywhere) {
 		const name = ctrlKey || metaKey ? `Ctrl+${key}` : altKey ? "" : key;
 		const action = isTyping
 			? all[`${name} ${target.className}`]
-			: ((row && !isPress && inRow[name]) ?? all[name]) || all[name];
+			: (row && !isPress && inRow[name]) || all[name];
 		if (action && (name.length > 1 || box.checked)) {
 			event.preventDefault();
 			action(row);

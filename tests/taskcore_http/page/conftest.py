@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from taskcore import Settings, TaskStore
@@ -35,7 +34,7 @@ class Site:
         return f"{self.server.url}/#sign-in={link.get_secret_value()}"
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest.fixture(scope="package")
 async def browser() -> AsyncIterator[Browser]:
     """A browser that finds no other host."""
     if CHROMIUM is None:
@@ -49,7 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest.fixture(scope="package")
 async def site(shared_database: Database) -> AsyncIterator[Site]:
     async with TaskStore(shared_database.url, settings=Settings()) as store:
         app = create_app(store=store, identity=Bearer(api_tokens=True, sessions=True))
@@ -60,7 +59,7 @@ async def site(shared_database: Database) -> AsyncIterator[Site]:
 Open = Callable[..., Awaitable[Window]]
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def open_window(browser: Browser, site: Site) -> AsyncIterator[Open]:
     """Open a window of a user in a browser profile of its own.
 
@@ -107,7 +106,7 @@ async def open_window(browser: Browser, site: Site) -> AsyncIterator[Open]:
     assert complaints == []
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def window(open_window: Open) -> Window:
     """A window of a user without tasks."""
     return await open_window()

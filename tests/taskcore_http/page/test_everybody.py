@@ -11,8 +11,6 @@ from taskcore import TaskCreate
 from tests.taskcore_http.page.conftest import Open
 from tests.taskcore_http.page.window import Window
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 HOSTILE = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

@@ -15,8 +15,6 @@ from tests.taskcore_http.page.conftest import Open, Site
 from tests.taskcore_http.page.window import Window
 from tests.taskcore_http.server import serving
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 API = re.compile(r":\d+/(me|users|session)")
 
 Fault = Callable[[Route], Awaitable[None]]

@@ -78,7 +78,6 @@ def test_every_text_is_used_and_every_used_text_is_there() -> None:
         assert used or name.startswith(built), name
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_a_host_mounts_the_page_beside_its_own_api(site: Site, browser: Browser) -> None:
     """PG-101, PG-402: with its own identity, sign-in page and language; PG-105."""
     translated = {

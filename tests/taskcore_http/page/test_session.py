@@ -1,12 +1,9 @@
 """ID-910: a link signs a browser in, and the page signs it out."""
 
-import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.taskcore_http.page.conftest import Open, Site
 from tests.taskcore_http.page.window import Window
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def use_link(site: Site, page: Page, user: int) -> None:

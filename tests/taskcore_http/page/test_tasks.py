@@ -10,8 +10,6 @@ from taskcore import TaskCreate
 from tests.taskcore_http.page.conftest import Open
 from tests.taskcore_http.page.window import Window
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 
 def today() -> date:
     """Today where this machine is, as the browser's clock shows it."""

@@ -6,17 +6,14 @@ https://github.com/tastejs/todomvc/blob/master/cypress/e2e/spec.cy.js
 import re
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.taskcore_http.page.window import Window
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 ONE, TWO, THREE = "buy some cheese", "feed the cat", "book a doctors appointment"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def three(window: Window) -> Window:
     await window.add(THREE, TWO, ONE)
     await window.shows(ONE, TWO, THREE)
@@ -165,7 +162,7 @@ class TestPersistence:
 
 
 class TestRouting:
-    @pytest_asyncio.fixture(loop_scope="session")
+    @pytest.fixture
     async def mixed(self, three: Window) -> Window:
         await three.row(TWO).locator(".toggle").check()
         return three
