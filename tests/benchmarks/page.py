@@ -6,7 +6,6 @@ at loading. It is taken from npm: https://www.npmjs.com/package/todomvc
 
 import asyncio
 import json
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -23,6 +22,7 @@ from taskcore_http import Bearer, create_app
 from tests.benchmarks.figures import Bar, Results
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.server import APPLICATION, Server
+from tests.taskcore_http.chromium import ARGUMENTS, CHROMIUM
 from tests.taskcore_http.server import serving
 
 _PACKAGE = "todomvc@0.1.1"
@@ -67,10 +67,7 @@ async def measure(server: Server, plan: Plan) -> Results:
             ) as other,
             async_playwright() as playwright,
         ):
-            executable = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = await playwright.chromium.launch(
-                executable_path=executable, args=["--no-sandbox"]
-            )
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             addresses = {_OURS: ours.url, _PEER: other.url}
             for count in (_FEW, many):
                 user = 700_000 + count

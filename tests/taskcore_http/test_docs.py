@@ -1,6 +1,5 @@
 """The page of the OpenAPI document, in a browser without the internet."""
 
-import shutil
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -10,21 +9,16 @@ from playwright.async_api import Page, async_playwright
 
 from taskcore import TaskStore
 from taskcore_http import Bearer, create_app
+from tests.taskcore_http.chromium import ARGUMENTS, CHROMIUM
 from tests.taskcore_http.client import client_of
 from tests.taskcore_http.server import Server, serving
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     """A page of a browser that finds no other host, and reports what a policy forbids."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-        )
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = await browser.new_page()
         await page.add_init_script(
             "addEventListener('securitypolicyviolation', e => console.error(e.violatedDirective))"

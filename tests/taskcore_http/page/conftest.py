@@ -1,7 +1,6 @@
 """One browser and one server for all tests of the page. Each test has a user of its own."""
 
 import itertools
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,10 @@ from playwright.async_api import Browser, BrowserContext, async_playwright
 from taskcore import Settings, TaskStore
 from taskcore_http import Bearer, create_app
 from tests.databases import Database
+from tests.taskcore_http.chromium import ARGUMENTS, CHROMIUM
 from tests.taskcore_http.page.window import COMPLAIN, Window
 from tests.taskcore_http.server import Server, serving
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 _users = itertools.count(1)
 
 
@@ -40,10 +37,7 @@ async def browser() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("needs chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-        )
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         await browser.close()
 

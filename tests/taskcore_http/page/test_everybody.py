@@ -25,6 +25,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.thorough
 async def test_hostile_texts_are_shown_as_text(window: Window) -> None:
     """PG-103: wherever a text is shown. The fixture reports errors and breaches of the policy."""
     dialogs = list[str]()
@@ -188,6 +189,7 @@ async def filled(window: Window) -> None:
 WIDTHS = (320, 768, 1440, 1920)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1440)])
 async def test_axe_finds_no_violation_in_any_view(
     open_window: Open, scheme: str, width: int

@@ -277,6 +277,7 @@ async def test_an_idle_or_hidden_page_asks_nothing(window: Window) -> None:
     assert all("limit=" in url or url.endswith("/me") for url in asked)
 
 
+@pytest.mark.thorough
 async def test_many_tasks_are_loaded_as_they_are_looked_at(window: Window) -> None:
     """PG-205: few rows are in the document, wherever the list is scrolled to."""
     for start in range(0, 12_000, 3000):

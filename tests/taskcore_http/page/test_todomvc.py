@@ -10,6 +10,8 @@ from playwright.async_api import expect
 
 from tests.taskcore_http.page.window import Window
 
+pytestmark = pytest.mark.thorough
+
 ONE, TWO, THREE = "buy some cheese", "feed the cat", "book a doctors appointment"
 
 
