@@ -2,9 +2,14 @@
 
 import re
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from taskcore_cli.exit_codes import WrongUsage
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ Tt](\S.*))?", re.ASCII)
 
@@ -24,7 +29,7 @@ def due_of(text: str, zone: str | None) -> str:
     """
     if iso := _ISO.fullmatch(text.strip()):
         return "T".join(part for part in iso.groups() if part)
-    from dateparser.date import DateDataParser  # noqa: PLC0415  (--help needs none)
+    from dateparser.date import DateDataParser
 
     now = datetime.now(_zone(zone)).replace(tzinfo=None)
     parser = DateDataParser(
@@ -50,7 +55,9 @@ def due_of(text: str, zone: str | None) -> str:
     return due.replace(microsecond=0).isoformat()
 
 
-def _zone(name: str | None) -> ZoneInfo | None:
+def _zone(name: str | None) -> "ZoneInfo | None":
+    from zoneinfo import ZoneInfo
+
     try:
         return None if name is None else ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -1,19 +1,22 @@
 """A task's title and description in the user's editor."""
 
 import os
-import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from taskcore_cli.exit_codes import Failed, WrongUsage
 
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
+
 
 def editor() -> list[str] | None:
     """Return the command of the editor: ``$VISUAL``, ``$EDITOR``, or vi at a terminal."""
+    import shlex
+
     for name in ("VISUAL", "EDITOR"):
         if words := os.environ.get(name, "").strip():
             try:
@@ -30,6 +33,8 @@ def edit(command: list[str], text: str) -> tuple[str, Path]:
     Raises:
         Failed: The editor cannot be started, failed, or wrote something else than UTF-8.
     """
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(prefix="taskctl-", suffix=".txt")
     file = Path(name)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as opened:

@@ -1,12 +1,14 @@
 """The options of commands that write a task, one for each field."""
 
-import json
 import re
 from typing import Annotated, Any
 
 import typer
 
 from taskcore_cli.input.due import due_of
+
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
 
 PRIORITIES = {0: "none", 1: "high", 5: "medium", 9: "low"}
 """The priorities that have a name. RFC 5545, section 3.8.1.9, has these names for ranges."""
@@ -35,6 +37,8 @@ def object_of(text: str) -> dict[str, Any]:
     Raises:
         BadParameter: It is not one.
     """
+    import json
+
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -3,8 +3,9 @@
 from contextlib import suppress
 from datetime import date, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
+# Loaded on use, so that --help answers at once.
+# ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from taskcore import Task
 
@@ -44,6 +45,8 @@ def is_overdue(task: "Task", now: datetime) -> bool:
 def _here(task: "Task", now: datetime) -> datetime:
     """Return the local time, without ``tzinfo``, in the task's zone or else in that of ``now``."""
     if task.due_zone is not None:
+        from zoneinfo import ZoneInfo
+
         # This machine may not know the zone.
         with suppress(KeyError, ValueError, OSError):
             now = now.astimezone(ZoneInfo(task.due_zone))

@@ -50,7 +50,8 @@ def test_the_help_of_every_command_is_as_pinned() -> None:
 
 @pytest.mark.parametrize("module", ["taskcore_cli", "taskcore_cli.app"])
 def test_starting_loads_neither_driver_nor_server(module: str) -> None:
-    heavy = {"asyncio", "asyncpg", "pydantic_settings", "rich", "sqlalchemy", "taskcore", "uvicorn"}
+    packages = {"asyncpg", "pydantic_settings", "rich", "sqlalchemy", "taskcore", "uvicorn"}
+    heavy = packages | {"asyncio", "json", "tempfile", "zoneinfo"}
     program = f"import sys, {module}; print(*sorted({heavy} & sys.modules.keys()))"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
