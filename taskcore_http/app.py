@@ -32,7 +32,7 @@ from taskcore_http.page.routes import page_routes
 from taskcore_http.server.compression import Compression
 from taskcore_http.server.hosts import AllowedHosts
 from taskcore_http.tasks.route import TaskRoute
-from taskcore_http.tasks.router import create_router
+from taskcore_http.tasks.router import ME, create_router
 
 logger = logging.getLogger("taskcore.http")
 
@@ -111,7 +111,8 @@ def create_app(
         app.router.routes.extend(router.routes)
     app.include_router(create_health_router(tasks))
     sessions = bearer is not None and bearer.sessions
-    if identity is not None:
+    # The page asks for the caller's tasks, so an identity has to tell who that is.
+    if any(getattr(route, "path", None) == ME for route in router.routes):
         app.router.routes.extend(page_routes(api=".", sessions=sessions))
     app.router.routes.extend(docs_routes(sessions=sessions))
     if bearer is not None:

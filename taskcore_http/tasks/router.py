@@ -55,7 +55,7 @@ from taskcore_http.tokens import add_tokens
 logger = logging.getLogger("taskcore.http")
 
 _OF_USER = "/users/{user_id}"
-_ME = "/me"
+ME = "/me"
 
 
 def create_router(store: TaskStore[Any], *, identity: Identity | None = None) -> APIRouter:
@@ -116,7 +116,7 @@ def _add_me(router: APIRouter, identify: Identify, dependency: Dependency | None
     endpoints = MyEndpoints(identify)
     responses = described_user() | errors(400, 401, 403, 500, 503)
     router.add_api_route(
-        _ME,
+        ME,
         endpoints.get_me,
         methods=["GET"],
         operation_id="get_me",
@@ -126,13 +126,13 @@ def _add_me(router: APIRouter, identify: Identify, dependency: Dependency | None
         dependencies=_dependencies(dependency),
     )
     router.add_api_route(
-        _ME,
+        ME,
         endpoints.get_me,
         methods=["HEAD"],
         include_in_schema=False,
         dependencies=_dependencies(dependency),
     )
-    _add_tasks(router, _ME, identify, [401, 403], dependency)
+    _add_tasks(router, ME, identify, [401, 403], dependency)
 
 
 def _add_tasks(
@@ -152,7 +152,7 @@ def _add_tasks(
         dependency: Asks the identity, if FastAPI solves it.
     """
     endpoints = TaskEndpoints(identify)
-    whose = "my_" if prefix == _ME else ""
+    whose = "my_" if prefix == ME else ""
     tasks, task = f"{prefix}/tasks", f"{prefix}/tasks/{{task_id}}"
     count = f"{tasks}/count"
     # A dependency declares the path's user itself.

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 from starlette.responses import RedirectResponse
 
 from taskcore import ConfigurationError, TaskStore, UserTasks
-from taskcore_http import Bearer, create_app, create_page, create_router
+from taskcore_http import Bearer, UserId, create_app, create_page, create_router
 from tests.taskcore_http.client import client_of
 from tests.taskcore_http.page.conftest import Site
 from tests.taskcore_http.page.window import COMPLAIN
@@ -26,11 +26,17 @@ def texts() -> dict[str, Any]:
     return dict(json.loads((PAGE / "texts" / "en.json").read_text("utf-8")))
 
 
+async def of_path(user_id: UserId) -> UserTasks:
+    """An identity that compares the caller with the path, and so has no paths below /me."""
+    raise HTTPException(404, str(user_id))
+
+
 async def test_the_page_is_served_to_callers_with_an_identity(store: TaskStore) -> None:
     """PG-101: without one, nobody is signed in, and the page of the document is there."""
     for app, is_page in (
         (create_app(store=store), False),
         (create_app(store=store, identity=Bearer(sessions=True)), True),
+        (create_app(store=store, identity=of_path), False),
     ):
         async with client_of(app) as client:
             assert ("todo-list" in (await client.get("/")).text) is is_page
