@@ -201,6 +201,7 @@ def _withdrawal_of_every_key(_database: Database, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(FetchedKeys, "_use", emptied)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "broken",
     [
