@@ -16,7 +16,7 @@ from taskcore.testing import Interference, RestFace, check_noninterference
 from taskcore_http import Identity, create_router
 from tests.databases import Database
 
-# What is found need not be made small.
+# The programs that are found need not be made small.
 QUICK = settings(max_examples=100, phases=[Phase.generate], derandomize=False, database=None)
 
 

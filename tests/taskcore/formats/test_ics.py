@@ -597,7 +597,7 @@ def test_one_component_is_in_memory() -> None:
     file = io.BytesIO(
         ("BEGIN:VCALENDAR\n" + part * 1_000 + f"BEGIN:VEVENT\nX:{'x' * 10**7}\n").encode()
     )
-    # What is imported on the first use is not counted.
+    # Imports of the first use are not counted.
     assert [*read_ics(io.BytesIO(b"BEGIN:VCALENDAR\nEND:VCALENDAR\n"))] == []
     tracemalloc.start()
     count = sum(isinstance(one, TaskImport) for one in read_ics(file))

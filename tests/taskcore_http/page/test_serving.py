@@ -1,4 +1,4 @@
-"""What serves the page: routes, headers, texts, and other applications."""
+"""The routes and headers of the page, its texts, and applications that mount it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What people do with tasks on the page."""
+"""Tasks on the page: details, filters, orders, undo, many of them."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -298,7 +298,7 @@ async def test_many_tasks_are_loaded_as_they_are_looked_at(window: Window) -> No
     await expect(window.rows.last).to_have_text(re.compile("^task 0$|task 0"))
     assert await window.rows.count() < 50
     await expect(window.rows.last).to_have_attribute("aria-posinset", "12000")
-    # What is changed far down stays changed, and can be undone there.
+    # A change far down stays, and can be undone there.
     await window.rows.last.locator(".toggle").check()
     await expect(window.page.locator(".todo-count")).to_have_text("11999 items left")
     await window.page.check(".toggle-all")

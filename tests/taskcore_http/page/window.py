@@ -84,13 +84,13 @@ class Window:
 
     async def waiting(self) -> list[dict[str, Any]]:
         """The entries of the outbox in the browser's storage."""
-        # What the last click has caused comes before a new task of the event loop.
+        # The effects of the last click come before a new task of the event loop.
         await self.page.evaluate("new Promise(resolve => setTimeout(resolve))")
         names = await self.page.evaluate("Object.entries(localStorage)")
         return [json.loads(value) for name, value in names if name.startswith("taskcore . ")]
 
     async def stored(self, **options: Any) -> list[Task]:
-        """What the database has, once the outbox is empty."""
+        """Return the tasks in the database, once the outbox is empty."""
         # Not `wait_for_function`, which the policy forbids: it evaluates a text.
         async with asyncio.timeout(10):
             while await self.waiting():
