@@ -40,6 +40,8 @@ async def test_hostile_texts_are_shown_as_text(window: Window) -> None:
         row = window.rows.filter(has=window.page.get_by_text(text, exact=True)).first
         await row.locator(".project").click()
         await expect(window.page.locator(".chosen")).to_contain_text(text)
+        # The list of before is shown until the answer comes.
+        await expect(window.rows).to_have_count(1)
         await window.rows.locator(".more").click()
         await expect(window.page.locator("#details [name=title]")).to_have_value(text)
         await window.page.keyboard.press("Escape")
