@@ -116,7 +116,7 @@ async def test_a_slow_server_is_waited_for(window: Window) -> None:
     async with fault(window, slow):
         await window.add("x")
         # It is there at once.
-        assert await window.rows.count() == 1 or await window.rows.first.is_visible()
+        await expect(window.row("x")).to_be_visible()
         await expect(window.row("x")).to_contain_text("not saved yet")
         await expect(window.row("x")).not_to_contain_text("not saved yet")
     assert titles(await window.stored()) == ["x"]
