@@ -44,6 +44,7 @@ async def test_a_cancelled_calls_place_is_free_again_whoever_cancels_what_is_lef
     database: Database, owner: asyncpg.Connection, steps: int
 ) -> None:
     """As a test's or a server's clean-up does, before it is settled or while it is."""
+    others = asyncio.all_tasks()
     async with TaskStore(database.url, settings=Settings(pool_max_size=1)) as store:
         await store.for_user(1).list()
         async with owner.transaction():
@@ -53,7 +54,7 @@ async def test_a_cancelled_calls_place_is_free_again_whoever_cancels_what_is_lef
             call.cancel()
             for _ in range(steps):
                 await asyncio.sleep(0)
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in asyncio.all_tasks() - others:
                 task.cancel()
             await asyncio.gather(call, return_exceptions=True)
 
