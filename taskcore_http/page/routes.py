@@ -1,7 +1,7 @@
 """``create_page``: the page and what it loads, from this package alone.
 
-The scripts are ES modules as they are in ``assets``; nothing is built. Their folder has the hash of
-their contents in its path, so that a browser loads them once, and never an old one with a new one.
+The scripts are the ES modules in ``assets``, without their comments and indentation. Their path has
+the hash of their contents, so that a browser loads them once, and never an old one with a new one.
 """
 
 import html
@@ -11,18 +11,20 @@ from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
+from rcssmin import cssmin
+from rjsmin import jsmin
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.routing import BaseRoute, Route
 
 from taskcore import ConfigurationError
 
 _HERE = Path(str(resources.files("taskcore_http.page")))
 _ASSETS = _HERE / "assets"
+_SCRIPT = "text/javascript"
 
 _HEADERS = {
     # Nothing is loaded from elsewhere, and no text becomes a script or markup: a script cannot
@@ -40,15 +42,23 @@ _HEADERS = {
 }
 
 
-class _Forever(StaticFiles):
-    """Files that never change: their path has a hash of them (RFC 8246)."""
+# The path never has other contents (RFC 8246).
+_FOREVER = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+}
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return the answer for a file."""
-        response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+
+class _Asset(NamedTuple):
+    """A file that the page loads."""
+
+    name: str
+    content: str
+    media_type: str
+
+    async def show(self, _request: Request) -> Response:
+        """Return the answer to a request."""
+        return Response(self.content, headers=_FOREVER, media_type=self.media_type)
 
 
 def create_page(
@@ -114,10 +124,8 @@ def page_routes(
     direction: str = "ltr",
 ) -> list[BaseRoute]:
     """Make the routes of the page at ``/``; the arguments are those of `create_page`."""
-    files = sorted(_ASSETS.iterdir())
-    digest = blake2b(digest_size=8)
-    for file in files:
-        digest.update(file.read_bytes())
+    files = _assets()
+    digest = blake2b(repr(files).encode(), digest_size=8)
     assets = f"page/{digest.hexdigest()}"
     shown = _texts(texts)
     values = {name: html.escape(text) for name, text in shown.items() if isinstance(text, str)}
@@ -130,7 +138,7 @@ def page_routes(
         preloads="\n".join(
             f'<link rel="modulepreload" href="{assets}/{file.name}">'
             for file in files
-            if file.suffix == ".js"
+            if file.media_type == _SCRIPT
         ),
         sessions="true" if sessions else "",
         sign_in=html.escape(sign_in or ""),
@@ -142,7 +150,17 @@ def page_routes(
     async def show(_request: Request) -> Response:
         return HTMLResponse(page, headers=_HEADERS)
 
-    return [Route("/", show), Mount(f"/{assets}", _Forever(directory=_ASSETS))]
+    return [Route("/", show), *(Route(f"/{assets}/{file.name}", file.show) for file in files)]
+
+
+def _assets() -> list[_Asset]:
+    """Return the files of the page, as small as they can be without other names in them."""
+    kinds = {".js": (jsmin, _SCRIPT), ".css": (cssmin, "text/css"), ".svg": (str, "image/svg+xml")}
+    files = list[_Asset]()
+    for path in sorted(_ASSETS.iterdir()):
+        shorten, media_type = kinds[path.suffix]
+        files.append(_Asset(path.name, shorten(path.read_text("utf-8")), media_type))
+    return files
 
 
 def _texts(

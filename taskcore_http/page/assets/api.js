@@ -3,6 +3,7 @@ import { dataset } from "./dom.js";
 
 const base = new URL(`${dataset.api}/`, document.baseURI);
 const TIMEOUT = 20_000; // milliseconds
+const LONGEST_PAUSE = 86_400; // seconds
 
 // The server refused, or did not answer: then the status is 0.
 export class Failure extends Error {
@@ -32,19 +33,20 @@ export async function call(method, path, { body, headers, signal, keepalive } = 
 	} catch (error) {
 		throw signal?.aborted ? error : new Failure(0);
 	}
-	if (answer.type === "opaqueredirect") {
+	const { headers: fields, ok, status, type } = answer;
+	if (type === "opaqueredirect") {
 		throw new Failure(401); // A login in front of the server leads to its own page.
 	}
 	let content;
 	try {
 		content = text && JSON.parse(text);
 	} catch {
-		throw new Failure(answer.ok ? 502 : answer.status); // A page of a proxy.
+		throw new Failure(ok ? 502 : status); // A page of a proxy.
 	}
-	const { headers: fields, ok, status } = answer;
 	if (!ok && status !== 304) {
 		// A date, which it can be too, counts as no wish.
-		throw new Failure(status, content?.error, Number(fields.get("Retry-After")) || 0);
+		const pause = Math.min(fields.get("Retry-After"), LONGEST_PAUSE) || 0;
+		throw new Failure(status, content?.error, pause);
 	}
 	const next = /[?&]after=([^&>]+)/.exec(fields.get("Link"))?.[1];
 	return { content, etag: fields.get("ETag"), next };

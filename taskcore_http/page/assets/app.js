@@ -1,7 +1,7 @@
 // The page: what the user does becomes an entry of the outbox, and what has changed is drawn.
 import { Failure } from "./api.js";
 import { editDetails } from "./details.js";
-import { $, draw, h, isComposing, on, t } from "./dom.js";
+import { $, draw, h, isComposing, on, once, pick, t } from "./dom.js";
 import { addKeys } from "./keys.js";
 import { drawProblems } from "./problems.js";
 import { addressOf, readRoute } from "./route.js";
@@ -17,8 +17,13 @@ const COPIED = ["title", "description", "due", "due_zone", "priority", "project"
 const list = $(".todo-list");
 const input = $(".new-todo");
 const search = $(".search");
+const status = $(".status");
+const toggleAll = $(".toggle-all");
+const clear = $(".clear-completed");
+const signOut = $("#sign-out");
+const order = $("#order");
 const links = [...document.querySelectorAll(".filters a")];
-let notice = ""; // an answer to what the user did last
+let notice; // an answer to what the user did last
 let isBusy = false; // while all tasks are completed or deleted
 
 on(window, "draw", () => {
@@ -28,14 +33,15 @@ on(window, "draw", () => {
 	const isFiltered = Object.keys(filter).length > 0;
 	$(".main").hidden = total === 0;
 	$(".footer").hidden = all === 0 && !isFiltered;
-	$(".empty").hidden = total > 0 || sync.state !== "connected";
+	const empty = $(".empty");
+	empty.hidden = total > 0 || sync.state !== "connected";
 	const nothing = all > 0 || isFiltered ? "nothing_matches" : "nothing";
-	$(".empty").textContent = t(view?.isStarted ? nothing : "loading");
-	$(".clear-completed").hidden = !counts || counts.all === counts.active;
-	$(".toggle-all").hidden = all === 0;
-	$(".toggle-all").checked = isBusy ? $(".toggle-all").checked : all > 0 && counts?.active === 0;
+	empty.textContent = t(view?.isStarted ? nothing : "loading");
+	clear.hidden = !counts || counts.all === counts.active;
+	toggleAll.hidden = all === 0;
+	toggleAll.checked = isBusy ? toggleAll.checked : all > 0 && counts?.active === 0;
 	const left = counts ? t("items_left", { n: counts.active }).split(/(\d+)/) : [];
-	$(".todo-count").replaceChildren(...left.map((part) => (/\d/.test(part) ? h("strong", {}, part) : part)));
+	$(".todo-count").replaceChildren(...left.map(part => (/\d/.test(part) ? h("strong", {}, part) : part)));
 	drawRows();
 	drawProblems(decide);
 	drawStatus();
@@ -52,18 +58,17 @@ function drawStatus() {
 	const { state } = sync;
 	const n = tasks.entries.filter(({ problem, isHeld }) => !problem && !isHeld).length;
 	const parts = [notice];
-	if (state !== "connected") {
-		parts.push(t(state), n > 0 && t(`${state}_waiting`, { n }), state === "signed_out" && signInHint());
-	}
-	const shown = parts.filter(Boolean).flatMap((part) => [part, " "]);
-	const drawn = shown.map((part) => part.textContent ?? part).join("");
-	if ($(".status").textContent !== drawn) {
-		$(".status").replaceChildren(...shown);
-	}
 	const isIn = state !== "signed_out";
+	if (state !== "connected") {
+		parts.push(t(state), n > 0 && t(`${state}_waiting`, { n }), !isIn && signInHint());
+	}
+	const shown = h("p", {}, ...parts.filter(Boolean).flatMap(part => [part, " "]));
+	if (status.textContent !== shown.textContent) {
+		status.replaceChildren(...shown.childNodes);
+	}
 	// What is typed needs a user whose it is.
 	$("#add").hidden = state !== "connected" && tasks.user === undefined;
-	$("#sign-out").hidden = !canEnd || !isIn;
+	signOut.hidden = !canEnd || !isIn;
 	$("#user").textContent = tasks.user && isIn ? t("user", { user: tasks.user }) : "";
 }
 
@@ -108,7 +113,7 @@ async function show() {
 		link.className = isChosen ? "selected" : "";
 		link.ariaCurrent = isChosen ? "page" : null;
 	});
-	$("#order").value = route.order;
+	order.value = route.order;
 	if (document.activeElement !== search) {
 		search.value = route.filter.search ?? "";
 	}
@@ -129,7 +134,7 @@ async function show() {
 	}
 }
 
-const split = (tags) => tags?.split(",") ?? [];
+const split = tags => tags?.split(",") ?? [];
 
 // What is typed letter by letter is one step of the back button.
 function go(route, isTyped) {
@@ -147,10 +152,7 @@ function narrow(change, isTyped) {
 }
 
 // The page is looked at again, or the server may be back. Several events can say so at once.
-let refreshing;
-const refresh = () => (refreshing ??= readAgain().finally(() => (refreshing = null)));
-
-async function readAgain() {
+const refresh = once(async () => {
 	if (document.hidden || !(await identify())) {
 		return;
 	}
@@ -161,7 +163,7 @@ async function readAgain() {
 	} else {
 		await show();
 	}
-}
+});
 
 // The user has done something that can be undone. expire() is called when it cannot be any more.
 function done(message, undo, expire) {
@@ -178,8 +180,8 @@ function done(message, undo, expire) {
 function edit(id, wanted) {
 	const entry = tasks.task(id) && tasks.edit(id, wanted);
 	if (entry) {
-		const undo = () => tasks.task(id) && tasks.edit(id, entry.before);
-		done(t("did_change", { title: entry.task.title }), undo);
+		const { before, task } = entry;
+		done(t("did_change", task), () => tasks.task(id) && tasks.edit(id, before));
 	}
 }
 
@@ -222,7 +224,7 @@ function editTitle(row) {
 	}
 	const field = h("input", { className: "edit", value: title, dir: "auto", maxLength: 500 });
 	field.ariaLabel = t("edit", { title });
-	const finish = (isSaved) => {
+	const finish = isSaved => {
 		if (!row.classList.contains("editing")) {
 			return;
 		}
@@ -237,7 +239,7 @@ function editTitle(row) {
 		}
 	};
 	on(field, "blur", () => finish(true));
-	on(field, "keydown", (event) => {
+	on(field, "keydown", event => {
 		if (["Enter", "Escape"].includes(event.key) && !isComposing(event)) {
 			event.preventDefault();
 			event.stopPropagation();
@@ -249,9 +251,9 @@ function editTitle(row) {
 	field.focus();
 }
 
-function openDetails(id, { task = tasks.task(id), typed, save = (wanted) => edit(id, wanted) } = {}) {
-	const projects = new Set(tasks.rows().slice(0, 1000).map((one) => tasks.task(one).project ?? ""));
-	const cancel = (given) =>
+function openDetails(id, { task = tasks.task(id), typed, save = wanted => edit(id, wanted) } = {}) {
+	const projects = new Set(tasks.rows().slice(0, 1000).map(one => tasks.task(one).project ?? ""));
+	const cancel = given =>
 		offerUndo(t("discarded", { title: task.title }), () => openDetails(id, { task, typed: given, save }));
 	editDetails(task, { typed, projects: [...projects].filter(Boolean), save, cancel });
 }
@@ -260,7 +262,7 @@ function openDetails(id, { task = tasks.task(id), typed, save = (wanted) => edit
 function decide(name, entry) {
 	const { problem, ids, changes } = entry;
 	const task = tasks.task(ids[0]);
-	const resend = (wanted) => {
+	const resend = wanted => {
 		Object.assign(changes ?? {}, wanted);
 		entry.version = problem.stored?.version ?? entry.version;
 		delete entry.problem;
@@ -273,22 +275,21 @@ function decide(name, entry) {
 		task && changes ? openDetails(ids[0], { task, save: resend }) : resend();
 	} else {
 		const isStored = entry.kind !== "create" && problem.kind !== "deleted";
-		const changed = tasks.entries.filter((other) => other.ids.includes(ids[0]));
+		const changed = tasks.entriesOf(ids[0]);
 		isStored ? tasks.drop(entry) : ids.forEach(tasks.giveUp);
 		if (problem.kind === "deleted") {
 			tasks.forget(ids);
 		}
 		if (name === "add_again") {
-			const wanted = Object.assign({}, entry.task, ...changed.map((other) => other.changes));
-			const given = COPIED.filter((field) => wanted[field]);
-			tasks.create(Object.fromEntries(given.map((field) => [field, wanted[field]])));
+			const wanted = Object.assign({}, entry.task, ...changed.map(other => other.changes));
+			tasks.create(pick(COPIED.filter(field => wanted[field]), wanted));
 			sync.send();
 		}
 		refresh();
 	}
 }
 
-on($("#add"), "submit", (event) => {
+on($("#add"), "submit", event => {
 	event.preventDefault();
 	const title = input.value.trim();
 	if (title) {
@@ -298,7 +299,7 @@ on($("#add"), "submit", (event) => {
 		sync.send();
 	}
 });
-on(input, "keydown", (event) => {
+on(input, "keydown", event => {
 	if (event.key === "Enter" && isComposing(event)) {
 		event.preventDefault();
 	}
@@ -307,8 +308,8 @@ on(input, "keydown", (event) => {
 const buttons = {
 	project: (_, project) => narrow({ project }),
 	tag: (_, tag) => narrow({ tags: [...new Set([...split(readRoute().filter.tags), tag])].join() }),
-	more: (row) => openDetails(idIn(row)),
-	destroy: (row) => remove([idIn(row)]),
+	more: row => openDetails(idIn(row)),
+	destroy: row => remove([idIn(row)]),
 };
 on(list, "click", ({ target }) => {
 	const button = target.closest("button");
@@ -320,24 +321,22 @@ on(list, "change", ({ target }) => {
 	}
 });
 on(list, "dblclick", ({ target }) => target.localName === "label" && editTitle(target.closest("li")));
-on($(".toggle-all"), "change", ({ target: { checked } }) =>
-	withAll(!checked, (ids) => complete(ids, checked)),
-);
-on($(".clear-completed"), "click", () => withAll(true, remove));
-on($("#order"), "change", ({ target }) => go({ ...readRoute(), order: target.value }));
+on(toggleAll, "change", ({ target: { checked } }) => withAll(!checked, ids => complete(ids, checked)));
+on(clear, "click", () => withAll(true, remove));
+on(order, "change", () => go({ ...readRoute(), order: order.value }));
 let typing;
 on(search, "input", () => {
 	clearTimeout(typing);
 	typing = setTimeout(() => narrow({ search: search.value.trim() }, true), 150);
 });
-on($("#sign-out"), "click", async () => {
+on(signOut, "click", async () => {
 	close();
 	await sync.send();
 	const reason = await end();
 	say(reason && t("not_signed_out", { reason }));
 });
 
-const [down, up, toCurrent] = [(row) => move(1, row), (row) => move(-1, row), () => move(0)];
+const [down, up, toCurrent] = [row => move(1, row), row => move(-1, row), () => move(0)];
 const toFirst = () => focus(range()[0]);
 addKeys(
 	{
@@ -375,7 +374,7 @@ async function start() {
 	const link = takeLink();
 	if (link) {
 		const reason = await useLink(link);
-		notice = reason ? t("link_refused", { reason }) : "";
+		notice = reason && t("link_refused", { reason });
 	}
 	const isKnown = !link && tasks.user !== undefined;
 	await Promise.all([isKnown || identify(), show()]);

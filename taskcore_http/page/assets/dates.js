@@ -23,13 +23,13 @@ function now(zone) {
 export function dueOf({ due, due_zone: zone, completed }) {
 	const [date, time] = due.split("T");
 	const current = now((time && zone) || undefined);
-	const [day, today] = [date, current.slice(0, 10)].map((text) => Date.parse(text));
+	const [day, today] = [date, current.slice(0, 10)].map(text => Date.parse(text));
 	const format = new Intl.DateTimeFormat(lang, {
 		timeZone: "UTC",
 		weekday: "short",
 		day: "numeric",
 		month: "short",
-		year: date.slice(0, 4) === current.slice(0, 4) ? undefined : "numeric",
+		year: date.startsWith(current.slice(0, 4)) ? undefined : "numeric",
 		...(time && { hour: "numeric", minute: "2-digit" }),
 	});
 	const isLate = !completed && (time ? due < current : day < today);

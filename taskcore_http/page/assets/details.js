@@ -1,5 +1,5 @@
 // The dialog with all fields of a task.
-import { $, h, on } from "./dom.js";
+import { $, ask, h, on, pick } from "./dom.js";
 import { priorityName } from "./rows.js";
 
 const dialog = $("#details");
@@ -23,32 +23,32 @@ function shown({ title, description, due, due_zone: zone, priority = 0, project,
 
 // typed: the task with what was typed before. save(changes) is called if the user saves, cancel(typed)
 // if they do not and something was typed.
-export function editDetails(task, { typed = task, projects, save, cancel }) {
+export async function editDetails(task, { typed = task, projects, save, cancel }) {
 	const before = shown(task);
 	offer("#zones", Intl.supportedValuesOf("timeZone"));
 	offer("#projects", projects);
-	if (![...fields.priority.options].some(({ value }) => value === before.priority)) {
+	fields.priority.value = before.priority;
+	if (!fields.priority.value) {
 		fields.priority.add(new Option(priorityName(task.priority), before.priority));
 	}
 	Object.entries(shown(typed)).forEach(([name, value]) => (fields[name].value = value));
 	relate();
-	dialog.returnValue = "";
-	dialog.onclose = () => {
-		const names = Object.keys(before).filter((name) => fields[name].value !== before[name]);
-		if (dialog.returnValue === "save") {
-			save(read(names));
-		} else if (names.length > 0) {
-			cancel({ ...task, ...read(names) });
-		}
-	};
-	dialog.showModal();
+	const outcome = await ask(dialog);
+	const names = Object.keys(before).filter(name => fields[name].value !== before[name]);
+	if (outcome === "save") {
+		save(read(names));
+	} else if (names.length > 0) {
+		cancel({ ...task, ...read(names) });
+	}
 }
 
 // The fields that were changed, as the API takes them.
 function read(names) {
-	const value = (name) => fields[name].value.trim() || null;
-	const tags = fields.tags.value.split(",").map((tag) => tag.trim());
-	const all = {
+	const value = name => fields[name].value.trim() || null;
+	const tags = fields.tags.value.split(",").map(tag => tag.trim());
+	const due = ["due", "due_zone"];
+	const parts = { date: due, time: due };
+	return pick(names.flatMap(name => parts[name] ?? name), {
 		title: value("title") ?? "",
 		description: value("description"),
 		// With seconds, as the API tells it.
@@ -57,9 +57,7 @@ function read(names) {
 		priority: Number(fields.priority.value),
 		project: value("project"),
 		tags: [...new Set(tags)].filter(Boolean).sort(),
-	};
-	const parts = { date: ["due", "due_zone"], time: ["due", "due_zone"] };
-	return Object.fromEntries(names.flatMap((name) => parts[name] ?? name).map((name) => [name, all[name]]));
+	});
 }
 
 // A time needs a date, and a zone needs a time.
@@ -69,10 +67,10 @@ function relate() {
 	fields.due_zone.disabled = !fields.time.value;
 }
 
-const offer = (list, values) => $(list).replaceChildren(...values.map((value) => h("option", { value })));
+const offer = (list, values) => $(list).replaceChildren(...values.map(value => h("option", { value })));
 
 on(form, "input", relate);
-on(form, "keydown", (event) => {
+on(form, "keydown", event => {
 	if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
 		form.requestSubmit($("#details .primary"));
 	}

@@ -18,12 +18,28 @@ export function h(name, properties, ...children) {
 	return made;
 }
 
-export const $ = (selector) => document.querySelector(selector);
+// The properties of these names, for an object of its own.
+export const pick = (names, source) => Object.fromEntries(names.map(name => [name, source[name] ?? null]));
+
+export const $ = selector => document.querySelector(selector);
 
 export const on = (target, types, action) =>
-	types.split(" ").forEach((type) => target.addEventListener(type, action));
+	types.split(" ").forEach(type => target.addEventListener(type, action));
 
 export const emit = (type, detail) => dispatchEvent(new CustomEvent(type, { detail }));
+
+// Show a dialog. Return the value of the button that closed it; "": it was closed otherwise.
+export function ask(dialog) {
+	dialog.returnValue = "";
+	dialog.showModal();
+	return new Promise(resolve => (dialog.onclose = () => resolve(dialog.returnValue)));
+}
+
+// Return a function that runs the work, or waits for the run that goes on.
+export function once(work) {
+	let running;
+	return () => (running ??= work().finally(() => (running = null)));
+}
 
 // Draw once, however much has changed.
 export function draw() {
@@ -34,4 +50,4 @@ export function draw() {
 }
 
 // Safari ends a composition before the Enter that ends it.
-export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+export const isComposing = event => event.isComposing || event.keyCode === 229;

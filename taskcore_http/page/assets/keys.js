@@ -12,7 +12,7 @@ const showHelp = () => $("#help").showModal();
 // a field, if its class follows the key.
 export function addKeys(inRow, anywhere) {
 	const all = { ...anywhere, "?": showHelp };
-	on(window, "keydown", (event) => {
+	on(window, "keydown", event => {
 		const { key, target, ctrlKey, metaKey, altKey } = event;
 		const isTyping = target.matches("input:not([type=checkbox]), textarea, select");
 		if (event.isComposing || $("dialog[open]")) {

@@ -18,7 +18,7 @@ export function drawProblems(decide) {
 	if (place.drawn !== drawn) {
 		place.drawn = drawn;
 		place.hidden = problems.length === 0;
-		place.replaceChildren(...problems.map((entry) => article(entry, decide)));
+		place.replaceChildren(...problems.map(entry => article(entry, decide)));
 	}
 }
 
@@ -27,8 +27,8 @@ function article(entry, decide) {
 	const { kind, reason, stored } = problem;
 	const title = entry.task?.title ?? changes.title ?? tasks.task(ids[0])?.title ?? "";
 	const row = (cell, ...texts) =>
-		h("tr", {}, ...texts.filter(Boolean).map((text) => h(cell, { dir: "auto" }, text)));
-	const fields = Object.keys(changes).filter((name) => name !== "key");
+		h("tr", {}, ...texts.filter(Boolean).map(text => h(cell, { dir: "auto" }, text)));
+	const fields = Object.keys(changes).filter(name => name !== "key");
 	return h(
 		"article",
 		{},
@@ -37,11 +37,11 @@ function article(entry, decide) {
 			"table",
 			{},
 			row("th", t("field"), t("mine"), stored && t("stored")),
-			...fields.map((name) =>
+			...fields.map(name =>
 				row("td", t(`field_${name}`), written(name, changes), stored && written(name, stored)),
 			),
 		),
-		...ACTIONS[kind].map((name) => h("button", { onclick: () => decide(name, entry) }, t(name))),
+		...ACTIONS[kind].map(name => h("button", { onclick: () => decide(name, entry) }, t(name))),
 	);
 }
 

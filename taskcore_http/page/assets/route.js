@@ -12,9 +12,9 @@ export function readRoute() {
 }
 
 export function addressOf({ filter, completed, order }) {
-	const path = Object.keys(STATES).find((name) => STATES[name] === completed);
+	const path = Object.keys(STATES).find(name => STATES[name] === completed);
 	const query = new URLSearchParams(compact({ ...filter, order: order === "newest" ? "" : order }));
 	return `#/${path}${query.size > 0 ? `?${query}` : ""}`;
 }
 
-const compact = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value));
+const compact = values => Object.fromEntries(Object.entries(values).filter(([, value]) => value));

@@ -14,16 +14,16 @@ let isPrinting = false;
 
 export const idIn = ({ dataset: { id } }) => (id.startsWith("new") ? id : Number(id));
 
-export const priorityName = (priority) =>
+export const priorityName = priority =>
 	PRIORITIES[priority] ? t(`priority_${PRIORITIES[priority]}`) : `${priority}`;
 
 const height = () => $(".row-height").offsetHeight;
+const top = () => list.getBoundingClientRect().top;
 
 // The numbers of the first and the last row in sight.
 export function range() {
-	const { top } = list.getBoundingClientRect();
 	const edges = [$(".header").getBoundingClientRect().bottom, innerHeight];
-	return edges.map((edge) => Math.max(0, Math.floor((edge - top) / height())));
+	return edges.map(edge => Math.max(0, Math.floor((edge - top()) / height())));
 }
 
 export function drawRows() {
@@ -37,7 +37,7 @@ export function drawRows() {
 	const focused = document.activeElement.closest(".todo-list > li");
 	numbers.add(focused ? ids.indexOf(idIn(focused)) : -1).delete(-1);
 	const shown = [...numbers].sort((one, other) => one - other);
-	const names = new Set(shown.map((n) => ids[n]));
+	const names = new Set(shown.map(n => ids[n]));
 	current = names.has(current) ? current : ids[first];
 	for (const [id, element] of elements) {
 		if (!names.has(id)) {
@@ -99,7 +99,7 @@ function metaOf({ due: dateTime, priority, project, tags, description }, due, is
 		priority > 0 &&
 			text(priority < 5 ? "priority high" : "priority", t("priority_is", { priority: priorityName(priority) })),
 		project && button("project", project),
-		...tags.map((tag) => button("tag", tag)),
+		...tags.map(tag => button("tag", tag)),
 		description && text("note", h("bdi", {}, description.slice(0, 200))),
 		!isSent && text("pending", t("not_sent")),
 	].filter(Boolean);
@@ -116,8 +116,7 @@ export function focus(wanted, className) {
 		current = ids[n];
 		const [first, last] = range();
 		if (n <= first + 2 || n >= last - 2) {
-			const { top } = list.getBoundingClientRect();
-			scrollBy(0, top + (n + 0.5) * height() - innerHeight / 2);
+			scrollBy(0, top() + (n + 0.5) * height() - innerHeight / 2);
 		}
 		drawRows();
 		const element = elements.get(current);

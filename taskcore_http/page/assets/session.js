@@ -1,7 +1,7 @@
 // Sign this browser in with a link, and out. The link's secret is in the fragment, which no request
 // carries, so it is in no log.
 import { call, Failure } from "./api.js";
-import { $, dataset, h, t } from "./dom.js";
+import { $, ask, dataset, h, t } from "./dom.js";
 
 const { sessions, signIn, signOut } = dataset;
 const LINK = "#sign-in=";
@@ -30,21 +30,18 @@ async function refusal(work) {
 // Return the id of who is signed in.
 export const whoIs = async () => (await call("GET", "me")).content.user_id;
 
-export const useLink = (link) =>
+export const useLink = link =>
 	refusal(async () => {
-		const isFree = (error) => error.status === 401 || Promise.reject(error);
+		const isFree = error => error.status === 401 || Promise.reject(error);
 		if (await whoIs().then(isWanted, isFree)) {
 			await call("POST", "session", { body: { link } });
 		}
 	});
 
 // Whoever is signed in may have got the link from somebody who wants to see what they write.
-function isWanted(user) {
-	const dialog = $("#question");
+async function isWanted(user) {
 	$("#question-text").textContent = t("which_user", { user });
-	dialog.returnValue = "";
-	dialog.showModal();
-	return new Promise((resolve) => (dialog.onclose = () => resolve(dialog.returnValue === "yes")));
+	return (await ask($("#question"))) === "yes";
 }
 
 export const canEnd = Boolean(sessions || signOut);

@@ -1,14 +1,12 @@
 // Sends the outbox, one entry after the other, and again while the server cannot be reached.
 import { call, Failure } from "./api.js";
-import { draw, emit } from "./dom.js";
+import { draw, emit, once } from "./dom.js";
 import { whoIs } from "./session.js";
 import * as tasks from "./tasks.js";
 
 const LONGEST_WAIT = 60_000; // milliseconds
-const LONGEST_TIMER = 2 ** 31 - 1; // A browser that is to wait longer does not wait at all.
 
 export let state = "connected"; // or "unreachable", "signed_out"
-let sending = null;
 let failures = 0;
 let timer;
 
@@ -43,27 +41,21 @@ function become(now) {
 // A hidden page asks nothing. It goes on when it is shown.
 function tryIn(milliseconds) {
 	clearTimeout(timer);
-	timer = setTimeout(() => document.hidden || emit("retry"), Math.min(milliseconds, LONGEST_TIMER));
+	timer = setTimeout(() => document.hidden || emit("retry"), milliseconds);
 }
 
 // Return when everything that can be sent is.
-export function send() {
-	sending ??= sendAll().finally(() => (sending = null));
-	return sending;
-}
-
-async function sendAll() {
+export const send = once(async () => {
 	if (tasks.user === undefined) {
 		return;
 	}
 	try {
-		let isFirst = true;
 		tasks.read();
-		for (let entry; (entry = next()); isFirst = false) {
-			await reach(() => deliver(entry));
-			failures = 0;
-		}
-		if (!isFirst) {
+		if (next()) {
+			while (next()) {
+				await reach(() => deliver(next()));
+				failures = 0;
+			}
 			await reach(tasks.recount);
 		}
 	} catch (error) {
@@ -71,7 +63,7 @@ async function sendAll() {
 			throw error;
 		}
 	}
-}
+});
 
 // The first entry that can be sent.
 const next = () => tasks.entries.find(sendable());
@@ -80,8 +72,8 @@ const next = () => tasks.entries.find(sendable());
 function sendable() {
 	const busy = new Set();
 	return ({ ids, problem, isHeld }) => {
-		const isFree = !ids.some((id) => busy.has(id));
-		ids.forEach((id) => busy.add(id));
+		const isFree = !ids.some(id => busy.has(id));
+		ids.forEach(id => busy.add(id));
 		return isFree && !problem && !isHeld;
 	};
 }
@@ -118,12 +110,12 @@ function request({ kind, ids, changes, version }, options) {
 // Decide what becomes of an entry that the server refuses.
 async function settle(entry, error) {
 	// By somebody else, or by an attempt whose answer was lost.
-	const gone = entry.ids.filter((id) => error.details.ids?.includes(id));
+	const gone = entry.ids.filter(id => error.details.ids?.includes(id));
 	if (error.status === 404 && (await whoIs()) !== tasks.user) {
 		emit("retry"); // That finds somebody else signed in.
 		throw new Failure(401);
 	} else if (gone.length > 0) {
-		entry.ids = entry.ids.filter((id) => !gone.includes(id));
+		entry.ids = entry.ids.filter(id => !gone.includes(id));
 		tasks.forget(gone);
 		tasks[entry.ids.length > 0 ? "keep" : "drop"](entry);
 	} else if (error.status === 404 && entry.kind === "change") {
@@ -139,8 +131,8 @@ async function settle(entry, error) {
 // Somebody has changed the task; perhaps this page, if an answer was lost.
 async function compare(entry, { message }) {
 	const { content } = await call("GET", `${tasks.path}/${entry.ids}`);
-	const isStored = (wanted) =>
-		Object.keys(wanted).every((name) => String(content[name]) === String(wanted[name]));
+	const isStored = wanted =>
+		Object.keys(wanted).every(name => String(content[name]) === String(wanted[name]));
 	if (isStored(entry.changes)) {
 		tasks.confirm(entry, [content]);
 	} else if (content.version === entry.version) {

@@ -3,7 +3,7 @@
 // neither a reload nor a lost connection loses it. An entry may be sent twice, also by two windows: a
 // new task has a key, an edit has the version it was made from, and the rest is as if done once.
 import { call, Failure } from "./api.js";
-import { dataset, draw, emit } from "./dom.js";
+import { dataset, draw, emit, pick } from "./dom.js";
 import * as storage from "./storage.js";
 import { View } from "./view.js";
 
@@ -25,8 +25,7 @@ let stored = ""; // how the names of the entries in the browser's storage begin
 let counts = null; // of the tasks that match the filter, as the server counted them
 let shown = null; // what the outbox makes of the tasks
 
-const random = () =>
-	Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
+const random = () => crypto.getRandomValues(new BigUint64Array(2)).join("-");
 
 // A user without an id has nowhere to keep what another one could not take for theirs.
 export function identify(id) {
@@ -44,8 +43,8 @@ export function identify(id) {
 export function read() {
 	const names = stored && storage.names(stored);
 	if (names) {
-		const here = new Map(entries.map((entry) => [stored + entry.name, entry]));
-		const others = names.flatMap((name) => {
+		const here = new Map(entries.map(entry => [stored + entry.name, entry]));
+		const others = names.flatMap(name => {
 			const entry = storage.load(name);
 			if (!Array.isArray(entry?.ids)) {
 				return [];
@@ -62,7 +61,7 @@ export function read() {
 		});
 		// If a change does not know the id of a task that another window has sent, it is sent again.
 		const isNeeded = ({ kind, ids: [id] }) => kind === "create" && others.some(({ ids }) => ids.includes(id));
-		const own = entries.filter((entry) => !others.includes(entry) && (!entry.isKept || isNeeded(entry)));
+		const own = entries.filter(entry => !others.includes(entry) && (!entry.isKept || isNeeded(entry)));
 		entries = [...own, ...others].sort((one, other) => one.at - other.at);
 		changed();
 	}
@@ -81,7 +80,7 @@ function learn(tasks) {
 	if (user === undefined && tasks.length > 0) {
 		identify(tasks[0].user_id);
 	}
-	if (tasks.some((task) => task.user_id !== user)) {
+	if (tasks.some(task => task.user_id !== user)) {
 		throw new Failure(404); // Somebody else has signed in.
 	}
 	for (const task of tasks) {
@@ -104,7 +103,7 @@ function show() {
 		return shown;
 	}
 	shown = { tasks: new Map(), rows: [] };
-	const now = (id) => (shown.tasks.has(id) ? shown.tasks.get(id) : known.get(id));
+	const now = id => (shown.tasks.has(id) ? shown.tasks.get(id) : known.get(id));
 	for (const { kind, ids, changes } of entries) {
 		for (const id of ids) {
 			shown.tasks.set(id, kind === "remove" ? null : { id, tags: [], ...now(id), ...changes });
@@ -112,8 +111,8 @@ function show() {
 		shown.rows.unshift(...(kind === "create" ? ids : []));
 	}
 	// A new task may be in the list before the answer that confirms it.
-	const ids = view?.ids.filter((id) => !shown.tasks.has(known.get(id)?.key)) ?? [];
-	const isShown = (id) => now(id) && (completed === null || now(id).completed === completed);
+	const ids = view?.ids.filter(id => !shown.tasks.has(known.get(id)?.key)) ?? [];
+	const isShown = id => now(id) && (completed === null || now(id).completed === completed);
 	shown.rows = [...shown.rows, ...ids].filter(isShown);
 	return shown;
 }
@@ -128,14 +127,17 @@ export function task(id) {
 }
 
 // The id that the server has given to a task.
-const idOf = (id) => newIds.get(id) ?? id;
+const idOf = id => newIds.get(id) ?? id;
 
-export const isSent = (id) => !show().tasks.has(id);
+export const isSent = id => !show().tasks.has(id);
+
+// Whether all tasks that match the filter are loaded, open and completed ones.
+const hasAll = () => view?.isComplete && completed === null;
 
 // How many tasks match the filter, and how many of them are open; null: not known.
 export function count() {
-	if (view?.isComplete && completed === null) {
-		return { all: rows().length, active: rows().filter((id) => !task(id).completed).length };
+	if (hasAll()) {
+		return { all: rows().length, active: rows().filter(id => !task(id).completed).length };
 	}
 	return counts;
 }
@@ -150,9 +152,9 @@ export function total() {
 // Ask the server how many there are, unless all are loaded.
 export async function recount() {
 	const counted = view;
-	if (!view.isComplete || completed !== null) {
+	if (!hasAll()) {
 		const [all, active] = await Promise.all(
-			[filter, { ...filter, completed: false }].map(async (query) => {
+			[filter, { ...filter, completed: false }].map(async query => {
 				const { content } = await call("GET", `${path}/count?${new URLSearchParams(query)}`);
 				return content.count;
 			}),
@@ -164,13 +166,11 @@ export async function recount() {
 
 // The ids of all tasks that match the filter and are completed, or are not.
 export async function idsOf(wanted) {
-	const ids = new Set(rows());
-	if (!view.isComplete || completed !== null) {
-		const all = new View(MINE, { ...filter, completed: wanted }, learn);
+	const all = new View(MINE, { ...filter, completed: wanted }, learn);
+	if (!hasAll()) {
 		await all.load(Infinity);
-		all.ids.forEach((id) => ids.add(id));
 	}
-	return [...ids].filter((id) => task(id)?.completed === wanted);
+	return [...new Set([...rows(), ...all.ids])].filter(id => task(id)?.completed === wanted);
 }
 
 export function create(changes) {
@@ -181,11 +181,10 @@ export function create(changes) {
 // Edit one task. Return the entry; nothing: nothing would change.
 export function edit(id, wanted) {
 	const { version = 0, ...before } = task(id);
-	const isNew = (name) => JSON.stringify(before[name] ?? null) !== JSON.stringify(wanted[name]);
+	const isNew = name => JSON.stringify(before[name] ?? null) !== JSON.stringify(wanted[name]);
 	const names = Object.keys(wanted).filter(isNew);
-	const pick = (source) => Object.fromEntries(names.map((name) => [name, source[name] ?? null]));
 	if (names.length > 0) {
-		const [changes, replaced] = [pick(wanted), pick(before)];
+		const [changes, replaced] = [wanted, before].map(task => pick(names, task));
 		return add({ kind: "change", ids: [id], changes, before: replaced, version, task: before });
 	}
 }
@@ -194,11 +193,11 @@ export function edit(id, wanted) {
 export const complete = (ids, completed) => addAll(ids, { kind: "change", changes: { completed } });
 
 // A deletion is held back until it is released.
-export const remove = (ids) => addAll(ids, { kind: "remove", isHeld: true });
+export const remove = ids => addAll(ids, { kind: "remove", isHeld: true });
 
 export function release(held) {
 	read();
-	for (const entry of entries.filter(({ name }) => held.some((one) => one.name === name))) {
+	for (const entry of entries.filter(({ name }) => held.some(one => one.name === name))) {
 		delete entry.isHeld;
 		keep(entry);
 	}
@@ -228,10 +227,12 @@ export function drop(entry) {
 	changed();
 }
 
+export const entriesOf = id => entries.filter(({ ids }) => ids.includes(id));
+
 // Take back everything that waits for a task.
 export function giveUp(id) {
-	for (const entry of entries.filter(({ ids }) => ids.includes(id))) {
-		entry.ids = entry.ids.filter((other) => other !== id);
+	for (const entry of entriesOf(id)) {
+		entry.ids = entry.ids.filter(other => other !== id);
 		entry.ids.length > 0 ? keep(entry) : drop(entry);
 	}
 }
@@ -249,7 +250,7 @@ export function confirm(entry, tasks) {
 		view?.add(tasks[0].id);
 		emit("rename", { from: id, to: tasks[0].id });
 	}
-	for (const later of entries.filter(({ ids }) => ids.includes(id))) {
+	for (const later of entriesOf(id)) {
 		if (later.version === version && tasks.length === 1) {
 			later.version = tasks[0].version;
 		}
@@ -264,7 +265,7 @@ export function confirm(entry, tasks) {
 
 // Nothing of these tasks is stored.
 export function forget(ids) {
-	ids.forEach((id) => known.delete(id));
+	ids.forEach(id => known.delete(id));
 	view?.remove(ids);
 	changed();
 }

@@ -23,7 +23,7 @@ export function close(outcome = "expire") {
 	clearTimeout(timer);
 	toast.hidden = true;
 	const last = offer;
-	offer = undefined;
+	offer = null;
 	last?.[outcome]?.();
 }
 

@@ -51,7 +51,7 @@ export class View {
 	// they are looked at.
 	async refresh(first, last) {
 		this.hasFailed = false;
-		this.#pages.forEach((page) => (page.isStale = true));
+		this.#pages.forEach(page => (page.isStale = true));
 		await this.freshen(0, 0);
 		await this.freshen(first, last);
 	}
@@ -66,9 +66,11 @@ export class View {
 					page.isStale = false;
 					if (ids) {
 						// If it ends elsewhere now, so do the pages behind it: they are loaded again.
-						const isSame = page.next === next;
-						this.#pages.length = isSame ? this.#pages.length : n + 1;
-						this.ids.splice(start, isSame ? length : Infinity, ...ids);
+						if (page.next !== next) {
+							this.#pages.length = n + 1;
+							this.ids.length = start;
+						}
+						this.ids.splice(start, length, ...ids);
 						page.length = ids.length;
 					}
 				}
@@ -91,7 +93,7 @@ export class View {
 		if (content) {
 			Object.assign(page, rest);
 			this.learn(content);
-			return content.map((task) => task.id);
+			return content.map(task => task.id);
 		}
 	}
 
@@ -108,7 +110,7 @@ export class View {
 		this.#edits += 1;
 		let start = 0;
 		for (const page of this.#pages) {
-			const kept = this.ids.slice(start, start + page.length).filter((id) => !gone.has(id));
+			const kept = this.ids.slice(start, start + page.length).filter(id => !gone.has(id));
 			this.ids.splice(start, page.length, ...kept);
 			start += page.length = kept.length;
 		}
