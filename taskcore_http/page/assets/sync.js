@@ -51,7 +51,7 @@ export const send = once(async () => {
 	}
 	try {
 		tasks.read();
-		if (next()) {
+		while (next()) {
 			while (next()) {
 				await reach(() => deliver(next()));
 				failures = 0;

@@ -54,6 +54,30 @@ def titles(tasks: list[Task]) -> list[str]:
     return [task.title for task in tasks]
 
 
+async def test_what_is_done_during_the_last_request_is_sent_too(window: Window) -> None:
+    """PG-301: the last request counts the tasks, if a filter is on."""
+    await window.add("zero")
+    await window.page.click(".filters >> text=Active")
+    await window.stored()
+    await window.focus()
+    await expect(window.page.locator(".todo-count")).to_have_text("1 item left")
+    held, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.set()
+        await released.wait()
+        await route.continue_()
+
+    await window.page.route("**/count*", hold)
+    await window.add("one")
+    await window.stored()  # It is confirmed. The request that counts goes on.
+    await held.wait()
+    await window.add("two")
+    released.set()
+    assert titles(await window.stored()) == ["two", "one", "zero"]
+    await window.page.unroute("**/count*")
+
+
 @pytest.mark.parametrize("cause", FAULTS, ids=lambda cause: cause.__name__)
 async def test_everything_is_kept_and_done_once(window: Window, cause: Fault) -> None:
     """PG-301, PG-302: whatever happens to the requests or to their answers."""
