@@ -132,14 +132,16 @@ class TokenOwner:
 
     Attributes:
         digest: The SHA-256 of the secret.
+        place: The user's place, which the secret names.
         user_id: The user that the request names, if it names one. The database compares it
             with the user of the secret.
     """
 
-    argument: ClassVar[str] = "taskcore.token_user_v1($1, $2, $3, $4)"
-    places: ClassVar[int] = 4
+    argument: ClassVar[str] = "taskcore.token_user_v1($1, $2, $3, $4, $5)"
+    places: ClassVar[int] = 5
 
     digest: bytes = field(repr=False)
+    place: int
     user_id: int | None = None
 
     @property
@@ -151,11 +153,11 @@ class TokenOwner:
         """Return this owner for a request that names a user; the database compares."""
         if self.user_id not in (None, user_id):
             raise _not_found(user_id)
-        return type(self)(self.digest, user_id)
+        return type(self)(self.digest, self.place, user_id)
 
     def parameters(self, access: Access) -> tuple[object, ...]:
         """Return what the function takes: see ``taskcore/schema/functions/tokens.sql``."""
-        return self.digest, access.scope, self.user_id, access.creates
+        return self.digest, access.scope, self.user_id, access.creates, self.place
 
 
 def _not_found(user_id: int) -> UserNotFound:

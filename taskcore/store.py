@@ -261,7 +261,8 @@ class TaskStore(Generic[ExtraT]):
         return self._for_secret(SessionSecret.parse(session))
 
     def _for_secret(self, secret: Secret) -> UserTasks[ExtraT]:
-        return UserTasks(self._database, self._ids, TokenOwner(secret.digest), self._rows)
+        owner = TokenOwner(secret.digest, secret.place)
+        return UserTasks(self._database, self._ids, owner, self._rows)
 
     async def ready(self) -> None:
         """Return if the store can serve, and raise if not. For readiness probes.

@@ -29,7 +29,7 @@ _EXAMPLE = {
     "expires_at": "2027-02-21T01:16:28.948348Z",
     "last_used_on": "2026-11-24",
 }
-_SECRET = "taskcore_pat_" + 49 * "…"
+_SECRET = "taskcore_pat_" + 51 * "…"
 
 
 class Token(taskcore.Token):

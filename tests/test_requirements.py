@@ -18,6 +18,7 @@ SPECIFICATIONS = {
     ),
     "003-page": (re.compile(r"\bPG-\d{3}\b"), {"PG-101", "PG-504"}),
     "004-tasks": (re.compile(r"\bTK-\d{3}\b"), {"TK-101", "TK-204"}),
+    "005-scale-out": (re.compile(r"\bSO-\d{3}\b"), {"SO-101"}),
 }
 """The form of each specification's ids, and some of them."""
 

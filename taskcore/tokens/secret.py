@@ -1,8 +1,10 @@
 """Secrets: their form, and their SHA-256. The database stores only the SHA-256.
 
-A secret is a prefix, such as ``taskcore_pat_``, 43 characters for 256 random bits, and 6 characters
-for the CRC-32 of everything before them. The checksum does not protect anything: it lets scanners
-and the library tell a secret from a similar text without asking the database.
+A secret is a prefix, such as ``taskcore_pat_``, 43 characters for 256 random bits, 2 characters for
+the place of its user, and 6 characters for the CRC-32 of everything before them. A router finds the
+user by the place (``specs/005-scale-out``); it is not secret, and not a part of the SHA-256. The
+checksum does not protect anything: it lets scanners and the library tell a secret from a similar
+text without asking the database.
 """
 
 import re
@@ -17,14 +19,15 @@ from taskcore.errors import InvalidToken, ValidationError
 
 PREFIX = "taskcore_pat_"
 
-PATTERN = rf"{PREFIX}[0-9A-Za-z]{{49}}"
+PATTERN = rf"{PREFIX}[0-9A-Za-z]{{51}}"
 """A regular expression for scanners. A text that matches is a token if its checksum is right."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_BITS = 256
 _RANDOM_DIGITS = 43
+_PLACE_DIGITS = 2
 _CHECK_DIGITS = 6
-_FORM = re.compile(r"[0-9A-Za-z]{49}", re.ASCII)
+_FORM = re.compile(r"[0-9A-Za-z]{51}", re.ASCII)
 
 
 class Secret(SecretStr):
@@ -43,8 +46,16 @@ class Secret(SecretStr):
 
     @classmethod
     def random(cls) -> Self:
-        """Make a new secret."""
-        body = cls.prefix + _base62(secrets.randbits(_RANDOM_BITS), _RANDOM_DIGITS)
+        """Make a new secret, at place 0."""
+        return cls._at(cls.prefix + _base62(secrets.randbits(_RANDOM_BITS), _RANDOM_DIGITS), 0)
+
+    def at(self, place: int) -> Self:
+        """Return this secret at another place. Its SHA-256 is the same."""
+        return self._at(self._key, place)
+
+    @classmethod
+    def _at(cls, key: str, place: int) -> Self:
+        body = key + _base62(place, _PLACE_DIGITS)
         return cls(body + _checksum(body))
 
     @classmethod
@@ -79,7 +90,19 @@ class Secret(SecretStr):
     @property
     def digest(self) -> bytes:
         """The SHA-256 of the secret. A slow hash is for passwords; this has 256 random bits."""
-        return sha256(self.get_secret_value().encode()).digest()
+        return sha256(self._key.encode()).digest()
+
+    @property
+    def place(self) -> int:
+        """The place of the user, from 0 to 3843."""
+        place = 0
+        for digit in self.get_secret_value()[-_CHECK_DIGITS - _PLACE_DIGITS : -_CHECK_DIGITS]:
+            place = place * len(_ALPHABET) + _ALPHABET.index(digit)
+        return place
+
+    @property
+    def _key(self) -> str:
+        return self.get_secret_value()[: -_CHECK_DIGITS - _PLACE_DIGITS]
 
     def _display(self) -> str:
         return f"{self.prefix}…{self.get_secret_value()[-4:]}"

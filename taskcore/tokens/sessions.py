@@ -12,9 +12,9 @@ from taskcore.tokens.secret import LinkSecret, SessionSecret, hidden
 from taskcore.tokens.tokens import new_id
 from taskcore.validation import validate_id
 
-_LINK = Operation("token_create_v1", 5, "id", Access("tokens", creates=True))
+_LINK = Operation("token_create_v1", 5, "place", Access("tokens", creates=True))
 _OPEN = Operation("session_open_v1", 4, "id", Access("sign-in", creates=True))
-_CLOSE = "SELECT id FROM taskcore.session_close_v1($1)"
+_CLOSE = "SELECT id FROM taskcore.session_close_v1($1, $2)"
 
 
 class Sessions:
@@ -51,7 +51,7 @@ class Sessions:
         )
         if not rows:
             raise DatabaseError("no free token id was found")
-        return secret
+        return secret.at(rows[0]["place"])
 
     async def open(self, link: str | SecretStr) -> SessionSecret:
         """Exchange the secret of a link for that of a new session, which lasts 7 days.
@@ -62,8 +62,8 @@ class Sessions:
         """
         link = hidden(link)
         presented = LinkSecret.parse(link)
-        session = SessionSecret.random()
-        owner = TokenOwner(presented.digest)
+        session = SessionSecret.random().at(presented.place)
+        owner = TokenOwner(presented.digest, presented.place)
         deadline = self._database.deadline()
         try:
             rows, _ = await self._database.write(
@@ -96,11 +96,11 @@ class Sessions:
         """
         session = hidden(session)
         presented = SessionSecret.parse(session)
-        await self._database.write(_CLOSE, presented.digest)
+        await self._database.write(_CLOSE, presented.digest, presented.place)
 
     async def _is_open(self, session: SessionSecret, deadline: float) -> bool:
         """Return whether a session is known to be open."""
-        owner = TokenOwner(session.digest)
+        owner = TokenOwner(session.digest, session.place)
         statement = f"SELECT {owner.argument}"
         try:
             await self._database.fetch(statement, *owner.parameters(READ), deadline=deadline)

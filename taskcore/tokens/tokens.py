@@ -22,8 +22,8 @@ _tokens_from_rows = reader_of(Token, scopes=tuple)
 _SEE = Access("tokens")
 _MAKE = Access("tokens", creates=True)
 
-_CREATE = Operation("token_create_v1", 5, _COLUMNS, _MAKE)
-_ROTATE = Operation("token_rotate_v1", 3, _COLUMNS, _SEE)
+_CREATE = Operation("token_create_v1", 5, f"{_COLUMNS}, place", _MAKE)
+_ROTATE = Operation("token_rotate_v1", 3, f"{_COLUMNS}, place", _SEE)
 _LIST = Operation("token_list_v1", 0, _COLUMNS, _SEE)
 _DELETE = Operation("token_delete_v1", 1, "id", _SEE)
 
@@ -133,5 +133,6 @@ def new_id() -> int:
 
 
 def _new(rows: builtins.list[Any], secret: TokenSecret) -> NewToken:
-    (token,) = _tokens_from_rows(rows)
-    return NewToken(**dict(token), secret=secret)
+    ((*columns, place),) = rows
+    (token,) = _tokens_from_rows([columns])
+    return NewToken(**dict(token), secret=secret.at(place))

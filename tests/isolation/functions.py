@@ -54,7 +54,16 @@ UNBOUND = (*DIRECTORY, "schema_version_v1")
 NESTED = ("task_update_many_v1", "task_delete_many_v1")
 """Functions that call others, with the caller's rights, and reach no table."""
 
-INNER = ("task_is_valid", "task_fits", "task_text", "task_find", "text_has", "merge_patched")
+INNER = (
+    "task_is_valid",
+    "task_fits",
+    "task_text",
+    "task_find",
+    "text_has",
+    "merge_patched",
+    "user_place",
+    "identity_place",
+)
 """Functions that only the tables' constraints and other functions call."""
 
 

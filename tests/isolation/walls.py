@@ -41,6 +41,7 @@ _OTHER_USES = re.compile(
     r"|p_user_id <> v_user_id|p_user_id IS NOT NULL"
     r"|VALUES \(p_hash, p_user_id, (?:p_id|p_new_id), "  # tokens
     r"|p_user_id IS NULL OR i\.user_id = p_user_id"  # a filter of the directory
+    r"|taskcore\.user_place\(p_user_id\)"  # in the text of a token's secret
 )
 _TABLE = re.compile(r"\b(?:FROM|UPDATE|JOIN) taskcore\.(?:tasks|users|identities|tokens) AS \w\b")
 TABLES = ("users", "tasks", "identities", "tokens")

@@ -152,7 +152,7 @@ def test_the_link_signs_a_browser_in_and_a_script_takes_a_token(
     assert server.code == 0
     data, address, link, programs, *_log = server.errors.splitlines()
     assert data.startswith("Data: ")
-    opened = rf"Open: http://127.0.0.1:{server.port}/#sign-in=taskcore_link_[0-9A-Za-z]{{49}}"
+    opened = rf"Open: http://127.0.0.1:{server.port}/#sign-in=taskcore_link_[0-9A-Za-z]{{51}}"
     assert re.fullmatch(opened, address)
     assert link == "The link signs you in as user 42. It can be used once, for 10 minutes."
     assert "taskctl tokens create" in programs

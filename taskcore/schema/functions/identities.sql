@@ -18,7 +18,8 @@ SET LOCAL ROLE taskcore_authenticator;
 -- p_subject_is_user_id: the subject of an identity without a row is the user's id, below 2^52,
 -- where the ids of other issuers' users begin.
 -- The id of a new user is random: a sequence would tell of sign-ups, and ids made from a hash
--- would collide without notice. It is at least 2^52; hosts choose lower ones.
+-- would collide without notice. It is at least 2^52; hosts choose lower ones. Its last ten bits are
+-- the identity's place, so that both are on one server (places.sql).
 --
 -- Each transaction prepares each expression that it evaluates, which takes longer than to evaluate
 -- it. So a known user's way through the function has few of them.
@@ -97,8 +98,8 @@ BEGIN
         ELSE
             v_random := pg_catalog.gen_random_uuid()::text;
             v_user_id := 4503599627370496
-                + ('x' || pg_catalog.left(v_random, 1) || pg_catalog.right(v_random, 12))
-                  ::bit(52)::bigint;
+                + ('x' || pg_catalog.right(v_random, 12))::bit(42)::bigint * 1024
+                + taskcore.identity_place(p_subject);
             v_bound := pg_catalog.set_config('taskcore.user_id', v_user_id::text, true);
             INSERT INTO taskcore.users (id) VALUES (v_user_id) ON CONFLICT (id) DO NOTHING;
             IF FOUND THEN

@@ -2,7 +2,7 @@
 -- is exchanged once for a session: a token with the scope tokens, which no API token has.
 --
 -- session_open_v1 is nested around token_user_v1, which finds the user of the link:
--- SELECT … FROM session_open_v1(token_user_v1($1, 'sign-in', NULL, true), $1, …).
+-- SELECT … FROM session_open_v1(token_user_v1($1, 'sign-in', NULL, true, $2), $1, …).
 
 GRANT CREATE ON SCHEMA taskcore TO taskcore_authenticator, taskcore_definer;
 SET LOCAL ROLE taskcore_definer;
@@ -47,9 +47,9 @@ SET LOCAL ROLE taskcore_authenticator;
 
 -- End the session that is presented, so that it is refused from the next call on. This is not
 -- nested around token_user_v1, which refuses a blocked user: the session would be there again
--- when the user is let in. No row: there is no such session; it has been ended before.
+-- when the user is let in. p_place: as in token_user_v1. No row: there is no such session; it has been ended before.
 CREATE OR REPLACE FUNCTION taskcore.session_close_v1(
-    p_hash bytea
+    p_hash bytea, p_place integer DEFAULT NULL
 ) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

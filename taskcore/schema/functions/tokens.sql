@@ -9,7 +9,7 @@ GRANT CREATE ON SCHEMA taskcore TO taskcore_authenticator, taskcore_definer;
 SET LOCAL ROLE taskcore_authenticator;
 
 -- Return the user of a token. It is nested in the call of an operation, so that both are one
--- statement: SELECT … FROM task_get_v1(token_user_v1($1, $2, $3, $4), $5).
+-- statement: SELECT … FROM task_get_v1(token_user_v1($1, …, $5), $6).
 -- SQLSTATE TC411: there is no such token, or it has expired, or its user is blocked. The text is
 -- the same for all of these.
 -- p_scope: the scope that the operation needs. A token without it: TC413, with the scope in
@@ -17,10 +17,12 @@ SET LOCAL ROLE taskcore_authenticator;
 -- p_user_id: the user that the request names, or null. If the token is another user's: TC404.
 -- p_creates: the operation creates tasks. Then the user's row is locked, so that no deletion
 -- comes between this function and the operation.
+-- p_place: the user's place, by which a router finds the token. It is not used here.
 -- The day of the last use is written at most once a day, and not by a database that takes no
 -- writes (transaction_read_only is on in a standby). SKIP LOCKED: no call waits for another.
 CREATE OR REPLACE FUNCTION taskcore.token_user_v1(
-    p_hash bytea, p_scope text, p_user_id bigint, p_creates boolean DEFAULT false
+    p_hash bytea, p_scope text, p_user_id bigint, p_creates boolean DEFAULT false,
+    p_place integer DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -88,13 +90,13 @@ SET LOCAL ROLE taskcore_definer;
 
 -- Create a token that lasts p_minutes, or for ever if that is null. The user's first token creates
 -- the user. The hash is the key, so a repeated call returns the stored token. No row: the hash
--- or the id is taken. Expired tokens of the user are removed. The user's row is locked, so that
+-- or the id is taken. The place becomes a part of the secret's text. Expired tokens of the user are removed. The user's row is locked, so that
 -- calls at the same time cannot exceed the limit together: SQLSTATE TC004, with it in DETAIL.
 CREATE OR REPLACE FUNCTION taskcore.token_create_v1(
     p_user_id bigint, p_hash bytea, p_id bigint, p_name text, p_scopes text[], p_minutes integer
 ) RETURNS TABLE (
     id bigint, name text, scopes text[],
-    created_at timestamptz, expires_at timestamptz, last_used_on date
+    created_at timestamptz, expires_at timestamptz, last_used_on date, place integer
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -124,7 +126,8 @@ BEGIN
             ON CONFLICT DO NOTHING;
     END IF;
     RETURN QUERY
-        SELECT k.id, k.name, k.scopes, k.created_at, k.expires_at, k.last_used_on
+        SELECT k.id, k.name, k.scopes, k.created_at, k.expires_at, k.last_used_on,
+               taskcore.user_place(p_user_id)
         FROM taskcore.tokens AS k
         WHERE k.user_id = p_user_id AND k.hash = p_hash;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);
@@ -143,7 +146,7 @@ CREATE OR REPLACE FUNCTION taskcore.token_rotate_v1(
     p_user_id bigint, p_id bigint, p_hash bytea, p_new_id bigint
 ) RETURNS TABLE (
     id bigint, name text, scopes text[],
-    created_at timestamptz, expires_at timestamptz, last_used_on date
+    created_at timestamptz, expires_at timestamptz, last_used_on date, place integer
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -190,7 +193,8 @@ BEGIN
         END IF;
     END IF;
     RETURN QUERY
-        SELECT k.id, k.name, k.scopes, k.created_at, k.expires_at, k.last_used_on
+        SELECT k.id, k.name, k.scopes, k.created_at, k.expires_at, k.last_used_on,
+               taskcore.user_place(p_user_id)
         FROM taskcore.tokens AS k
         WHERE k.user_id = p_user_id AND k.hash = p_hash;
     v_bound := pg_catalog.set_config('taskcore.user_id', '', true);

@@ -22,18 +22,19 @@ def number(text: str) -> int:
     return value
 
 
-def test_a_secret_is_a_prefix_256_random_bits_and_a_checksum() -> None:
+def test_a_secret_is_a_prefix_256_random_bits_a_place_and_a_checksum() -> None:
     """ID-802."""
-    secrets = [TokenSecret.random().get_secret_value() for _ in range(200)]
+    secrets = [TokenSecret.random().at(1023).get_secret_value() for _ in range(200)]
 
     for secret in secrets:
         assert re.fullmatch(PATTERN, secret)
         body, check = secret[:-6], secret[-6:]
-        assert number(body.removeprefix("taskcore_pat_")) < 2**256
+        assert number(body[:-2].removeprefix("taskcore_pat_")) < 2**256
+        assert number(body[-2:]) == 1023
         assert number(check) == crc32(body.encode())
     assert len(set(secrets)) == len(secrets)
     # Each of the 256 bits is one in some secret and zero in another.
-    numbers = [number(secret[13:-6]) for secret in secrets]
+    numbers = [number(secret[13:-8]) for secret in secrets]
     assert not any(all(one >> bit & 1 for one in numbers) for bit in range(256))
     assert all(any(one >> bit & 1 for one in numbers) for bit in range(256))
 
@@ -41,12 +42,14 @@ def test_a_secret_is_a_prefix_256_random_bits_and_a_checksum() -> None:
 def test_a_secret_is_recognised_and_hashed() -> None:
     """ID-802."""
     # The form must not change.
-    text = "taskcore_pat_" + "0" * 43 + "0w3uIf"
+    text = "taskcore_pat_" + "0" * 43 + "GV" + "2zSTxK"
     secret = TokenSecret.parse(text)
-    assert secret.digest.hex() == "bb94d68ecedb67fcd0bd2240c5a473f9b449dbd036d7eadaed1dc305f9827521"
+    assert secret.place == 1023
+    assert secret.at(0).digest == secret.digest
+    assert secret.digest.hex() == "b512fec308065c0dc61dd927e1f2c9123899418d1570de3c41a3f959767188eb"
 
 
-@given(st.integers(0, 61), st.sampled_from(ALPHABET))
+@given(st.integers(0, 63), st.sampled_from(ALPHABET))
 def test_a_typo_is_found_without_the_database(place: int, other: str) -> None:
     """ID-802: the store is not open, so it could not be asked."""
     text = TokenSecret.random().get_secret_value()

@@ -89,7 +89,7 @@ async def test_a_caller_makes_lists_replaces_and_revokes_tokens(store: TaskStore
         assert response.headers["cache-control"] == "no-store"
         new = response.json()
         secret = new.pop("token")
-        assert re.fullmatch("taskcore_pat_[0-9A-Za-z]{49}", secret)
+        assert re.fullmatch("taskcore_pat_[0-9A-Za-z]{51}", secret)
         assert (new["name"], new["scopes"], new["last_used_on"]) == ("laptop", ["tasks:read"], None)
         made, ends = (datetime.fromisoformat(new[name]) for name in ("created_at", "expires_at"))
         assert ends - made == timedelta(days=90)
