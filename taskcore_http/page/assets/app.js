@@ -1,7 +1,7 @@
 // The page: what the user does becomes an entry of the outbox, and what has changed is drawn.
 import { Failure } from "./api.js";
 import { editDetails } from "./details.js";
-import { $, draw, h, isComposing, on, once, pick, t } from "./dom.js";
+import { $, draw, h, inTurn, isComposing, on, pick, t } from "./dom.js";
 import { addKeys } from "./keys.js";
 import { drawProblems } from "./problems.js";
 import { addressOf, readRoute } from "./route.js";
@@ -152,7 +152,7 @@ function narrow(change, isTyped) {
 }
 
 // The page is looked at again, or the server may be back. Several events can say so at once.
-const refresh = once(async () => {
+const refresh = inTurn(async () => {
 	if (document.hidden || !(await identify())) {
 		return;
 	}

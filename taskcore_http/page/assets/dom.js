@@ -35,10 +35,16 @@ export function ask(dialog) {
 	return new Promise(resolve => (dialog.onclose = () => resolve(dialog.returnValue)));
 }
 
-// Return a function that runs the work, or waits for the run that goes on.
-export function once(work) {
-	let running;
-	return () => (running ??= work().finally(() => (running = null)));
+// Return a function that runs the work: after the run that goes on, which may have passed what the
+// caller has changed, and once for all calls until then.
+export function inTurn(work) {
+	let last = Promise.resolve();
+	let waiting;
+	const run = () => {
+		waiting = null;
+		return work();
+	};
+	return () => (waiting ??= last = last.then(run, run));
 }
 
 // Draw once, however much has changed.

@@ -1,6 +1,6 @@
 // Sends the outbox, one entry after the other, and again while the server cannot be reached.
 import { call, Failure } from "./api.js";
-import { draw, emit, once } from "./dom.js";
+import { draw, emit, inTurn } from "./dom.js";
 import { whoIs } from "./session.js";
 import * as tasks from "./tasks.js";
 
@@ -45,13 +45,13 @@ function tryIn(milliseconds) {
 }
 
 // Return when everything that can be sent is.
-export const send = once(async () => {
+export const send = inTurn(async () => {
 	if (tasks.user === undefined) {
 		return;
 	}
 	try {
 		tasks.read();
-		while (next()) {
+		if (next()) {
 			while (next()) {
 				await reach(() => deliver(next()));
 				failures = 0;
