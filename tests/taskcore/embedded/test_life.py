@@ -612,8 +612,9 @@ async def test_an_opening_that_is_cancelled_twice_leaves_no_server(used_home: Pa
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    # It is stopped by a task that nobody has to wait for.
-    await asyncio.gather(*asyncio.all_tasks() - others)
+    # It is stopped by a task that nobody has to wait for. How far the start had come, and so what
+    # was cancelled, depends on the machine.
+    await asyncio.gather(*asyncio.all_tasks() - others, return_exceptions=True)
     status = EmbeddedServer(used_home).status()
     assert (status.running, status.in_use) == (False, False)
 
