@@ -52,6 +52,9 @@ https://www.rfc-editor.org/rfc/rfc8259#section-6
 FIRST_RANDOM_USER_ID = 2**52
 """Smallest id of a user whom the database creates for an identity. Hosts choose lower ones."""
 
+PLACES = 1024
+"""Places of users, by which a router finds them: ``taskcore/schema/functions/places.sql``."""
+
 MAX_IDENTITY = 255
 """Longest issuer and longest subject of an identity, in characters.
 

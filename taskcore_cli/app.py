@@ -12,6 +12,7 @@ from taskcore_cli.commands import (
     help,  # noqa: A004
     identities,
     migrate,
+    router,
     serve,
     tasks,
     tokens,
@@ -42,6 +43,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(users.app, name="users")
 app.add_typer(identities.app, name="identities")
 app.add_typer(auth.app, name="auth")
+app.add_typer(router.app, name="router")
 app.add_typer(embedded.app, name="embedded")
 
 

@@ -21,6 +21,8 @@ from tests.databases import Cleaner, Database, execute, numbers, read_catalog
 from tests.folders import PREPARED, prepare, server_folder
 from tests.isolation import walls
 from tests.neon.pgbouncer import running_pgbouncer
+from tests.router.plproxy import RouterServer, running_router
+from tests.router.routed import create
 from tests.wire import Wire
 
 # `pytest -m thorough --hypothesis-profile thorough`
@@ -62,6 +64,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="let the application reach the test servers through a transaction-mode pooler",
     )
     parser.addoption(
+        "--through-router",
+        action="store_true",
+        help="put a router in front of two databases in the place of each test's database",
+    )
+    parser.addoption(
         "--no-skips", action="store_true", help="fail if a test is skipped, as CI demands"
     )
 
@@ -78,16 +85,30 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With ``--without``, run only tests that use a server: the others would show nothing new."""
-    if config.getoption("--without") is None:
+    """Run only tests that show something new.
+
+    With ``--without``, those that use a server. With ``--through-router``, those that use a
+    database and do not look behind the product.
+    """
+    if config.getoption("--without") is not None:
+        chosen = [item for item in items if uses(item, "server", "server16", "each_server")]
+    elif config.getoption("--through-router"):
+        chosen = [
+            item
+            for item in items
+            if uses(item, "database", "shared_database", "shared")
+            and not uses(item, "owner", "make_database", "each_server", "fresh_database")
+            and item.get_closest_marker("one_server") is None
+        ]
+    else:
         return
-    others = [item for item in items if not reaches_a_server(item)]
-    items[:] = [item for item in items if reaches_a_server(item)]
-    config.hook.pytest_deselected(items=others)
+    others = set(items).difference(chosen)
+    items[:] = chosen
+    config.hook.pytest_deselected(items=list(others))
 
 
-def reaches_a_server(item: pytest.Item) -> bool:
-    return not {"server", "server16", "each_server"}.isdisjoint(getattr(item, "fixturenames", ()))
+def uses(item: pytest.Item, *fixtures: str) -> bool:
+    return not {*fixtures}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -269,9 +290,20 @@ def template_catalog(server: EmbeddedServer) -> Catalog:
     return asyncio.run(read_catalog(server.owner_url))
 
 
+@pytest.fixture(scope="session")
+def router_server(pytestconfig: pytest.Config) -> Iterator[RouterServer | None]:
+    """The router's server, with ``--through-router``."""
+    if not pytestconfig.getoption("--through-router"):
+        yield None
+        return
+    with running_router() as router:
+        yield router
+
+
 @pytest.fixture
 def database(
     server: EmbeddedServer,
+    router_server: RouterServer | None,
     cleaner: Cleaner,
     template_catalog: Catalog,
     emptied_databases: list[Database],
@@ -280,13 +312,7 @@ def database(
     if emptied_databases:
         database = emptied_databases.pop()
     else:
-        database = Database(server, f"test_{next(numbers)}")
-        asyncio.run(
-            execute(
-                server.owner_url.replace("/taskcore?", "/postgres?"),
-                f"CREATE DATABASE {database.name} TEMPLATE taskcore",
-            )
-        )
+        database = create(server, router_server, f"test_{next(numbers)}")
     yield database
     if cleaner.emptied(database, template_catalog):
         emptied_databases.append(database)
@@ -302,5 +328,5 @@ async def store(database: Database) -> AsyncIterator[TaskStore]:
 @pytest.fixture
 async def administration(database: Database) -> AsyncIterator[TaskStore]:
     """The store of an administrator."""
-    async with TaskStore(database.owner_url) as store:
+    async with TaskStore(database.administrator_url) as store:
         yield store

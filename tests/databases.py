@@ -32,6 +32,16 @@ class Database:
         """The superuser's URL: to set things up and to look behind them."""
         return self._of(self.server.owner_url)
 
+    @property
+    def administrator_url(self) -> str:
+        """The URL of an administrator of the product."""
+        return self.owner_url
+
+    @property
+    def parts(self) -> "tuple[Database, ...]":
+        """The databases that hold the rows."""
+        return (self,)
+
     def url_of(self, role: str) -> str:
         return self.owner_url.replace("//postgres@", f"//{quote(role)}@")
 
@@ -44,6 +54,15 @@ async def execute(url: str, *statements: str) -> None:
     try:
         for statement in statements:
             await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def fetch(url: str, query: str) -> str:
+    """Return the one value of a query, as text."""
+    connection = await asyncpg.connect(**connect_arguments(url))
+    try:
+        return str(await connection.fetchval(query))
     finally:
         await connection.close()
 
@@ -65,10 +84,14 @@ class Cleaner:
         self._connections: dict[str, asyncpg.Connection] = {}
 
     def delete_rows(self, database: Database) -> None:
-        self._loop.run_until_complete(self._delete_rows(database))
+        for part in database.parts:
+            self._loop.run_until_complete(self._delete_rows(part))
 
     def emptied(self, database: Database, template: catalog.Catalog) -> bool:
         """Delete every row and end every session; tell whether the schema is the template's."""
+        return not [part for part in database.parts if not self._as_new(part, template)]
+
+    def _as_new(self, database: Database, template: catalog.Catalog) -> bool:
         as_new = self._loop.run_until_complete(self._emptied(database, template))
         if not as_new:
             # The database is not used again.

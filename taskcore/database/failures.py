@@ -57,17 +57,20 @@ class Failure(Exception):
     Attributes:
         outcome: The statement's outcome.
         error: The error to raise if the statement is not sent again.
+        of_shard: Whether it was a connection between a router and a shard that failed.
     """
 
-    def __init__(self, outcome: Outcome, error: TaskcoreError) -> None:
+    def __init__(self, outcome: Outcome, error: TaskcoreError, *, of_shard: bool = False) -> None:
         super().__init__(outcome.value)
         self.outcome = outcome
         self.error = error
+        self.of_shard = of_shard
 
     @property
     def lost(self) -> bool:
         """Whether the connection cannot be used again."""
-        return self.outcome in (Outcome.NOT_YET, Outcome.UNKNOWN, Outcome.READ_ONLY)
+        lost = self.outcome in (Outcome.NOT_YET, Outcome.UNKNOWN, Outcome.READ_ONLY)
+        return lost and not self.of_shard
 
 
 class IdsTaken(DatabaseError):
@@ -184,6 +187,9 @@ _NOT_YET_TEXTS = (
     "server login has been failing",
     "no more connections allowed",
 )
+# PL/Proxy names the function of libpq that has failed.
+_SHARD_NOT_YET = ("PQconnectStart", "PQconnectPoll", "connect timeout to")
+_SHARD_LOST = ("PQconsumeInput", "PQflush", "PQsendQuery", "Lost result", "poll() failed")
 
 
 def while_connecting(exc: BaseException, address: str) -> Failure:
@@ -234,15 +240,21 @@ def while_executing(exc: BaseException) -> Failure:
         or _of_tokens(exc, code)
         or _of_identities(code)
         or _of_fields(exc, code)
+        or _of_shard(exc, code)
         or _reported(exc, code)
         or _lost(exc, code)
         or _refused(code)
     )
 
 
-def _ids_in(exc: BaseException) -> frozenset[int]:
+def _detail_of(exc: BaseException) -> str:
+    """Return an error's DETAIL, which a router passes on with words before it."""
     detail: str = getattr(exc, "detail", None) or ""
-    return frozenset(int(task_id) for task_id in detail.split(","))
+    return detail.removeprefix("Remote detail: ")
+
+
+def _ids_in(exc: BaseException) -> frozenset[int]:
+    return frozenset(int(task_id) for task_id in _detail_of(exc).split(","))
 
 
 def _of_ids(exc: BaseException, code: str) -> Failure | None:
@@ -251,7 +263,7 @@ def _of_ids(exc: BaseException, code: str) -> Failure | None:
     if code == "TC001":
         error = IdsTaken(_ids_in(exc))
     elif code == "TC002":
-        newest, server_ms = (getattr(exc, "detail", None) or "").split(",")
+        newest, server_ms = _detail_of(exc).split(",")
         error = NotNewest(int(newest), int(server_ms))
     elif code == "TC003":
         error = IdsMissing(_ids_in(exc))
@@ -290,24 +302,31 @@ def _of_fields(exc: BaseException, code: str) -> Failure | None:
 
 
 def _limit_in(exc: BaseException) -> int:
-    return int(getattr(exc, "detail", None) or 0)
+    return int(_detail_of(exc) or 0)
 
 
 def _of_identities(code: str) -> Failure | None:
     """Translate an error that the functions raise about identities."""
-    if code != "TC005":
+    if code == "TC005":
+        error = ValidationError(
+            "a new identity already exists: check again with dry_run",
+            field="to_issuer",
+            constraint="exists",
+        )
+    elif code == "TC010":
+        error = ValidationError(
+            "a router can move an identity to another issuer, but not to another subject",
+            field="subjects",
+            constraint="place",
+        )
+    else:
         return None
-    error = ValidationError(
-        "a new identity already exists: check again with dry_run",
-        field="to_issuer",
-        constraint="exists",
-    )
     return Failure(Outcome.REFUSED, error)
 
 
 def _of_tokens(exc: BaseException, code: str) -> Failure | None:
     """Translate an error that the functions raise about API tokens; DETAIL may have a value."""
-    detail: str = getattr(exc, "detail", None) or ""
+    detail = _detail_of(exc)
     error: TaskcoreError
     if code == "TC411":
         error = InvalidToken()
@@ -335,6 +354,23 @@ def _of_tokens(exc: BaseException, code: str) -> Failure | None:
     else:
         return None
     return Failure(Outcome.REFUSED, error)
+
+
+def _of_shard(exc: BaseException, code: str) -> Failure | None:
+    """Translate an error of a router that has lost, or did not get, a connection to a shard."""
+    text = str(exc)
+    own = code == "XX000" and text.startswith("PL/Proxy function ")
+    lost = own and any(word in text for word in _SHARD_LOST)
+    if own and any(word in text for word in _SHARD_NOT_YET):
+        outcome = Outcome.NOT_YET
+    elif lost or (code in _SHUT_DOWN and "] REMOTE FATAL: " in text):
+        outcome = Outcome.UNKNOWN
+    else:
+        return None
+    if _says(exc, code, _LOGIN_REFUSED_TEXTS):
+        return _login_refused(exc)
+    error = Unavailable(f"a shard of the database cannot be reached: {one_line(exc)}")
+    return Failure(outcome, error, of_shard=True)
 
 
 def _reported(exc: BaseException, code: str) -> Failure | None:

@@ -102,6 +102,37 @@ def connect_arguments(url: str) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
+def libpq_text(url: str) -> str:
+    """Return the address of a URL as libpq takes it, without a login.
+
+    TLS is as `connect_arguments` has it: libpq itself does not ask for certificates by default.
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
+    """
+    arguments = connect_arguments(url)
+    query = dict(_parameters(_split(url)))
+    parameters = {
+        "host": arguments.get("host"),
+        "port": arguments.get("port"),
+        "dbname": arguments.get("database"),
+        "sslmode": query.get("sslmode"),
+    }
+    if isinstance(arguments["ssl"], ssl.SSLContext):
+        parameters["sslmode"] = "verify-full" if arguments["ssl"].check_hostname else "verify-ca"
+        parameters["sslrootcert"] = query.get("sslrootcert", "system")
+    return " ".join(
+        f"{name}={_libpq_value(str(value))}"
+        for name, value in parameters.items()
+        if value is not None
+    )
+
+
+def _libpq_value(value: str) -> str:
+    if re.fullmatch(r"[\w./:-]+", value, re.ASCII):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def address(arguments: Mapping[str, Any]) -> str:
     """Return host and port of `connect_arguments`, or the socket's folder, for people."""
     host, port = arguments.get("host") or "localhost", arguments.get("port") or 5432

@@ -15,7 +15,7 @@ from taskcore.doctor.check import Check, failure
 from taskcore.doctor.examinations import Patient
 from taskcore.errors import Unavailable
 from taskcore.schema import pinned
-from taskcore.schema.catalog import rolled_back
+from taskcore.schema.catalog import is_router, rolled_back
 
 _Examination = Callable[[Patient], Awaitable[Check | list[Check]]]
 _EXAMINATIONS: dict[str, _Examination] = {
@@ -30,6 +30,12 @@ _EXAMINATIONS: dict[str, _Examination] = {
     "objects": examinations.objects,
     "settings": examinations.settings,
     "canary": examinations.canary,
+}
+# A router passes each call on, and a shard commits it: the canary would leave traces.
+_OF_A_ROUTER: dict[str, _Examination] = {
+    "TLS": examinations.tls,
+    "role": examinations.role,
+    "shards": examinations.shards,
 }
 _TIMEOUTS = {"timeout": 15.0, "command_timeout": 30.0}
 
@@ -52,9 +58,10 @@ async def diagnose(url: str, *, embedded: bool = False) -> list[Check]:
         raise while_connecting(exc, address(arguments)).error from exc
     patient = Patient(connection, arguments, embedded=embedded)
     try:
+        chosen = _OF_A_ROUTER if await is_router(connection) else _EXAMINATIONS
         return [
             check
-            for name, examine in _EXAMINATIONS.items()
+            for name, examine in chosen.items()
             for check in await _examined(patient, name, examine)
         ]
     finally:

@@ -107,6 +107,20 @@ async def server(patient: Patient) -> Check:
     return ok("server", finding)
 
 
+async def shards(patient: Patient) -> Check:
+    """Check that every shard of a router answers, and is not older than this release."""
+    rows = await patient.connection.fetch("SELECT v FROM taskcore.shard_versions_v1() AS v")
+    versions = sorted(row["v"] for row in rows)
+    finding = f"a router; {len(versions)} shards answer"
+    if versions[0] < SCHEMA_VERSION:
+        return failure(
+            "shards",
+            [finding, f"the oldest has schema version {versions[0]}, not {SCHEMA_VERSION}"],
+            "run `taskctl router migrate`",
+        )
+    return ok("shards", f"{finding}: run `taskctl doctor` with the URL of each of them")
+
+
 async def tls(patient: Patient) -> Check:
     """Check whether the connection is encrypted, and the certificate verified."""
     host: str = patient.arguments.get("host", "")

@@ -42,6 +42,16 @@ async def rolled_back(connection: asyncpg.Connection) -> AsyncIterator[None]:
         await transaction.rollback()
 
 
+async def is_router(connection: asyncpg.Connection) -> bool:
+    """Return whether the database is a router, which holds no tasks."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_foreign_server AS s"
+        " JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw"
+        " WHERE s.srvname = 'taskcore' AND w.fdwname = 'plproxy')"
+    )
+    return found
+
+
 async def read(connection: asyncpg.Connection) -> Catalog:
     """Return the catalog of the database. Every role may read it; no lock blocks others."""
     async with rolled_back(connection):

@@ -8,35 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import asyncpg
-import tenacity
 
-from taskcore.database.failures import (
-    DRIVER_ERRORS,
-    Outcome,
-    one_line,
-    while_connecting,
-    while_executing,
-)
-from taskcore.database.url import address, connect_arguments, direct_url, with_login
-from taskcore.errors import ConfigurationError, PermissionDenied, TaskcoreError, Unavailable
+from taskcore.database.url import direct_url, with_login
+from taskcore.errors import ConfigurationError
 from taskcore.schema import catalog, pinned, roles
+from taskcore.schema.connection import connect, connection, translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from sqlalchemy import Connection
 
 HEAD = "0001"
 """The newest revision in ``taskcore/schema/revisions``; known without loading Alembic."""
 
 _ADVISORY_LOCK = 0x7461736B636F7265  # "taskcore" in ASCII
-_CONNECT_TIMEOUT = 15.0
 _alembic = threading.Lock()
 
 
@@ -90,8 +79,8 @@ async def read_status(url: str) -> MigrationStatus:
         ConfigurationError: The URL or the login is wrong.
         PermissionDenied: The role is not the one that migrated the database.
     """
-    async with _connection(url) as connection:
-        return await _status(connection)
+    async with connection(url) as session:
+        return await _status(session)
 
 
 async def migrate(
@@ -113,12 +102,12 @@ async def migrate(
         Unavailable: The database cannot be reached, or stayed locked.
     """
     given_url, url = url, direct_url(url)
-    async with _connection(url) as connection:
-        await _refuse_unsuitable(connection)
+    async with connection(url) as session:
+        await _refuse_unsuitable(session)
         # Read before the roles are repaired: a repair is a change.
-        found = await catalog.read(connection)
-        password = await roles.ensure_roles(connection)
-        before = await _compared(connection, found)
+        found = await catalog.read(session)
+        password = await roles.ensure_roles(session)
+        before = await _compared(session, found)
         if before.revision is not None and before.revision > HEAD:
             raise ConfigurationError(
                 f"the database has revision {before.revision}, newer than this release "
@@ -126,7 +115,7 @@ async def migrate(
             )
     if not before.current:
         # The connection above is closed, because it would be idle during the migration.
-        async with _translated():
+        async with translated():
             await apply(url)
         after = await read_status(url)
         if not after.current:
@@ -135,8 +124,8 @@ async def migrate(
                 + "\n".join(after.differences)
             )
     if rotate_password and password is None:
-        async with _connection(url) as connection:
-            password = await roles.rotate_password(connection)
+        async with connection(url) as session:
+            password = await roles.rotate_password(session)
     return Migration(
         before=before,
         application_url=password
@@ -161,7 +150,7 @@ async def _apply(url: str) -> None:
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: _connect_patiently(url), poolclass=NullPool
+        "postgresql+asyncpg://", async_creator=lambda: connect(url), poolclass=NullPool
     )
     async with engine.begin() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
@@ -208,101 +197,13 @@ async def _compared(connection: asyncpg.Connection, found: catalog.Catalog) -> M
 
 
 async def _refuse_unsuitable(connection: asyncpg.Connection) -> None:
+    if await catalog.is_router(connection):
+        raise ConfigurationError(
+            "this database is a router, which holds no tasks: run `taskctl router migrate`"
+        )
     if connection.get_server_version() < (16,):
         raise ConfigurationError(
             f"taskcore needs PostgreSQL 16 or newer, this is {connection.get_server_version()[0]}"
         )
     if (encoding := connection.get_settings().server_encoding) != "UTF8":
         raise ConfigurationError(f"taskcore needs a database with encoding UTF8, not {encoding}")
-
-
-async def _connect(url: str) -> asyncpg.Connection:
-    return await asyncpg.connect(**({"timeout": _CONNECT_TIMEOUT} | connect_arguments(url)))
-
-
-def _is_waking_up(exc: BaseException) -> bool:
-    return isinstance(exc, DRIVER_ERRORS) and while_connecting(exc, "").outcome is Outcome.NOT_YET
-
-
-# A suspended compute wakes up, which takes some attempts.
-_connect_patiently = tenacity.retry(
-    retry=tenacity.retry_if_exception(_is_waking_up),
-    wait=tenacity.wait_random_exponential(multiplier=0.1, max=1),
-    stop=tenacity.stop_after_delay(_CONNECT_TIMEOUT),
-    reraise=True,
-)(_connect)
-
-
-@asynccontextmanager
-async def _connection(url: str) -> AsyncIterator[asyncpg.Connection]:
-    try:
-        connection = await _connect_patiently(url)
-    except DRIVER_ERRORS as exc:
-        raise while_connecting(exc, address(connect_arguments(url))).error from exc
-    try:
-        async with _translated():
-            yield connection
-    finally:
-        # The server may have closed it already.
-        with suppress(*DRIVER_ERRORS):
-            await connection.close()
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    """Translate the driver's errors within a block."""
-    try:
-        yield
-    except Exception as exc:
-        if (error := _migration_error(exc)) is exc:
-            raise
-        raise error from exc
-
-
-_TIME_LIMITS = {
-    "25P03": "idle_in_transaction_session_timeout",
-    "25P04": "transaction_timeout",
-    "57014": "statement_timeout",
-    "57P05": "idle_session_timeout",
-}
-"""Time limits. A migration turns them off, but one of a few milliseconds ends the session first."""
-
-
-def _migration_error(exc: Exception) -> Exception:
-    """Translate a failure of a migration, whose transaction was rolled back."""
-    # SQLAlchemy wraps the driver's exception.
-    cause = getattr(exc, "orig", None)
-    cause = getattr(cause, "__cause__", None) or exc
-    if isinstance(cause.__cause__, asyncpg.PostgresError):
-        # The server gave a reason before it closed the connection.
-        cause = cause.__cause__
-    code = getattr(cause, "sqlstate", None) or ""
-    if isinstance(exc, TaskcoreError) or not isinstance(cause, DRIVER_ERRORS):
-        return exc
-    if code == "42501":
-        return PermissionDenied(
-            f"{one_line(cause)}: this needs the migrating role, the owner of the database with "
-            "CREATEROLE that migrated it the first time, or a superuser"
-        )
-    if code == "25006":
-        return Unavailable(
-            "the database takes no writes: migrate the primary, or RESET "
-            "default_transaction_read_only for the database and the role"
-        )
-    if code == "55P03":
-        return Unavailable("another session holds a lock on the tables: try again later")
-    if code in _TIME_LIMITS:
-        name = _TIME_LIMITS[code]
-        return ConfigurationError(
-            f"{name} ended the migration ({code}): RESET it for the database and the role, "
-            "or give it more time"
-        )
-    if code.startswith(("53", "54000", "58")):
-        return while_executing(cause).error
-    if code and not code.startswith(("08", "57P")):
-        return ConfigurationError(f"the database refused the migration: {one_line(cause)} ({code})")
-    return Unavailable(
-        "the connection to the database was lost: nothing was changed; if it is lost each time, "
-        "RESET transaction_timeout, idle_in_transaction_session_timeout and "
-        "idle_session_timeout for the database and the role"
-    )

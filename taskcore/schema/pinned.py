@@ -49,8 +49,8 @@ _NO_TIME_LIMITS = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
-# https://www.postgresql.org/docs/release/17.0/
-_SINCE_17 = frozenset({"transaction_timeout"})
+# A router may be older than 16. https://www.postgresql.org/docs/release/
+_SINCE = {"createrole_self_grant": 16, "transaction_timeout": 17}
 
 
 def meaning(connection: asyncpg.Connection) -> str:
@@ -77,13 +77,13 @@ def examination(connection: asyncpg.Connection, *, seconds: int) -> str:
 
 
 def _statements(connection: asyncpg.Connection, settings: dict[str, str]) -> str:
-    old = connection.get_server_version() < (17,)
+    version = connection.get_server_version().major
     return "".join(
         f"SET LOCAL {name} = {value}; "
         for name, value in (
             # search_path is a list of names. Quoted, it would be one name.
             (name, value if name == "search_path" else f"'{value}'")
             for name, value in settings.items()
-            if not (old and name in _SINCE_17)
+            if version >= _SINCE.get(name, 0)
         )
     )

@@ -189,6 +189,7 @@ async def test_a_cursor_keeps_to_the_user_it_was_opened_for(
         assert [*map(tuple, await adversary.fetch("FETCH ALL FROM c"))] == [("mine",)]
 
 
+@pytest.mark.one_server
 async def test_what_another_session_runs_shows_no_value(
     adversary: asyncpg.Connection, database: Database
 ) -> None:
@@ -258,6 +259,7 @@ async def test_nothing_is_notified(adversary: asyncpg.Connection, database: Data
     await adversary.reset()
 
 
+@pytest.mark.one_server
 async def test_the_servers_debug_output_shows_no_row(
     adversary: asyncpg.Connection, database: Database
 ) -> None:
@@ -275,6 +277,7 @@ async def test_the_servers_debug_output_shows_no_row(
     assert not [line for line in said if "theirs" in line or "secret" in line]
 
 
+@pytest.mark.one_server
 async def test_the_counters_are_of_all_users_together(adversary: asyncpg.Connection) -> None:
     """The application's credentials reveal the number of all writes, but not those of a user."""
     columns = await adversary.fetch(

@@ -108,7 +108,7 @@ def test_no_user_senses_another_in_many_programs(
 )
 def test_no_identity_senses_another(database: Database, programs: int) -> None:
     """ID-612: users begin, and are blocked and let in again, while others act."""
-    face = IdentityFace(database.url, database.owner_url)
+    face = IdentityFace(database.url, database.administrator_url)
 
     evidence = check_noninterference(face, settings=few(programs))
 
@@ -132,7 +132,7 @@ def test_no_user_of_tokens_senses_another(database: Database, programs: int) -> 
 )
 def test_no_caller_senses_what_happens_to_others(database: Database, programs: int) -> None:
     """ID-615: others sign up, are blocked and deleted, and their issuers rotate."""
-    face = BearerFace(database.url, database.owner_url)
+    face = BearerFace(database.url, database.administrator_url)
 
     evidence = check_noninterference(face, settings=few(programs))
 
@@ -145,7 +145,7 @@ def test_no_caller_senses_what_happens_to_others(database: Database, programs: i
 async def test_what_happens_to_others_takes_effect(database: Database) -> None:
     """ID-615: otherwise the check would show nothing."""
     changes = ("create", "rotate", "revoke")
-    async with BearerFace(database.url, database.owner_url) as face:
+    async with BearerFace(database.url, database.administrator_url) as face:
         for user, kind in enumerate((*EVENTS, *changes), start=10**12):
             task = await face.perform(user, Create({"title": "x"}), None)
             assert task.outcome == "201"
@@ -220,7 +220,7 @@ def test_what_happens_to_others_is_found_if_it_reaches_a_user(
     broken(database, monkeypatch)
 
     # Each fault shows in a few of a hundred programs: the user must have what is taken away.
-    found = found_in(BearerFace(database.url, database.owner_url), programs=1000)
+    found = found_in(BearerFace(database.url, database.administrator_url), programs=1000)
 
     assert "depends on what other users do" in found
 
@@ -239,7 +239,7 @@ def test_two_identities_with_one_user_are_noticed(database: Database) -> None:
     found_once = settings(few(100), phases=[Phase.generate])
     with pytest.raises(Interference):
         check_noninterference(
-            MixesIdentitiesUp(database.url, database.owner_url), settings=found_once
+            MixesIdentitiesUp(database.url, database.administrator_url), settings=found_once
         )
 
 

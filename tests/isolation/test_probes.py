@@ -27,6 +27,7 @@ from tests.isolation.probes import FUNCTIONS, ROW_SECURITY, Probe, placed
         ),
     ],
 )
+@pytest.mark.one_server
 async def test_isolation_holds(database: Database, probe: Probe) -> None:
     """FR-018, SC-002, ID-815, and the edge cases of user ids."""
     async with placed(database) as place:

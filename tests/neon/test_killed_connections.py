@@ -2,75 +2,21 @@
 
 import asyncio
 import os
-import random
 
 import asyncpg
 import pytest
 
-from taskcore import (
-    OutcomeUnknown,
-    Task,
-    TaskNotFound,
-    TaskStore,
-    Unavailable,
-    UserTasks,
-)
+from taskcore import TaskStore
 from taskcore.database.url import connect_arguments
 from tests.clusters import Cluster
 from tests.neon.pgbouncer import PgBouncer
 from tests.wire import Wire
+from tests.writers import Writer
 
 # In CI 10,000 writes and 1,000 killed connections.
 WRITES = int(os.environ.get("TESTS_WRITES", "10000"))
 KILLED = WRITES // 10
 WRITERS = 16
-
-
-class Writer:
-    """One user who writes, and remembers what was acknowledged."""
-
-    def __init__(self, tasks: UserTasks, seed: int) -> None:
-        self.tasks = tasks
-        self.random = random.Random(seed)  # noqa: S311
-        self.stored: dict[int, Task] = {}
-        self.acknowledged = 0
-        self.unknown = 0
-
-    async def write(self) -> None:
-        choice = self.random.random()
-        if choice < 0.5 or not self.stored:
-            task = await self.tasks.create(f"task {self.acknowledged}")
-            assert task.version == 1
-            self.stored[task.id] = task
-        elif choice < 0.85:
-            before = self.random.choice(list(self.stored.values()))
-            # Another title than before: a change that changes nothing is no write.
-            task = await self.tasks.update(before.id, title=f"title {self.acknowledged}, changed")
-            assert task.version == before.version + 1
-            self.stored[task.id] = task
-        else:
-            task_id = self.random.choice(list(self.stored))
-            await self.tasks.delete(task_id)
-            del self.stored[task_id]
-        self.acknowledged += 1
-
-    async def learn(self) -> None:
-        """Read what an unknown outcome has left."""
-        while True:
-            try:
-                self.stored = {task.id: task async for task in self.tasks.iterate()}
-            except Unavailable:
-                continue
-            return
-
-    async def run(self, total: int, killer: "Killer") -> None:
-        """Write at least this often, and until enough connections were killed."""
-        while self.acknowledged < total or killer.killed < KILLED:
-            try:
-                await self.write()
-            except OutcomeUnknown:
-                self.unknown += 1
-                await self.learn()
 
 
 class Killer:
@@ -129,7 +75,9 @@ async def test_every_acknowledged_write_is_there_once(
     async with Wire(through) as wire, TaskStore(wire.url) as store:
         writers = [Writer(store.for_user(user), user) for user in range(1, WRITERS + 1)]
         killer = Killer(cluster, wire, pooler)
-        writing = asyncio.gather(*(w.run(WRITES // WRITERS + 1, killer) for w in writers))
+        writing = asyncio.gather(
+            *(w.run(WRITES // WRITERS + 1, lambda: killer.killed >= KILLED) for w in writers)
+        )
         turn = 0
         while not writing.done():
             # One connection for ten writes: faster, and nobody would ever come to write.
@@ -142,11 +90,7 @@ async def test_every_acknowledged_write_is_there_once(
 
     async with TaskStore(url) as store:
         for writer in writers:
-            assert writer.tasks.user_id is not None
-            tasks = store.for_user(writer.tasks.user_id)
-            assert {task.id: task async for task in tasks.iterate()} == writer.stored
-            with pytest.raises(TaskNotFound):
-                await tasks.get(1)
+            await writer.check(store)
     acknowledged = sum(writer.acknowledged for writer in writers)
     unknown = sum(writer.unknown for writer in writers)
     with capsys.disabled():

@@ -129,6 +129,7 @@ async def test_the_first_operation_checks_what_opening_did_not(database: Databas
     await store.close()
 
 
+@pytest.mark.one_server
 async def test_no_connection_outlives_the_store(database: Database) -> None:
     owner = await asyncpg.connect(**connect_arguments(database.owner_url))
     async with TaskStore(database.url) as store:

@@ -1,6 +1,5 @@
 """``taskctl`` against a fresh database, as a function and as a process."""
 
-import asyncio
 import itertools
 import os
 import subprocess
@@ -13,7 +12,9 @@ import typer.testing
 
 from taskcore.embedded import EmbeddedServer
 from taskcore_cli.app import app
-from tests.databases import Database, execute
+from tests.databases import Database
+from tests.router.plproxy import RouterServer
+from tests.router.routed import created
 from tests.taskcore_cli.terminal import Terminal, at_terminal
 
 Run = Callable[..., typer.testing.Result]
@@ -33,13 +34,10 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
-def shared(server: EmbeddedServer) -> Iterator[Database]:
+def shared(server: EmbeddedServer, router_server: RouterServer | None) -> Iterator[Database]:
     """One migrated database for tests that keep to their own user."""
-    database = Database(server, "test_cli")
-    maintenance = server.owner_url.replace("/taskcore?", "/postgres?")
-    asyncio.run(execute(maintenance, "CREATE DATABASE test_cli TEMPLATE taskcore"))
-    yield database
-    asyncio.run(execute(maintenance, "DROP DATABASE test_cli WITH (FORCE)"))
+    with created(server, router_server, "test_cli") as database:
+        yield database
 
 
 @pytest.fixture
@@ -69,7 +67,7 @@ def administer(run: Run, database: Database) -> Run:
     """Run ``taskctl`` through the role that migrated."""
 
     def invoke(*words: str) -> typer.testing.Result:
-        return run(*words, env={"TASKCORE_DATABASE_URL": database.owner_url})
+        return run(*words, env={"TASKCORE_DATABASE_URL": database.administrator_url})
 
     return invoke
 

@@ -85,6 +85,7 @@ def test_an_impossible_identity_is_wrong_usage(administer: Run) -> None:
     assert "subject must have at most 255 characters" in result.stderr
 
 
+@pytest.mark.one_server
 def test_identities_move_after_they_were_counted(
     administer: Run, database: Database, tmp_path: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_map_that_cannot_be_used_is_explained(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.one_server
 def test_a_map_from_standard_input_moves_identities(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

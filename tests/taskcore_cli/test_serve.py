@@ -158,6 +158,7 @@ def test_the_link_signs_a_browser_in_and_a_script_takes_a_token(
     assert "taskctl tokens create" in programs
 
 
+@pytest.mark.one_server
 def test_it_serves_a_user_who_has_too_many_tokens(
     start: Start, environment: dict[str, str], shared: Database
 ) -> None:
@@ -191,6 +192,7 @@ def test_it_serves_a_user_who_has_too_many_tokens(
         ({"SESSIONS": "false"}, "Programs need an API token: `taskctl tokens create` makes one."),
     ],
 )
+@pytest.mark.one_server
 def test_a_server_that_is_configured_prints_no_link(
     start: Start,
     environment: dict[str, str],
@@ -441,6 +443,7 @@ def test_idle_connections_leave_room_for_others(start: Start, environment: dict[
     assert "rror" not in server.errors
 
 
+@pytest.mark.one_server
 async def test_a_second_ctrl_c_ends_it_at_once_without_a_traceback(
     start: Start, shared: Database, environment: dict[str, str]
 ) -> None:

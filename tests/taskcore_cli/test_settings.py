@@ -12,6 +12,7 @@ NOWHERE = "postgresql://role@127.0.0.1:1/nowhere"
 LIST = ("tasks", "list", "--user", "1", "--json")
 
 
+@pytest.mark.one_server
 def test_the_option_wins_over_the_environment(run: Run, shared: Database) -> None:
     for name in ("TASKCORE_DATABASE_URL", "DATABASE_URL"):
         result = run("--database-url", shared.url, *LIST, env={name: NOWHERE})

@@ -1,6 +1,5 @@
 """The application on a real database: in process, and behind a real server."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,7 +12,9 @@ from taskcore.embedded import EmbeddedServer
 from taskcore_http import create_app
 from taskcore_http.errors import repeat_filter
 from tests.conftest import MakeDatabase
-from tests.databases import Cleaner, Database, execute, numbers
+from tests.databases import Cleaner, Database, numbers
+from tests.router.plproxy import RouterServer
+from tests.router.routed import created
 from tests.taskcore_http.client import client_of
 from tests.taskcore_http.server import Server, serving
 
@@ -24,12 +25,11 @@ def _every_fault_is_new() -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_database(server: EmbeddedServer) -> Iterator[Database]:
-    database = Database(server, f"test_{next(numbers)}")
-    maintenance = server.owner_url.replace("/taskcore?", "/postgres?")
-    asyncio.run(execute(maintenance, f"CREATE DATABASE {database.name} TEMPLATE taskcore"))
-    yield database
-    asyncio.run(execute(maintenance, f"DROP DATABASE {database.name} WITH (FORCE)"))
+def shared_database(
+    server: EmbeddedServer, router_server: RouterServer | None
+) -> Iterator[Database]:
+    with created(server, router_server, f"test_{next(numbers)}") as database:
+        yield database
 
 
 @pytest.fixture

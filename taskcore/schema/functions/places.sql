@@ -10,7 +10,8 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION taskcore.user_place FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION taskcore.user_place TO taskcore_definer, taskcore_authenticator;
+GRANT EXECUTE ON FUNCTION taskcore.user_place
+    TO taskcore_definer, taskcore_authenticator, taskcore_admin;
 
 -- The place of an identity. A subject that can be a user's id has the place of that user. Sixteen
 -- digits fit into a bigint. PostgreSQL partitions tables by the same hash, so it stays as it is.
@@ -24,4 +25,4 @@ AS $$
 $$;
 
 REVOKE ALL ON FUNCTION taskcore.identity_place FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION taskcore.identity_place TO taskcore_authenticator;
+GRANT EXECUTE ON FUNCTION taskcore.identity_place TO taskcore_authenticator, taskcore_admin;

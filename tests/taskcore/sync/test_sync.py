@@ -93,7 +93,7 @@ def test_the_store_tells_whether_it_is_ready_and_keeps_administrators_apart(
     with pytest.raises(PermissionDenied):
         store.users.list()
     store.for_user(7).create("x")
-    with TaskStore(database.owner_url) as owner:
+    with TaskStore(database.administrator_url) as owner:
         assert [user.id for user in owner.users.iterate()] == [7]
         assert owner.users.list(limit=1).items[0].id == 7
         assert owner.users.get(7).task_count == 1

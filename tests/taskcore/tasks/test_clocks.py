@@ -352,6 +352,7 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.one_server
 async def test_two_attempts_of_one_write_at_once_store_it_once(
     database: Database,
     call: str,
@@ -388,6 +389,7 @@ async def test_two_attempts_of_one_write_at_once_store_it_once(
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.one_server
 async def test_what_the_same_store_has_created_does_not_count(
     application: asyncpg.Connection, call: str
 ) -> None:
@@ -404,6 +406,7 @@ async def test_what_the_same_store_has_created_does_not_count(
 
 
 @pytest.mark.parametrize("task_id", [1, 4095])
+@pytest.mark.one_server
 async def test_an_id_without_a_time_is_answered_with_the_server_s(
     application: asyncpg.Connection, task_id: int
 ) -> None:

@@ -71,7 +71,7 @@ async def test_creates_that_race_the_deletion_of_their_user_succeed(
     store: TaskStore, database: Database
 ) -> None:
     """FR-017: a create of an erased user is that user's first."""
-    async with TaskStore(database.owner_url) as administration:
+    async with TaskStore(database.administrator_url) as administration:
 
         async def erase() -> None:
             for _ in range(10):
@@ -375,6 +375,7 @@ async def test_a_repeated_batch_does_not_bring_deleted_tasks_back(
     assert left["id"] == 2
 
 
+@pytest.mark.one_server
 async def test_a_batch_with_a_taken_id_stores_nothing_and_names_it(
     application: asyncpg.Connection,
 ) -> None:

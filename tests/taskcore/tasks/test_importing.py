@@ -404,6 +404,7 @@ async def test_an_answer_that_is_lost_among_many_batches_loses_and_doubles_nothi
     assert len(await all_of(tasks)) == 9000
 
 
+@pytest.mark.one_server
 async def test_new_tasks_that_another_write_has_changed_since_are_unknown(
     wire: Wire, lossy: TaskStore, database: Database
 ) -> None:
@@ -413,6 +414,7 @@ async def test_new_tasks_that_another_write_has_changed_since_are_unknown(
     assert len(await all_of(tasks)) == 1
 
 
+@pytest.mark.one_server
 async def test_tasks_with_ids_that_another_write_has_changed_since_are_there_already(
     wire: Wire, lossy: TaskStore, database: Database
 ) -> None:

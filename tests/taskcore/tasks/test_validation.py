@@ -261,6 +261,7 @@ async def _refusal(database: Database, table: str, **columns: object) -> str | N
         ("tasks", {"completed_at": LAST - MICROSECOND}, "tasks_valid"),
     ],
 )
+@pytest.mark.one_server
 async def test_the_database_repeats_every_limit(
     database: Database, table: str, columns: dict[str, object], constraint: str | None
 ) -> None:

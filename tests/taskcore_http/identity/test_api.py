@@ -162,7 +162,10 @@ async def test_a_blocked_caller_is_refused_at_once_with_a_warm_cache(
     """ID-608: and let in again."""
     caplog.set_level("INFO", "taskcore.http.identity")
     app = create_app(store=store, identity=bearer(resource="https://tasks.example/api"))
-    async with signed_in(app, "ann") as client, TaskStore(database.owner_url) as administration:
+    async with (
+        signed_in(app, "ann") as client,
+        TaskStore(database.administrator_url) as administration,
+    ):
         user = task_of(await client.post("/me/tasks", json={"title": "x"}), 201)["user_id"]
         block: list[Callable[[], Awaitable[object]]] = [
             lambda: administration.users.block(user),
@@ -191,7 +194,10 @@ async def test_a_blocked_caller_is_refused_at_once_with_a_warm_cache(
 async def test_a_deleted_users_token_begins_anew(store: TaskStore, database: Database) -> None:
     """ID-607."""
     app = create_app(store=store, identity=bearer())
-    async with signed_in(app, "ann") as client, TaskStore(database.owner_url) as administration:
+    async with (
+        signed_in(app, "ann") as client,
+        TaskStore(database.administrator_url) as administration,
+    ):
         old = task_of(await client.post("/me/tasks", json={"title": "old"}), 201)
         await administration.users.delete(old["user_id"])
         assert tasks_of(await client.get("/me/tasks")) == []

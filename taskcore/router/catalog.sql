@@ -1,0 +1,38 @@
+-- What a router has, one row for each object. Passwords are left out.
+SELECT 'function ' || p.oid::regprocedure AS object,
+       pg_get_userbyid(p.proowner) || ' ' || COALESCE(p.proacl::text, '') || ' '
+       || pg_get_functiondef(p.oid) AS definition
+FROM pg_proc AS p WHERE p.pronamespace = to_regnamespace('taskcore')
+UNION ALL
+SELECT 'type ' || c.relname,
+       string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+WHERE c.relnamespace = to_regnamespace('taskcore') AND a.attnum > 0
+GROUP BY c.relname
+UNION ALL
+SELECT 'schema ' || n.nspname, pg_get_userbyid(n.nspowner) || ' ' || COALESCE(n.nspacl::text, '')
+FROM pg_namespace AS n WHERE n.nspname = 'taskcore'
+UNION ALL
+SELECT 'place ' || split_part(o, '=', 1), o
+FROM pg_foreign_server AS s, unnest(s.srvoptions) AS o WHERE s.srvname = 'taskcore'
+UNION ALL
+SELECT 'server ' || s.srvname, pg_get_userbyid(s.srvowner) || ' ' || COALESCE(s.srvacl::text, '')
+FROM pg_foreign_server AS s WHERE s.srvname = 'taskcore'
+UNION ALL
+SELECT 'login of ' || m.usename, o
+FROM pg_user_mappings AS m, unnest(m.umoptions) AS o
+WHERE m.srvname = 'taskcore' AND o NOT LIKE 'password=%'
+UNION ALL
+SELECT 'role ' || r.rolname,
+       concat_ws(', ',
+           CASE WHEN r.rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
+           CASE WHEN r.rolsuper THEN 'SUPERUSER' END,
+           CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END,
+           CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
+           CASE WHEN r.rolcreatedb THEN 'CREATEDB' END,
+           CASE WHEN r.rolreplication THEN 'REPLICATION' END,
+           (SELECT 'member of ' || string_agg(g.rolname, ', ' ORDER BY g.rolname)
+            FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
+            WHERE m.member = r.oid))
+FROM pg_roles AS r WHERE r.rolname IN ('taskcore_router', 'taskcore_app', 'taskcore_admin')
+ORDER BY 1

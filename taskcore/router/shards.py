@@ -1,0 +1,209 @@
+"""Shards: databases that each hold some of the users.
+
+A shard says itself which places it holds, in the schema ``taskcore_shard``. So a router stores
+nothing that only it knows, and several routers can stand side by side.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskcore.database.url import address, connect_arguments
+from taskcore.errors import ConfigurationError
+from taskcore.limits import PLACES
+from taskcore.schema import pinned
+from taskcore.schema.connection import connection
+from taskcore.schema.migrate import migrate, read_status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import asyncpg
+
+_TABLE = """
+CREATE SCHEMA IF NOT EXISTS taskcore_shard;
+CREATE TABLE IF NOT EXISTS taskcore_shard.places (
+    place integer PRIMARY KEY, cluster uuid NOT NULL
+)
+"""
+_HELD = """
+SELECT p.cluster, pg_catalog.array_agg(p.place ORDER BY p.place) AS places
+FROM taskcore_shard.places AS p GROUP BY p.cluster
+"""
+# Functions of administrators read the users: row-level security hides them from anybody else.
+_USED = """
+SELECT DISTINCT taskcore.user_place(u.id) AS place
+FROM taskcore.user_list_v1(NULL, 2147483647) AS u ORDER BY 1
+"""
+_ASTRAY = """
+SELECT pg_catalog.count(*) FROM taskcore.identity_list_v1(NULL, NULL, NULL, 2147483647) AS i
+WHERE taskcore.identity_place(i.subject) <> taskcore.user_place(i.user_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A database that holds some of the users.
+
+    Attributes:
+        url: The URL of the role that migrates it.
+        cluster: The cluster it belongs to; None: none yet.
+        places: The places of its users, from 0 to 1023.
+    """
+
+    url: str
+    cluster: uuid.UUID | None = None
+    places: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its address and database, for people."""
+        arguments = connect_arguments(self.url)
+        return f"{address(arguments)}/{arguments.get('database', '')}"
+
+
+def parse_shards(text: str) -> tuple[Shard, ...]:
+    """Return the shards of a file: a URL a line; empty lines and those with ``#`` do not count.
+
+    Raises:
+        ConfigurationError: A URL is wrong, a shard is there twice, or there is none.
+    """
+    shards = list[Shard]()
+    names = set[str]()
+    for number, line in enumerate(text.splitlines(), 1):
+        url = line.strip()
+        if url and not url.startswith("#"):
+            try:
+                shard = Shard(url)
+                name = shard.name
+            except ConfigurationError as exc:
+                raise ConfigurationError(f"shards, line {number}: {exc}") from None
+            if name in names:
+                raise ConfigurationError(f"shards, line {number}: {name} is there twice")
+            names.add(name)
+            shards.append(shard)
+    if not shards:
+        raise ConfigurationError("shards: there is no URL")
+    if len(shards) > PLACES:
+        raise ConfigurationError(f"shards: there are {len(shards)}, {PLACES} are possible")
+    return tuple(shards)
+
+
+async def read_shards(shards: Iterable[Shard]) -> tuple[Shard, ...]:
+    """Return the shards with their clusters and places, as they say.
+
+    Raises:
+        ConfigurationError: A shard is not at this release.
+        Unavailable: A shard cannot be reached.
+    """
+    return tuple([await _read(shard) for shard in shards])
+
+
+async def _read(shard: Shard) -> Shard:
+    status = await read_status(shard.url)
+    if not status.current:
+        raise ConfigurationError(
+            f"{shard.name} is not at this release: run `taskctl router migrate`"
+        )
+    async with connection(shard.url) as session:
+        if not await session.fetchval("SELECT to_regclass('taskcore_shard.places') IS NOT NULL"):
+            return Shard(shard.url)
+        rows = await session.fetch(_HELD)
+    if len(rows) > 1:
+        raise ConfigurationError(f"{shard.name} belongs to several clusters")
+    if not rows:
+        return Shard(shard.url)
+    return Shard(shard.url, rows[0]["cluster"], tuple(rows[0]["places"]))
+
+
+async def migrate_shards(shards: Iterable[Shard]) -> tuple[bool, tuple[Shard, ...]]:
+    """Bring the shards to this release, and give each its places if nobody has one yet.
+
+    Returns:
+        Whether anything was changed, and the shards.
+
+    Raises:
+        TaskcoreError: As `taskcore.schema.migrate.migrate`.
+        ConfigurationError: The shards are not one cluster, or hold users elsewhere than a router
+            would look for them.
+    """
+    shards = tuple(shards)
+    changed = False
+    for shard in shards:
+        changed = (await migrate(shard.url)).changed or changed
+    found = await read_shards(shards)
+    if all(shard.cluster is None for shard in found):
+        found = await _begin(found)
+        changed = True
+    require_cluster(found)
+    return changed, found
+
+
+async def _begin(shards: Sequence[Shard]) -> tuple[Shard, ...]:
+    """Begin a cluster: the shards get equal parts of the places."""
+    cluster = uuid.uuid4()
+    begun = tuple(
+        Shard(
+            shard.url,
+            cluster,
+            tuple(place for place in range(PLACES) if place * len(shards) // PLACES == number),
+        )
+        for number, shard in enumerate(shards)
+    )
+    # All are examined before the first one is changed.
+    for shard in begun:
+        async with connection(shard.url) as session:
+            await _refuse_strays(shard, session)
+    for shard in begun:
+        async with connection(shard.url) as session, session.transaction():
+            await session.execute(pinned.creation(session) + _TABLE)
+            await session.execute(
+                "INSERT INTO taskcore_shard.places (place, cluster)"
+                " SELECT unnest($1::integer[]), $2",
+                list(shard.places),
+                cluster,
+            )
+    return begun
+
+
+async def _refuse_strays(shard: Shard, session: asyncpg.Connection) -> None:
+    used = {row["place"] for row in await session.fetch(_USED)}
+    if strays := len(used.difference(shard.places)):
+        raise ConfigurationError(
+            f"{shard.name} has users of {strays} places that it would not hold: begin the "
+            "cluster with this database alone"
+        )
+    if moved := await session.fetchval(_ASTRAY):
+        raise ConfigurationError(
+            f"{shard.name} has {moved} identities that were moved to another subject: a router "
+            "would look for them at another place"
+        )
+
+
+def require_cluster(shards: Iterable[Shard]) -> None:
+    """Raise unless the shards hold every place of one cluster once.
+
+    Raises:
+        ConfigurationError: A shard is missing, belongs to another cluster, or holds a place that
+            another one holds too.
+    """
+    holders = dict[int, Shard]()
+    cluster: uuid.UUID | None = None
+    for shard in shards:
+        if shard.cluster is None:
+            continue
+        if cluster not in (None, shard.cluster):
+            raise ConfigurationError(f"{shard.name} belongs to another cluster")
+        cluster = shard.cluster
+        for place in shard.places:
+            if place in holders:
+                raise ConfigurationError(
+                    f"{shard.name} and {holders[place].name} both hold place {place}"
+                )
+            holders[place] = shard
+    if missing := PLACES - len(holders):
+        raise ConfigurationError(
+            f"{missing} of {PLACES} places are held by no shard: name every shard of the cluster"
+        )

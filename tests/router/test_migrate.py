@@ -1,0 +1,261 @@
+"""``taskctl router migrate``: a router that is made, made again, mended and refused."""
+
+import asyncpg
+import pytest
+
+from taskcore import ConfigurationError, TaskStore, Unavailable
+from taskcore.database.url import connect_arguments
+from taskcore.limits import PLACES
+from taskcore.router.migrate import migrate_router, read_router_status
+from taskcore.router.shards import Shard, parse_shards
+from taskcore.schema.migrate import migrate
+from tests.databases import execute
+from tests.router.conftest import Bench
+
+
+async def test_a_router_is_made_once(bench: Bench) -> None:
+    """SO-201, SO-204."""
+    status = read_router_status(bench.url, bench.shards)
+    with pytest.raises(ConfigurationError, match="1024 of 1024 places are held by no shard"):
+        await status
+    first = await bench.migrate()
+    assert first.changed
+    assert [len(shard.places) for shard in first.shards] == [PLACES // 2, PLACES // 2]
+    second = await bench.migrate()
+    assert not second.changed
+    assert second.application_url is None
+    assert second.shards == first.shards
+    assert (await read_router_status(bench.url, bench.shards)).current
+
+
+async def test_routers_side_by_side_are_the_same(bench: Bench) -> None:
+    """SO-203: each finds what the other has stored."""
+    await bench.migrate()
+    other = f"{bench.name}_2"
+    await bench.plproxy.create_database(other)
+    await migrate_router(bench.plproxy.url(other), bench.shards)
+    async with (
+        TaskStore(bench.application_url) as one,
+        TaskStore(bench.plproxy.url(other, "taskcore_app")) as two,
+    ):
+        tasks = [await one.for_user(user).create("x") for user in range(1, 9)]
+        for task in tasks:
+            assert await two.for_user(task.user_id).get(task.id) == task
+    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
+
+
+DRIFT = {
+    "a missing function": "DROP FUNCTION taskcore.task_get_v1",
+    "another body": (
+        "CREATE OR REPLACE FUNCTION taskcore.task_get_v1(p_user_id bigint, p_id bigint)"
+        " RETURNS SETOF taskcore.tasks LANGUAGE plproxy SECURITY DEFINER"
+        " AS $$ CLUSTER 'taskcore'; RUN ON ANY; $$"
+    ),
+    "another place": (
+        "CREATE OR REPLACE FUNCTION taskcore.user_place(p_id bigint) RETURNS integer"
+        " LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT 0'"
+    ),
+    "a function for everybody": "GRANT EXECUTE ON FUNCTION taskcore.user_list_v1 TO PUBLIC",
+    "a function of somebody's": (
+        "CREATE FUNCTION taskcore.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+    ),
+    "another shard": "ALTER SERVER taskcore OPTIONS (SET p7 'dbname=elsewhere')",
+    "the server for everybody": "GRANT USAGE ON FOREIGN SERVER taskcore TO PUBLIC",
+    "a login for the application": (
+        "CREATE USER MAPPING FOR taskcore_app SERVER taskcore OPTIONS (user 'x')"
+    ),
+    "an attribute": "ALTER ROLE taskcore_router LOGIN",
+    "a privilege": "ALTER ROLE taskcore_app CREATEDB",
+}
+
+
+@pytest.mark.parametrize("statement", DRIFT.values(), ids=DRIFT)
+async def test_drift_is_found_and_mended(bench: Bench, statement: str) -> None:
+    """SO-204."""
+    await bench.migrate()
+    await bench.execute(statement)
+    assert not (await read_router_status(bench.url, bench.shards)).current
+    assert (await bench.migrate()).differences
+    assert (await read_router_status(bench.url, bench.shards)).current
+
+
+async def test_a_status_changes_nothing(bench: Bench) -> None:
+    await bench.migrate()
+    await bench.execute("DROP FUNCTION taskcore.task_get_v1")
+    for _ in range(2):
+        (difference,) = (await read_router_status(bench.url, bench.shards)).differences
+        assert difference.startswith("function taskcore.task_get_v1(bigint,bigint): is 'missing'")
+
+
+async def test_a_shard_that_is_not_named_is_missed(bench: Bench) -> None:
+    """SO-205."""
+    await bench.migrate()
+    with pytest.raises(ConfigurationError, match="512 of 1024 places are held by no shard"):
+        await migrate_router(bench.url, bench.shards[:1])
+    async with TaskStore(bench.application_url) as store:
+        await store.for_user(1).create("the router is as it was")
+
+
+async def test_a_shard_of_another_cluster_is_refused(bench: Bench, another: Shard) -> None:
+    """SO-205."""
+    await bench.migrate()
+    other = f"{bench.name}_2"
+    await bench.plproxy.create_database(other)
+    await migrate_router(bench.plproxy.url(other), [another])
+    with pytest.raises(ConfigurationError, match="belongs to another cluster"):
+        await migrate_router(bench.url, (*bench.shards, another))
+    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
+
+
+async def test_a_shard_that_is_added_holds_nothing_yet(bench: Bench, another: Shard) -> None:
+    """SO-205."""
+    await bench.migrate()
+    migration = await migrate_router(bench.url, (*bench.shards, another))
+    assert [len(shard.places) for shard in migration.shards] == [512, 512, 0]
+
+
+async def test_two_shards_that_hold_one_place_are_refused(bench: Bench) -> None:
+    """SO-205."""
+    await bench.migrate()
+    await execute(
+        bench.databases[1].owner_url,
+        "INSERT INTO taskcore_shard.places SELECT 7, cluster FROM taskcore_shard.places LIMIT 1",
+    )
+    with pytest.raises(ConfigurationError, match="both hold place 7"):
+        await bench.migrate()
+
+
+async def test_users_are_not_left_where_no_router_looks(bench: Bench) -> None:
+    """SO-206: a database with users begins a cluster alone."""
+    async with TaskStore(bench.databases[0].url) as store:
+        for user in range(1, 20):
+            await store.for_user(user).create("x")
+    with pytest.raises(ConfigurationError, match="begin the cluster with this database alone"):
+        await bench.migrate()
+    migration = await migrate_router(bench.url, bench.shards[:1])
+    assert [len(shard.places) for shard in migration.shards] == [PLACES]
+    async with TaskStore(bench.application_url) as store:
+        for user in range(1, 20):
+            assert len(await store.for_user(user).list()) == 1
+
+
+async def test_identities_are_not_left_where_no_router_looks(bench: Bench) -> None:
+    """SO-206: one that was moved to another subject is at the place of its user."""
+    issuer = "https://issuer.example"
+    database = bench.databases[0]
+    async with TaskStore(database.url) as store, TaskStore(database.owner_url) as administration:
+        await store.for_identity(issuer, "ann").create("x")
+        await administration.identities.move(issuer, "https://new.example", {"ann": "anna"})
+    with pytest.raises(ConfigurationError, match="1 identities that were moved to another subject"):
+        await migrate_router(bench.url, bench.shards[:1])
+
+
+async def test_an_old_shard_is_named_by_the_status_and_migrated(bench: Bench) -> None:
+    """SO-205."""
+    await bench.migrate()
+    await execute(bench.databases[1].owner_url, "DROP FUNCTION taskcore.task_get_v1")
+    with pytest.raises(ConfigurationError, match="is not at this release"):
+        await read_router_status(bench.url, bench.shards)
+    assert (await bench.migrate()).shards_changed
+    assert (await read_router_status(bench.url, bench.shards)).current
+
+
+async def test_a_shard_that_cannot_be_reached_changes_nothing(bench: Bench) -> None:
+    await bench.migrate()
+    gone = Shard(bench.shards[1].url.replace("host=", "host=%2Fnowhere"))
+    with pytest.raises(Unavailable):
+        await migrate_router(bench.url, (bench.shards[0], gone))
+    assert (await read_router_status(bench.url, bench.shards)).current
+
+
+async def test_a_database_with_tasks_is_no_router(bench: Bench) -> None:
+    """SO-201."""
+    with pytest.raises(ConfigurationError, match="this database holds tasks"):
+        await migrate_router(bench.shards[0].url, bench.shards)
+
+
+async def test_a_router_takes_no_tasks(bench: Bench) -> None:
+    """SO-201: `taskctl migrate` would make tables in it."""
+    await bench.migrate()
+    with pytest.raises(ConfigurationError, match="run `taskctl router migrate`"):
+        await migrate(bench.url)
+
+
+async def test_a_server_without_plproxy_is_named(bench: Bench) -> None:
+    """SO-201."""
+    bare = bench.databases[0].owner_url.replace(f"/{bench.databases[0].name}?", "/postgres?")
+    with pytest.raises(ConfigurationError, match="install postgresql-18-plproxy"):
+        await migrate_router(bare, bench.shards)
+
+
+async def test_only_a_superuser_makes_a_router(bench: Bench) -> None:
+    await bench.migrate()
+    with pytest.raises(ConfigurationError, match="only a superuser"):
+        await migrate_router(bench.application_url, bench.shards)
+
+
+async def test_the_application_cannot_see_how_the_router_logs_in(bench: Bench) -> None:
+    """SO-301: the password is in the mapping of the functions' owner, and reaches no log."""
+    await bench.migrate()
+    application = await asyncpg.connect(**connect_arguments(bench.application_url))
+    for statement in (
+        "SELECT umoptions FROM pg_user_mapping",
+        "SELECT option_value FROM information_schema.user_mapping_options",
+        "SELECT umoptions FROM pg_user_mappings WHERE umoptions IS NOT NULL",
+        "SELECT srvoptions FROM pg_user_mappings, pg_foreign_server WHERE umoptions IS NOT NULL",
+    ):
+        try:
+            rows = await application.fetch(statement)
+        except asyncpg.InsufficientPrivilegeError:
+            rows = []
+        assert rows == []
+    for statement in (
+        "SET ROLE taskcore_router",
+        "SELECT * FROM taskcore.user_list_v1(NULL, 1)",
+        "SELECT * FROM taskcore.user_list_v1_all(NULL, 1)",
+        (
+            "CREATE FUNCTION pg_temp.f() RETURNS integer LANGUAGE plproxy"
+            " AS $$ CLUSTER 'taskcore'; RUN ON ANY; SELECT 1; $$"
+        ),
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await application.execute(statement)
+    await application.close()
+
+
+async def test_each_router_has_a_login_that_is_no_more_than_it_needs(bench: Bench) -> None:
+    """SO-301."""
+    await bench.migrate()
+    owner = await asyncpg.connect(**connect_arguments(bench.url))
+    options = await owner.fetchval("SELECT umoptions FROM pg_user_mappings")
+    await owner.close()
+    role = dict(option.split("=", 1) for option in options)["user"]
+    shard = await asyncpg.connect(**connect_arguments(bench.databases[0].url_of(role)))
+    assert await shard.fetchval(
+        "SELECT NOT (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)"
+        " FROM pg_roles WHERE rolname = current_user"
+    )
+    for table in ("users", "tasks", "identities", "tokens"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await shard.fetch(f"TABLE taskcore.{table}")
+    await shard.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "there is no URL"),
+        ("# only a comment\n\n", "there is no URL"),
+        ("postgresql://a/x\nmysql://b/x\n", "line 2: the database URL must start with"),
+        ("postgresql://a/x\n\npostgresql://b@a/x\n", "line 3: a:5432/x is there twice"),
+        ("\n".join(f"postgresql://a/x{n}" for n in range(1025)), "there are 1025, 1024 are"),
+    ],
+)
+def test_a_wrong_file_of_shards_is_named(text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        parse_shards(text)
+
+
+def test_a_file_of_shards_may_have_comments() -> None:
+    shards = parse_shards("# ours\n  postgresql://u:p@a/x  \n\npostgresql://a:7/x\n")
+    assert [shard.name for shard in shards] == ["a:5432/x", "a:7/x"]
