@@ -31,6 +31,7 @@ from tests.benchmarks import (
     mounted,
     network,
     page,
+    router,
     startup,
 )
 from tests.benchmarks.contents import make_twins
@@ -48,6 +49,7 @@ _GROUPS = {
     "lists": lists.measure,
     "bulk": bulk.measure,
     "page": page.measure,
+    "router": router.measure,
     "startup": startup.measure,
 }
 _RESULTS = Path(__file__).with_name("results")
