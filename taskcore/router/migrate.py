@@ -97,7 +97,7 @@ async def read_router_status(url: str, shards: Iterable[Shard]) -> RouterStatus:
         exists = await is_router(session)
         async with rolled_back(session):
             before = await _read(session)
-            await _apply(session, found, signatures, await _login(session))
+            await _apply(session, found, signatures, await read_login(session))
             differences = _differences(before, await _read(session))
         return RouterStatus(found, differences, exists)
 
@@ -121,9 +121,10 @@ async def migrate_router(url: str, shards: Iterable[Shard]) -> RouterMigration:
     shards_changed, found = await migrate_shards(shards)
     signatures = await _signatures(found)
     async with connection(url) as session:
-        login = await _login(session)
+        login = await read_login(session)
         for shard in found:
-            shards_changed = await _let_in(shard, login) or shards_changed
+            if shard.places:
+                shards_changed = await let_in(shard, login) or shards_changed
         password: str | None = None
         async with session.transaction():
             before = await _read(session)
@@ -157,14 +158,14 @@ async def _refuse_unsuitable(session: asyncpg.Connection) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Login:
-    """The router's login to every shard."""
+class Login:
+    """A router's login to every shard."""
 
     role: str
     password: str
 
 
-async def _login(session: asyncpg.Connection) -> _Login:
+async def read_login(session: asyncpg.Connection) -> Login:
     """Return the login that the router has, or a new one.
 
     Each router has a login of its own, so that one can be shut out without the others.
@@ -175,11 +176,11 @@ async def _login(session: asyncpg.Connection) -> _Login:
     )
     known = dict(option.split("=", 1) for option in options or ())
     if known.keys() >= {"user", "password"}:
-        return _Login(known["user"], known["password"])
-    return _Login(f"{proxies.OWNER}_{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+        return Login(known["user"], known["password"])
+    return Login(f"{proxies.OWNER}_{secrets.token_hex(4)}", secrets.token_urlsafe(24))
 
 
-async def _let_in(shard: Shard, login: _Login) -> bool:
+async def let_in(shard: Shard, login: Login) -> bool:
     """Let the router log in to a shard, and return whether anything was changed."""
     arguments = connect_arguments(with_login(shard.url, login.role, login.password))
     try:
@@ -233,7 +234,7 @@ async def _apply(
     session: asyncpg.Connection,
     shards: Sequence[Shard],
     signatures: Sequence[proxies.Signature],
-    login: _Login,
+    login: Login,
 ) -> str | None:
     """Make everything anew in the session's transaction.
 

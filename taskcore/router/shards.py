@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-_TABLE = """
+TABLE = """
 CREATE SCHEMA IF NOT EXISTS taskcore_shard;
 CREATE TABLE IF NOT EXISTS taskcore_shard.places (
     place integer PRIMARY KEY, cluster uuid NOT NULL
@@ -158,7 +158,7 @@ async def _begin(shards: Sequence[Shard]) -> tuple[Shard, ...]:
             await _refuse_strays(shard, session)
     for shard in begun:
         async with connection(shard.url) as session, session.transaction():
-            await session.execute(pinned.creation(session) + _TABLE)
+            await session.execute(pinned.creation(session) + TABLE)
             await session.execute(
                 "INSERT INTO taskcore_shard.places (place, cluster)"
                 " SELECT unnest($1::integer[]), $2",

@@ -29,6 +29,16 @@ app = typer.Typer(
 )
 
 
+Shards = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE",
+        help="The URLs of all shards, one a line, each with the role that migrates it; "
+        "- is standard input.",
+    ),
+]
+
+
 @app.callback()
 def router() -> None:
     """Put a router in front of several databases (docs/howto/scale-out.md)."""
@@ -38,14 +48,7 @@ def router() -> None:
 def migrate(
     context: typer.Context,
     *,
-    shards: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help="The URLs of all shards, one a line, each with the role that migrates it; "
-            "- is standard input.",
-        ),
-    ],
+    shards: Shards,
     status: Annotated[
         bool,
         typer.Option("--status", help="Change nothing; exit with 1 if there is something to do."),
@@ -59,22 +62,61 @@ def migrate(
     equal parts of the places of users.
     """
     from taskcore.router.migrate import migrate_router, read_router_status
+
+    url, named = _given(context, shards)
+    if status:
+        _print_status(run(read_router_status(url, named)), as_json=json)
+    else:
+        _print_migration(run(migrate_router(url, named)), as_json=json)
+
+
+@app.command()
+def move(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="FROM", help="The shard, as `taskctl router migrate` names it.")
+    ],
+    target: Annotated[str, typer.Argument(metavar="TO", help="A shard that holds no place.")],
+    *,
+    shards: Shards,
+    json: Json = False,
+) -> None:
+    """Move a shard to another database. The other shards go on.
+
+    Its users wait, or get 503, while the rows are copied. Then run `taskctl router migrate` for
+    every other router: until then they cannot reach the shard. The old database keeps its rows.
+    """
+    from taskcore.router.move import move_shard
+
+    url, named = _given(context, shards)
+    moved = run(move_shard(url, named, source=source, target=target))
+    if json:
+        print_json(
+            {
+                "rows": moved.rows,
+                "held_seconds": round(moved.held_seconds, 3),
+                "shards": _as_json(moved.shards),
+            }
+        )
+        return
+    _print_shards(moved.shards)
+    typer.echo(f"Moved {moved.rows} rows. Their users were held up for {moved.held_seconds:.1f} s.")
+
+
+def _given(context: typer.Context, file: Path) -> "tuple[str, Sequence[Shard]]":
+    """Return the URL of the router, and the shards of a file."""
     from taskcore.router.shards import parse_shards
 
     settings = session_of(context).settings()
     url = settings.direct_url or settings.database_url
     if url is None:
         raise Failed("a router is not the embedded server: name its database with --database-url")
-    with opened_for_reading(shards, twice=False) as file:
+    with opened_for_reading(file, twice=False) as opened:
         try:
-            text = file.read().decode()
+            text = opened.read().decode()
         except UnicodeError:
-            raise Failed(f"{shards} is not UTF-8") from None
-    named = parse_shards(text)
-    if status:
-        _print_status(run(read_router_status(url.get_secret_value(), named)), as_json=json)
-    else:
-        _print_migration(run(migrate_router(url.get_secret_value(), named)), as_json=json)
+            raise Failed(f"{file} is not UTF-8") from None
+    return url.get_secret_value(), parse_shards(text)
 
 
 def _print_status(status: "RouterStatus", *, as_json: bool) -> None:

@@ -1,0 +1,216 @@
+"""``taskctl router move``: a shard gets another database while its users go on writing."""
+
+import asyncio
+
+import asyncpg
+import pytest
+import typer.testing
+
+from taskcore import ConfigurationError, Settings, TaskStore, Unavailable
+from taskcore.database.url import connect_arguments
+from taskcore.limits import PLACES
+from taskcore.router.migrate import migrate_router
+from taskcore.router.move import move_shard
+from taskcore.router.shards import Shard
+from taskcore_cli.app import app
+from tests.databases import Database, execute, fetch
+from tests.router.conftest import Bench
+from tests.writers import Writer
+
+ISSUER = "https://issuer.example"
+
+
+async def move(bench: Bench, another: Shard, number: int = 1) -> None:
+    shards = (*bench.shards, another)
+    await move_shard(bench.url, shards, source=shards[number].name, target=another.name)
+
+
+async def fill(store: TaskStore) -> dict[int, object]:
+    """Give users tasks, identities and tokens; return what each sees."""
+    for user in range(1, 31):
+        tasks = store.for_user(user)
+        await tasks.create_many([{"title": f"{user} {n}", "tags": ["a"]} for n in range(3)])
+        await tasks.create("x", extra={"é": [1, None]}, due="2026-12-01", key=f"key {user}")
+        await tasks.tokens.create("t")
+    for number in range(10):
+        await store.for_identity(ISSUER, f"subject {number}").create("x")
+    return await seen(store)
+
+
+async def seen(store: TaskStore) -> dict[int, object]:
+    found = dict[int, object]()
+    for user in range(1, 31):
+        tasks = store.for_user(user)
+        found[user] = [one async for one in tasks.iterate()], await tasks.tokens.list()
+    for number in range(10):
+        found[-number - 1] = (await store.for_identity(ISSUER, f"subject {number}").list()).items
+    return found
+
+
+async def test_everything_of_a_shard_is_moved(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-501: and its users find it."""
+    before = await fill(routed)
+    shards = (*bench.shards, another)
+    moved = await move_shard(bench.url, shards, source=shards[1].name, target=another.name)
+    assert [len(shard.places) for shard in moved.shards] == [PLACES // 2, 0, PLACES // 2]
+    assert moved.rows > 100
+    assert await seen(routed) == before
+    await routed.for_user(1).create("y")
+    # The old database may be dropped: nobody needs it.
+    migration = await migrate_router(bench.url, (bench.shards[0], another))
+    assert [len(shard.places) for shard in migration.shards] == [PLACES // 2, PLACES // 2]
+    assert (
+        await fetch(bench.databases[1].owner_url, "SELECT count(*) > 0 FROM taskcore.users")
+        == "True"
+    )
+
+
+async def test_writes_go_on_during_a_move_and_none_is_lost_or_doubled(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-502."""
+    writers = [Writer(routed.for_user(user), user) for user in range(1, 17)]
+    moved = asyncio.Event()
+    writing = asyncio.gather(*(one.run(20, moved.is_set) for one in writers))
+    await asyncio.sleep(0.2)
+    await move(bench, another)
+    at_the_end = [one.acknowledged for one in writers]
+    await asyncio.sleep(0.2)
+    moved.set()
+    await writing
+    assert all(one.acknowledged > n for one, n in zip(writers, at_the_end, strict=True))
+    for one in writers:
+        await one.check(routed)
+    assert sum(one.unknown for one in writers) == 0
+
+
+async def test_other_shards_do_not_notice_a_move(bench: Bench, routed: TaskStore) -> None:
+    """SO-502: the users of the shard wait, and the others do not."""
+    for user in range(1, 41):
+        await routed.for_user(user).create("x")
+    here = min((await bench.users())[0])
+    there = min((await bench.users())[1])
+    await execute(
+        bench.databases[1].owner_url,
+        f"REVOKE CONNECT ON DATABASE {bench.databases[1].name} FROM PUBLIC",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    settings = Settings(operation_timeout=0.5)
+    async with TaskStore(bench.application_url, settings=settings) as store:
+        with pytest.raises(Unavailable):
+            await store.for_user(there).list()
+        assert len(await store.for_user(here).list()) == 1
+    await execute(
+        bench.databases[1].owner_url,
+        f"GRANT CONNECT ON DATABASE {bench.databases[1].name} TO PUBLIC",
+    )
+
+
+async def test_a_router_that_has_not_heard_of_a_move_reaches_no_old_rows(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-503."""
+    await fill(routed)
+    other = f"{bench.name}_2"
+    await bench.plproxy.create_database(other)
+    url = bench.plproxy.url(other)
+    await migrate_router(url, bench.shards)
+    await move(bench, another)
+    there = min((await bench.users())[1])
+    settings = Settings(operation_timeout=0.5)
+    async with TaskStore(bench.plproxy.url(other, "taskcore_app"), settings=settings) as store:
+        with pytest.raises(Unavailable):
+            await store.for_user(there).create("x")
+        await migrate_router(url, (*bench.shards, another))
+        assert (await store.for_user(there).create("x")).title == "x"
+    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
+
+
+async def test_a_move_that_fails_lets_everybody_back(
+    bench: Bench, routed: TaskStore, another: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SO-504."""
+    before = await fill(routed)
+
+    async def fail(*_args: object) -> None:
+        raise ConfigurationError("it fails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("taskcore.router.move._summary", fail)
+        with pytest.raises(ConfigurationError, match="it fails"):
+            await move(bench, another)
+    assert await seen(routed) == before
+    await move(bench, another)
+    assert await seen(routed) == before
+
+
+@pytest.mark.parametrize("step", ["places", "migrate_router"])
+async def test_a_move_that_was_interrupted_is_finished(
+    bench: Bench, routed: TaskStore, another: Shard, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """SO-504: after the copy, before or after the old shard has given up its places."""
+    before = await fill(routed)
+    places = "SELECT place, cluster FROM taskcore_shard.places"
+    kept = await fetch_rows(bench.databases[1], places)
+
+    async def end(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("taskcore.router.move.migrate_router", end)
+        with pytest.raises(KeyboardInterrupt):
+            await move(bench, another)
+    if step == "places":
+        await execute(
+            bench.databases[1].owner_url,
+            *(f"INSERT INTO taskcore_shard.places VALUES ({p}, '{c}')" for p, c in kept),  # noqa: S608
+        )
+        await move(bench, another)
+    else:
+        await migrate_router(bench.url, (*bench.shards, another))
+    assert await seen(routed) == before
+
+
+async def fetch_rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    connection = await asyncpg.connect(**connect_arguments(database.owner_url))
+    rows = [tuple(row) for row in await connection.fetch(query)]
+    await connection.close()
+    return rows
+
+
+async def test_a_target_with_users_or_places_is_refused(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-501."""
+    await routed.for_user(1).create("x")
+    shards = (*bench.shards, another)
+    with pytest.raises(ConfigurationError, match="holds places already"):
+        await move_shard(bench.url, shards, source=shards[0].name, target=shards[1].name)
+    with pytest.raises(ConfigurationError, match="holds no place"):
+        await move_shard(bench.url, shards, source=another.name, target=shards[1].name)
+    with pytest.raises(ConfigurationError, match="there is no shard nowhere"):
+        await move_shard(bench.url, shards, source="nowhere", target=another.name)
+    await execute(another.url, "SET ROLE postgres; INSERT INTO taskcore.users (id) VALUES (7)")
+    with pytest.raises(ConfigurationError, match="has users"):
+        await move(bench, another)
+    assert len(await routed.for_user(1).list()) == 1
+
+
+def test_taskctl_moves_a_shard(bench: Bench, another: Shard) -> None:
+    """SO-501."""
+    asyncio.run(bench.migrate())
+    file = bench.file + f"{another.url}\n"
+    source = bench.shards[1].name
+    result = typer.testing.CliRunner().invoke(
+        app,
+        ["router", "move", source, another.name, "--shards", "-"],
+        env={"TASKCORE_DATABASE_URL": bench.url},
+        input=file,
+        prog_name="taskctl",
+    )
+    assert result.exit_code == 0, result.stderr
+    assert f"   0 places  {source}" in result.stdout
+    assert "Their users were held up for" in result.stdout
