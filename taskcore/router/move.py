@@ -164,10 +164,12 @@ async def _copy(reader: asyncpg.Connection, writer: asyncpg.Connection) -> int:
         await writer.execute(pinned.creation(writer) + TABLE)
         for schema, name in _TABLES:
             await _copy_table(reader, writer, schema, name)
-            counts = [await _summary(session, schema, name) for session in (reader, writer)]
-            if counts[0] != counts[1]:
+            original, copy = await asyncio.gather(
+                _summary(reader, schema, name), _summary(writer, schema, name)
+            )
+            if original != copy:
                 raise ConfigurationError(f"the copy of {schema}.{name} differs: nothing was moved")
-            total += counts[0][0]
+            total += copy[0]
     return total
 
 
