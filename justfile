@@ -28,6 +28,7 @@ isolation:
     pytest --without rls -m "not inspects and not mutants and not thorough"
     pytest --without predicates -m "not inspects and not mutants and not thorough"
     pytest --through-pgbouncer tests/isolation -m "not inspects and not mutants and not thorough"
+    pytest --through-router tests/isolation tests/taskcore/tasks tests/taskcore/users tests/taskcore/tokens tests/taskcore_http tests/taskcore_cli -m "not inspects and not mutants and not thorough"
     pytest -m mutants
     pytest -m thorough
 
