@@ -60,7 +60,8 @@ class Subject(str):
 class UserOwner:
     """A user named by id. The caller has made sure who it is."""
 
-    argument: ClassVar[str] = "$1"
+    # A router has the functions for other owners too.
+    argument: ClassVar[str] = "$1::bigint"
     places: ClassVar[int] = 1
 
     user_id: int

@@ -3,7 +3,7 @@
 SELECT 'type' AS kind, c.relname::text AS name,
        string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod), ', '
                   ORDER BY a.attnum) AS arguments,
-       NULL AS result, NULL::text[] AS names, NULL AS definition,
+       NULL AS types, NULL AS result, NULL::text[] AS names, NULL AS definition,
        false AS for_application, false AS for_administrators
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'taskcore'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
@@ -13,7 +13,8 @@ WHERE c.relnamespace = 'taskcore'::regnamespace AND a.attnum > 0 AND NOT a.attis
 GROUP BY c.relname
 UNION ALL
 SELECT CASE l.lanname WHEN 'sql' THEN 'local' ELSE 'proxy' END, p.proname,
-       pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+       pg_get_function_arguments(p.oid), oidvectortypes(p.proargtypes),
+       pg_get_function_result(p.oid),
        p.proargnames[1:p.pronargs], pg_get_functiondef(p.oid),
        has_function_privilege('taskcore_app', p.oid, 'EXECUTE'),
        has_function_privilege('taskcore_admin', p.oid, 'EXECUTE')

@@ -14,6 +14,8 @@ from taskcore.validation import validate_id
 
 _LINK = Operation("token_create_v1", 5, "place", Access("tokens", creates=True))
 _OPEN = Operation("session_open_v1", 4, "id", Access("sign-in", creates=True))
+# Any operation that needs a session.
+_ANY = Operation("task_count_v1", 2, "tasks", READ)
 _CLOSE = "SELECT id FROM taskcore.session_close_v1($1, $2)"
 
 
@@ -101,9 +103,10 @@ class Sessions:
     async def _is_open(self, session: SessionSecret, deadline: float) -> bool:
         """Return whether a session is known to be open."""
         owner = TokenOwner(session.digest, session.place)
-        statement = f"SELECT {owner.argument}"
         try:
-            await self._database.fetch(statement, *owner.parameters(READ), deadline=deadline)
+            await self._database.fetch(
+                _ANY.statement(TokenOwner), *owner.parameters(READ), None, None, deadline=deadline
+            )
         except TaskcoreError:
             return False
         return True

@@ -54,6 +54,12 @@ UNBOUND = (*DIRECTORY, "schema_version_v1")
 NESTED = ("task_update_many_v1", "task_delete_many_v1")
 """Functions that call others, with the caller's rights, and reach no table."""
 
+OF_OWNER = "owner_user_v1"
+"""Calls the functions that find the user of a credential, with the caller's rights."""
+
+PLACES = ("user_place", "identity_place")
+"""Functions that others and administrators call, and that reach no table."""
+
 INNER = (
     "task_is_valid",
     "task_fits",
@@ -61,8 +67,6 @@ INNER = (
     "task_find",
     "text_has",
     "merge_patched",
-    "user_place",
-    "identity_place",
 )
 """Functions that only the tables' constraints and other functions call."""
 

@@ -14,6 +14,7 @@ from tests.isolation.functions import (
     IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     NESTED,
+    OF_OWNER,
     TOKEN_CALLS,
     UNBOUND,
     USER_CALLS,
@@ -330,6 +331,30 @@ def _nested() -> list[DatabaseMutant]:
             ),
         ]
     return mutants
+
+
+def _of_owner() -> list[DatabaseMutant]:
+    return [
+        *(
+            _edited(
+                f"{function}: another user",
+                OF_OWNER,
+                f"RETURN taskcore.{function}(",
+                f"RETURN 1 + taskcore.{function}(",
+            )
+            for function in ("identity_user_v1", "token_user_v1")
+        ),
+        _edited(
+            "an unknown owner is somebody",
+            OF_OWNER,
+            "RAISE EXCEPTION 'the owner is not known' USING ERRCODE = '22023'",
+            "RETURN 456",
+        ),
+        DatabaseMutant(
+            f"{OF_OWNER}: EXECUTE to PUBLIC",
+            (f"GRANT EXECUTE ON FUNCTION taskcore.{OF_OWNER} TO PUBLIC",),
+        ),
+    ]
 
 
 def _bodies() -> list[DatabaseMutant]:
@@ -976,6 +1001,7 @@ DATABASE_MUTANTS: tuple[DatabaseMutant, ...] = (
     *_identities(),
     *_tokens(),
     *_nested(),
+    *_of_owner(),
     *_bodies(),
     *_attributes(),
     *_policies(),

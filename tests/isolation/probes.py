@@ -25,6 +25,7 @@ from tests.isolation.functions import (
     DIRECTORY,
     IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
+    OF_OWNER,
     TOKEN,
     TOKEN_CALLS,
     TOKENS_OF_USER,
@@ -517,6 +518,32 @@ async def an_identity_is_that_of_its_user_only(place: Place) -> None:
                 for other in {LOW, ME, HIGH} - {user}:
                     refused = await place.call("identity_user_v1", issuer, subject, other, unknown)
                     assert refused == missing
+
+
+async def an_owner_is_the_user_of_the_credential_only(place: Place) -> None:
+    """As a router sends it."""
+    async with nothing_of_the_others_changes(place):
+        for (issuer, subject), user in IDENTITIES.items():
+            for named in (None, str(user)):
+                owner = ["identity_user_v1", issuer, subject, named, "empty", "false", "false"]
+                assert await place.call(OF_OWNER, owner) == [(user,)]
+        owner = ["identity_user_v1", ISSUER, "me", str(HIGH), "empty", "false", "false"]
+        refused = await place.call(OF_OWNER, owner)
+        assert isinstance(refused, str)
+        assert refused.startswith("TC404")
+    # A use of a token is noted.
+    for user, token in TOKENS.items():
+        words = ["token_user_v1", f"\\x{token.hex()}", "tasks:read", None, "false", "0"]
+        assert await place.call(OF_OWNER, words) == [(user,)]
+        words[3] = str(NOBODY)
+        refused = await place.call(OF_OWNER, words)
+        assert isinstance(refused, str)
+        assert refused.startswith("TC404")
+    others: list[list[str | None]] = [[], [str(ME)], [None], ["task_get_v1", str(ME)]]
+    for words in others:
+        refused = await place.call(OF_OWNER, words)
+        assert isinstance(refused, str)
+        assert refused.startswith("22023")
 
 
 async def an_unknown_identity_reaches_nobody(place: Place) -> None:
@@ -1409,6 +1436,7 @@ FUNCTIONS: tuple[Probe, ...] = (
     an_administrator_sees_and_erases_the_user_named_only,
     an_administrator_blocks_the_user_named_only,
     an_identity_is_that_of_its_user_only,
+    an_owner_is_the_user_of_the_credential_only,
     an_unknown_identity_reaches_nobody,
     a_subject_that_is_an_id_reaches_that_user_only,
     a_first_write_makes_a_user_of_the_identitys_own,

@@ -9,6 +9,8 @@ from tests.isolation.functions import (
     IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     INNER,
+    OF_OWNER,
+    PLACES,
     TOKEN_CALLS,
     TOKENS_OF_USER,
     USER_CALLS,
@@ -50,10 +52,11 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
         *TOKENS_OF_USER,
         *TOKEN_CALLS,
         "identity_user_v1",
+        OF_OWNER,
     }
     administrators = {*USER_CALLS, *DIRECTORY, *IDENTITIES_OF_ADMINISTRATORS}
     assert {*IDENTITY_CALLS} <= application | administrators
-    assert {row["name"] for row in rows} == application | administrators | both | {*INNER}
+    assert {row["name"] for row in rows} == application | administrators | both | {*INNER, *PLACES}
     assert {row["name"] for row in rows if row["app"]} == application | both
-    assert {row["name"] for row in rows if row["admin"]} == administrators | both
+    assert {row["name"] for row in rows if row["admin"]} == administrators | both | {*PLACES}
     assert not any(row["other"] for row in rows)

@@ -45,7 +45,7 @@ async def test_routers_side_by_side_are_the_same(bench: Bench) -> None:
 
 
 DRIFT = {
-    "a missing function": "DROP FUNCTION taskcore.task_get_v1",
+    "a missing function": "DROP FUNCTION taskcore.task_get_v1(bigint, bigint)",
     "another body": (
         "CREATE OR REPLACE FUNCTION taskcore.task_get_v1(p_user_id bigint, p_id bigint)"
         " RETURNS SETOF taskcore.tasks LANGUAGE plproxy SECURITY DEFINER"
@@ -81,7 +81,7 @@ async def test_drift_is_found_and_mended(bench: Bench, statement: str) -> None:
 
 async def test_a_status_changes_nothing(bench: Bench) -> None:
     await bench.migrate()
-    await bench.execute("DROP FUNCTION taskcore.task_get_v1")
+    await bench.execute("DROP FUNCTION taskcore.task_get_v1(bigint, bigint)")
     for _ in range(2):
         (difference,) = (await read_router_status(bench.url, bench.shards)).differences
         assert difference.startswith("function taskcore.task_get_v1(bigint,bigint): is 'missing'")

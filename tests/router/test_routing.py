@@ -1,5 +1,7 @@
 """Operations through a router: which database they reach, and at what cost."""
 
+import asyncio
+
 import pytest
 
 from taskcore import InvalidToken, TaskStore, UserNotFound, ValidationError
@@ -107,3 +109,27 @@ async def test_an_operation_is_one_round_trip_of_the_client(
         before = wire.round_trips
         await all_operations()
         assert wire.round_trips - before == 7
+
+
+async def test_nobody_who_was_erased_comes_back(bench: Bench, routed: TaskStore) -> None:
+    """SO-210: the user of a credential is found in the transaction that stores the task."""
+    async with TaskStore(bench.url) as administration:
+        writing = True
+
+        async def create(subject: str) -> None:
+            while writing:
+                await routed.for_identity(ISSUER, subject).create("x")
+
+        async def erase(subject: str) -> None:
+            for _ in range(100):
+                for task in await routed.for_identity(ISSUER, subject).list(limit=1):
+                    await administration.users.delete(task.user_id)
+
+        creating = [asyncio.ensure_future(create(subject)) for subject in "abab"]
+        await asyncio.gather(erase("a"), erase("b"))
+        writing = False
+        await asyncio.gather(*creating)
+        users = {user.id async for user in administration.users.iterate()}
+        known = {one.user_id async for one in administration.identities.iterate()}
+        assert users == known
+        assert len(users) <= 2

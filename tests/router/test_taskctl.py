@@ -40,7 +40,7 @@ def test_a_router_is_made_examined_and_used(bench: Bench, tmp_path: Path) -> Non
     assert doctor.exit_code == 0, doctor.stdout
     assert "2 shards answer" in doctor.stdout
 
-    asyncio.run(bench.execute("DROP FUNCTION taskcore.task_get_v1"))
+    asyncio.run(bench.execute("DROP FUNCTION taskcore.task_get_v1(bigint, bigint)"))
     drift = taskctl(*migrate, "--status", url=bench.url)
     assert drift.exit_code == 1
     assert "task_get_v1" in drift.stdout
