@@ -102,11 +102,15 @@ def connect_arguments(url: str) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def libpq_text(url: str) -> str:
+def libpq_text(url: str, *, authorities: str = "system") -> str:
     """Return the address of a URL as libpq takes it, without a login.
 
     TLS is as `connect_arguments` has it: libpq itself does not ask for certificates by default.
     https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
+
+    Args:
+        url: The URL.
+        authorities: The file of authorities, if the URL names none.
     """
     arguments = connect_arguments(url)
     query = dict(_parameters(_split(url)))
@@ -115,10 +119,15 @@ def libpq_text(url: str) -> str:
         "port": arguments.get("port"),
         "dbname": arguments.get("database"),
         "sslmode": query.get("sslmode"),
+        # A server that is gone without a word.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
     }
     if isinstance(arguments["ssl"], ssl.SSLContext):
         parameters["sslmode"] = "verify-full" if arguments["ssl"].check_hostname else "verify-ca"
-        parameters["sslrootcert"] = query.get("sslrootcert", "system")
+        parameters["sslrootcert"] = query.get("sslrootcert", authorities)
     return " ".join(
         f"{name}={_libpq_value(str(value))}"
         for name, value in parameters.items()

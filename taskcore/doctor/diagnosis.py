@@ -35,6 +35,7 @@ _EXAMINATIONS: dict[str, _Examination] = {
 _OF_A_ROUTER: dict[str, _Examination] = {
     "TLS": examinations.tls,
     "role": examinations.role,
+    "memberships": examinations.memberships,
     "shards": examinations.shards,
 }
 _TIMEOUTS = {"timeout": 15.0, "command_timeout": 30.0}

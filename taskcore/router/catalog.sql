@@ -35,4 +35,16 @@ SELECT 'role ' || r.rolname,
             FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
             WHERE m.member = r.oid))
 FROM pg_roles AS r WHERE r.rolname IN ('taskcore_router', 'taskcore_app', 'taskcore_admin')
+UNION ALL
+SELECT 'member of taskcore_router ' || r.rolname, ''
+FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.member
+WHERE m.roleid = (SELECT oid FROM pg_roles WHERE rolname = 'taskcore_router')
+UNION ALL
+SELECT 'setting of ' || r.rolname || CASE WHEN s.setdatabase <> 0 THEN ' here' ELSE '' END,
+       array_to_string(s.setconfig, ', ')
+FROM pg_db_role_setting AS s
+JOIN pg_roles AS r ON r.oid = s.setrole
+LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
+WHERE r.rolname IN ('taskcore_router', 'taskcore_app', 'taskcore_admin')
+  AND (s.setdatabase = 0 OR d.datname = current_database())
 ORDER BY 1

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from taskcore.database.url import connect_arguments, libpq_text, with_login
+from taskcore.database.failures import one_line
+from taskcore.database.url import libpq_text, with_login
 from taskcore.errors import ConfigurationError
 from taskcore.limits import PLACES
 from taskcore.router import proxies
+from taskcore.router.logins import Login, let_in, login_faults, read_login
 from taskcore.router.shards import Shard, migrate_shards, read_shards, require_cluster
 from taskcore.schema import pinned
 from taskcore.schema.catalog import is_router, rolled_back
@@ -32,8 +34,11 @@ _ROLES = {
     "taskcore_admin": "NOLOGIN",
     proxies.OWNER: "NOLOGIN",
 }
+_ADVISORY_LOCK = 0x7461736B726F7574  # "taskrout" in ASCII
 _PLAIN = "NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION"
 _APPLICATION = "taskcore_app"
+
+_DEBIANS_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 # Seconds. A connection from the router to a shard is made anew after this time.
 _LIFETIME = 1800
@@ -95,11 +100,19 @@ async def read_router_status(url: str, shards: Iterable[Shard]) -> RouterStatus:
     async with connection(url) as session:
         await _refuse_unsuitable(session)
         exists = await is_router(session)
+        login = await read_login(session)
         async with rolled_back(session):
             before = await _read(session)
-            await _apply(session, found, signatures, await read_login(session))
-            differences = _differences(before, await _read(session))
-        return RouterStatus(found, differences, exists)
+            await _apply(session, found, signatures, login)
+            differences = list(_differences(before, await _read(session)))
+    for shard in found if exists else ():
+        if shard.places:
+            async with connection(shard.direct_url) as session:
+                differences += [
+                    f"login {login.role} of {shard.name}: {fault}"
+                    for fault in await login_faults(session, login)
+                ]
+    return RouterStatus(found, tuple(differences), exists)
 
 
 async def migrate_router(url: str, shards: Iterable[Shard]) -> RouterMigration:
@@ -111,7 +124,7 @@ async def migrate_router(url: str, shards: Iterable[Shard]) -> RouterMigration:
 
     Raises:
         ConfigurationError: The router has no PL/Proxy or holds tasks, or the shards are not one
-            cluster.
+            cluster, or the router cannot reach them.
         PermissionDenied: A role may not do this.
         Unavailable: The router or a shard cannot be reached.
     """
@@ -121,21 +134,53 @@ async def migrate_router(url: str, shards: Iterable[Shard]) -> RouterMigration:
     shards_changed, found = await migrate_shards(shards)
     signatures = await _signatures(found)
     async with connection(url) as session:
-        login = await read_login(session)
+        # Stored first, so that a run that is interrupted leaves no login that nobody knows.
+        login, password, differences = await _migrate(session, found, signatures)
         for shard in found:
             if shard.places:
                 shards_changed = await let_in(shard, login) or shards_changed
-        password: str | None = None
-        async with session.transaction():
-            before = await _read(session)
-            password = await _apply(session, found, signatures, login)
-            differences = _differences(before, await _read(session))
+        await _require_reachable(session, found)
     return RouterMigration(
         found,
         differences,
         shards_changed,
         password and with_login(url, _APPLICATION, password),
     )
+
+
+async def _migrate(
+    session: asyncpg.Connection, found: Sequence[Shard], signatures: Sequence[proxies.Signature]
+) -> tuple[Login, str | None, tuple[str, ...]]:
+    """Make the router, and keep it if it differs from what there is."""
+    transaction = session.transaction()
+    await transaction.start()
+    try:
+        await session.execute(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        login = await read_login(session)
+        before = await _read(session)
+        password = await _apply(session, found, signatures, login)
+        differences = _differences(before, await _read(session))
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await (transaction.commit() if differences else transaction.rollback())
+    return login, password, differences
+
+
+async def _require_reachable(session: asyncpg.Connection, found: Sequence[Shard]) -> None:
+    """Raise unless the router reaches every shard."""
+    try:
+        rows = await session.fetch("SELECT taskcore.shard_versions_v1()")
+    except asyncpg.PostgresError as exc:
+        raise ConfigurationError(
+            f"the router is made, but cannot reach its shards: {one_line(exc)}"
+        ) from exc
+    holding = sum(bool(shard.places) for shard in found)
+    if len(rows) != holding:
+        raise ConfigurationError(
+            f"the router is made, but {len(rows)} of {holding} shards answer it: are two of the "
+            "URLs one database?"
+        )
 
 
 async def _refuse_unsuitable(session: asyncpg.Connection) -> None:
@@ -157,58 +202,9 @@ async def _refuse_unsuitable(session: asyncpg.Connection) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A router's login to every shard."""
-
-    role: str
-    password: str
-
-
-async def read_login(session: asyncpg.Connection) -> Login:
-    """Return the login that the router has, or a new one.
-
-    Each router has a login of its own, so that one can be shut out without the others.
-    """
-    options = await session.fetchval(
-        "SELECT umoptions FROM pg_user_mappings WHERE srvname = 'taskcore' AND usename = $1",
-        proxies.OWNER,
-    )
-    known = dict(option.split("=", 1) for option in options or ())
-    if known.keys() >= {"user", "password"}:
-        return Login(known["user"], known["password"])
-    return Login(f"{proxies.OWNER}_{secrets.token_hex(4)}", secrets.token_urlsafe(24))
-
-
-async def let_in(shard: Shard, login: Login) -> bool:
-    """Let the router log in to a shard, and return whether anything was changed."""
-    arguments = connect_arguments(with_login(shard.url, login.role, login.password))
-    try:
-        probe = await asyncpg.connect(**({"timeout": 15.0} | arguments))
-    except asyncpg.InvalidAuthorizationSpecificationError:
-        probe = None
-    if probe is not None:
-        may = await probe.fetchval(
-            "SELECT bool_and(pg_has_role(r, 'USAGE'))"
-            " FROM unnest(ARRAY['taskcore_app', 'taskcore_admin']::name[]) AS r"
-        )
-        await probe.close()
-        if may:
-            return False
-    async with connection(shard.url) as session:
-        exists = await session.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", login.role)
-        verb = "ALTER" if exists else "CREATE"
-        await session.execute(
-            f"{pinned.creation(session)}"
-            f"{verb} ROLE {login.role} LOGIN {_PLAIN} PASSWORD '{login.password}';"
-            f"GRANT taskcore_app, taskcore_admin TO {login.role}"
-        )
-    return True
-
-
 async def _signatures(shards: Sequence[Shard]) -> list[proxies.Signature]:
     """Return the functions that the shards have, all the same: each is at this release."""
-    async with connection(shards[0].url) as session, rolled_back(session):
+    async with connection(shards[0].direct_url) as session, rolled_back(session):
         await session.execute(pinned.meaning(session))
         return [dict(row) for row in await session.fetch(_sql("signatures"))]
 
@@ -245,15 +241,26 @@ async def _apply(
     created = False
     await session.execute(pinned.creation(session))
     for role, kind in _ROLES.items():
-        exists = await session.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
-        if exists:
+        if await session.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
             await session.execute(f"ALTER ROLE {role} {kind} {_PLAIN}")
         else:
             word = f" PASSWORD '{password}'" if role == _APPLICATION else ""
             await session.execute(f"CREATE ROLE {role} {kind} {_PLAIN}{word}")
             created = created or role == _APPLICATION
+    for row in await session.fetch(_sql("role_drift"), list(_ROLES), proxies.OWNER):
+        await session.execute(row["statement"])
+    if session.get_server_version() >= (14,):
+        # A session whose client is gone must not wait for a shard that does not answer.
+        await session.execute(
+            f"ALTER ROLE {_APPLICATION} SET client_connection_check_interval = '1s'"
+        )
+    # libpq knows "system" from 16 on.
+    system = session.get_server_version() >= (16,)
+    authorities = "system" if system else _DEBIANS_AUTHORITIES
     options = [
-        f"p{place} {_literal(libpq_text(shard.url))}" for shard in shards for place in shard.places
+        f"p{place} {_literal(libpq_text(shard.url, authorities=authorities))}"
+        for shard in shards
+        for place in shard.places
     ]
     await session.execute(
         "CREATE EXTENSION IF NOT EXISTS plproxy WITH SCHEMA pg_catalog;"

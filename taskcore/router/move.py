@@ -13,8 +13,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from taskcore.errors import ConfigurationError
-from taskcore.router.migrate import let_in, migrate_router, read_login
-from taskcore.router.shards import TABLE, Shard, read_shards, require_cluster
+from taskcore.router.logins import let_in, read_login
+from taskcore.router.migrate import migrate_router
+from taskcore.router.shards import TABLES, Shard, read_shards, require_cluster
 from taskcore.schema import pinned
 from taskcore.schema.connection import connection
 
@@ -92,7 +93,7 @@ async def move_shard(url: str, shards: Sequence[Shard], *, source: str, target: 
             raise ConfigurationError(f"{target} holds places already")
         async with connection(url) as session:
             await let_in(new, await read_login(session))
-        async with connection(old.url) as reader, connection(new.url) as writer:
+        async with connection(old.direct_url) as reader, connection(new.direct_url) as writer:
             await _require_all_rows(reader, old)
             await _require_all_rows(writer, new)
             await _require_empty(writer, new)
@@ -103,7 +104,7 @@ async def move_shard(url: str, shards: Sequence[Shard], *, source: str, target: 
             except BaseException:
                 await _let_back(reader, roles)
                 raise
-    async with connection(old.url) as session:
+    async with connection(old.direct_url) as session:
         await session.execute("DELETE FROM taskcore_shard.places")
     migration = await migrate_router(url, shards)
     return ShardMove(migration.shards, rows, monotonic() - begun)
@@ -161,7 +162,7 @@ async def _copy(reader: asyncpg.Connection, writer: asyncpg.Connection) -> int:
         reader.transaction(isolation="repeatable_read", readonly=True),
         writer.transaction(),
     ):
-        await writer.execute(pinned.creation(writer) + TABLE)
+        await writer.execute(pinned.creation(writer) + TABLES)
         for schema, name in _TABLES:
             await _copy_table(reader, writer, schema, name)
             original, copy = await asyncio.gather(

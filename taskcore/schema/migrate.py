@@ -80,6 +80,7 @@ async def read_status(url: str) -> MigrationStatus:
         PermissionDenied: The role is not the one that migrated the database.
     """
     async with connection(url) as session:
+        await _refuse_router(session)
         return await _status(session)
 
 
@@ -196,11 +197,15 @@ async def _compared(connection: asyncpg.Connection, found: catalog.Catalog) -> M
     return MigrationStatus(revision, HEAD, catalog.differences(found), exists)
 
 
-async def _refuse_unsuitable(connection: asyncpg.Connection) -> None:
+async def _refuse_router(connection: asyncpg.Connection) -> None:
     if await catalog.is_router(connection):
         raise ConfigurationError(
             "this database is a router, which holds no tasks: run `taskctl router migrate`"
         )
+
+
+async def _refuse_unsuitable(connection: asyncpg.Connection) -> None:
+    await _refuse_router(connection)
     if connection.get_server_version() < (16,):
         raise ConfigurationError(
             f"taskcore needs PostgreSQL 16 or newer, this is {connection.get_server_version()[0]}"

@@ -114,7 +114,7 @@ async def test_the_router_comes_back(fleet: Fleet) -> None:
 async def test_the_doctor_asks_every_shard_and_leaves_no_trace(fleet: Fleet) -> None:
     """SO-403."""
     checks = {check.name: check for check in await diagnose(fleet.url)}
-    assert checks.keys() == {"TLS", "role", "shards"}
+    assert checks.keys() == {"TLS", "role", "memberships", "shards"}
     assert {check.status for check in checks.values()} == {"ok"}
     assert "2 shards answer" in checks["shards"].finding
     for shard in fleet.shards:

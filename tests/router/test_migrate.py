@@ -1,15 +1,19 @@
 """``taskctl router migrate``: a router that is made, made again, mended and refused."""
 
+import asyncio
+from pathlib import Path
+from urllib.parse import quote
+
 import asyncpg
 import pytest
 
-from taskcore import ConfigurationError, TaskStore, Unavailable
+from taskcore import ConfigurationError, TaskStore, Unauthenticated, Unavailable
 from taskcore.database.url import connect_arguments
 from taskcore.limits import PLACES
 from taskcore.router.migrate import migrate_router, read_router_status
 from taskcore.router.shards import Shard, parse_shards
 from taskcore.schema.migrate import migrate
-from tests.databases import execute
+from tests.databases import execute, fetch
 from tests.router.conftest import Bench
 
 
@@ -66,6 +70,13 @@ DRIFT = {
     ),
     "an attribute": "ALTER ROLE taskcore_router LOGIN",
     "a privilege": "ALTER ROLE taskcore_app CREATEDB",
+    "rights of administrators": "GRANT taskcore_admin TO taskcore_app",
+    "the functions' owner": "GRANT taskcore_router TO taskcore_app",
+    "another role's rights": "GRANT pg_read_all_data TO taskcore_app",
+    "a setting": "ALTER ROLE taskcore_app SET statement_timeout = '1s'",
+    "another login": (
+        "ALTER USER MAPPING FOR taskcore_router SERVER taskcore OPTIONS (SET user 'postgres')"
+    ),
 }
 
 
@@ -77,6 +88,125 @@ async def test_drift_is_found_and_mended(bench: Bench, statement: str) -> None:
     assert not (await read_router_status(bench.url, bench.shards)).current
     assert (await bench.migrate()).differences
     assert (await read_router_status(bench.url, bench.shards)).current
+
+
+LOGIN_DRIFT = {
+    "a superuser": "ALTER ROLE {} SUPERUSER",
+    "no login": "ALTER ROLE {} NOLOGIN",
+    "another password": "ALTER ROLE {} PASSWORD 'x'",
+    "other rights": "GRANT pg_read_all_data TO {}",
+    "too few rights": "REVOKE taskcore_app FROM {}",
+    "no role": "DROP ROLE {}",
+}
+
+
+@pytest.mark.parametrize("statement", LOGIN_DRIFT.values(), ids=LOGIN_DRIFT)
+async def test_a_login_that_was_changed_is_found_and_mended(bench: Bench, statement: str) -> None:
+    """SO-204."""
+    await bench.migrate()
+    role = await fetch(
+        bench.url,
+        "SELECT substr(o, 6) FROM pg_user_mappings, unnest(umoptions) AS o WHERE o LIKE 'user=%'",
+    )
+    await execute(bench.databases[0].owner_url, statement.format(role))
+    # The test server asks nobody for a password.
+    if "PASSWORD" not in statement:
+        assert not (await read_router_status(bench.url, bench.shards)).current
+        assert (await bench.migrate()).shards_changed
+    assert (await read_router_status(bench.url, bench.shards)).current
+    async with TaskStore(bench.application_url) as store:
+        for user in range(1, 9):
+            await store.for_user(user).create("x")
+
+
+async def test_nothing_is_made_anew_without_need(bench: Bench) -> None:
+    """SO-204: an administrator's own objects stay."""
+    await bench.migrate()
+    oid = "SELECT 'taskcore.user_place(bigint)'::regprocedure::oid"
+    before = await fetch(bench.url, oid)
+    await bench.migrate()
+    assert await fetch(bench.url, oid) == before
+
+
+@pytest.mark.parametrize("step", range(4))
+async def test_a_beginning_that_was_interrupted_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """SO-202: a crash after each statement that changes a shard."""
+    execute_one, calls = asyncpg.Connection.execute, 0
+
+    async def execute(self: asyncpg.Connection, query: str, *args: object) -> str:
+        nonlocal calls
+        if "INSERT INTO taskcore_shard" in query:
+            calls += 1
+            if calls > step:
+                raise KeyboardInterrupt
+        answer: str = await execute_one(self, query, *args)
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncpg.Connection, "execute", execute)
+        with pytest.raises(KeyboardInterrupt):
+            await bench.migrate()
+    assert [len(shard.places) for shard in (await bench.migrate()).shards] == [512, 512]
+
+
+async def test_two_routers_that_begin_at_once_are_one_cluster(bench: Bench) -> None:
+    """SO-202, SO-203: also with the shards in another order."""
+    other = f"{bench.name}_2"
+    await bench.plproxy.create_database(other)
+    outcomes = await asyncio.gather(
+        bench.migrate(),
+        migrate_router(bench.plproxy.url(other), bench.shards[::-1]),
+        return_exceptions=True,
+    )
+    assert any(not isinstance(outcome, BaseException) for outcome in outcomes)
+    one = await bench.migrate()
+    two = await migrate_router(bench.plproxy.url(other), bench.shards[::-1])
+    assert {shard.cluster for shard in one.shards} == {shard.cluster for shard in two.shards}
+    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
+
+
+async def test_one_database_under_two_addresses_is_found(bench: Bench, tmp_path: Path) -> None:
+    """SO-205."""
+    shard = bench.shards[0]
+    folder = connect_arguments(shard.url)["host"]
+    (tmp_path / "link").symlink_to(folder)
+    twice = Shard(shard.url.replace(quote(folder, safe=""), quote(f"{tmp_path}/link", safe="")))
+    with pytest.raises(ConfigurationError, match="or is named twice"):
+        await migrate_router(bench.url, [shard, twice])
+
+
+async def test_blocks_of_identities_without_a_user_are_not_lost(bench: Bench) -> None:
+    """SO-206."""
+    issuer = "https://issuer.example"
+    async with TaskStore(bench.databases[0].owner_url) as administration:
+        for number in range(8):
+            await administration.identities.block(issuer, f"bad {number}")
+    with pytest.raises(ConfigurationError, match="begin the cluster with this database alone"):
+        await bench.migrate()
+    await migrate_router(bench.url, bench.shards[:1])
+    async with TaskStore(bench.application_url) as store:
+        for number in range(8):
+            with pytest.raises(Unauthenticated):
+                await store.for_identity(issuer, f"bad {number}").create("x")
+
+
+async def test_a_shard_with_users_is_not_added(bench: Bench, another: Shard) -> None:
+    """SO-206."""
+    await bench.migrate()
+    await execute(another.url, "INSERT INTO taskcore.users (id) VALUES (7)")
+    with pytest.raises(ConfigurationError, match="has users of 1 places that it would not hold"):
+        await migrate_router(bench.url, (*bench.shards, another))
+
+
+async def test_a_router_that_cannot_reach_a_shard_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SO-201."""
+    monkeypatch.setattr("taskcore.router.migrate.libpq_text", lambda *_, **__: "host=/nowhere")
+    with pytest.raises(ConfigurationError, match="the router is made, but cannot reach its shards"):
+        await bench.migrate()
 
 
 async def test_a_status_changes_nothing(bench: Bench) -> None:
@@ -248,7 +378,11 @@ async def test_each_router_has_a_login_that_is_no_more_than_it_needs(bench: Benc
         ("# only a comment\n\n", "there is no URL"),
         ("postgresql://a/x\nmysql://b/x\n", "line 2: the database URL must start with"),
         ("postgresql://a/x\n\npostgresql://b@a/x\n", "line 3: a:5432/x is there twice"),
-        ("\n".join(f"postgresql://a/x{n}" for n in range(1025)), "there are 1025, 1024 are"),
+        ("postgresql://a/user%3Dx\n", "line 1: host and database must not contain 'user='"),
+        (
+            "\n".join(f"postgresql://localhost/x{n}" for n in range(1025)),
+            "there are 1025, 1024 are",
+        ),
     ],
 )
 def test_a_wrong_file_of_shards_is_named(text: str, message: str) -> None:
