@@ -80,40 +80,38 @@ DRIFT = {
 }
 
 
-@pytest.mark.parametrize("statement", DRIFT.values(), ids=DRIFT)
-async def test_drift_is_found_and_mended(bench: Bench, statement: str) -> None:
+async def test_drift_is_found_and_mended(bench: Bench) -> None:
     """SO-204."""
     await bench.migrate()
-    await bench.execute(statement)
-    assert not (await read_router_status(bench.url, bench.shards)).current
-    assert (await bench.migrate()).differences
-    assert (await read_router_status(bench.url, bench.shards)).current
+    for name, statement in DRIFT.items():
+        await bench.execute(statement)
+        assert not (await read_router_status(bench.url, bench.shards)).current, name
+        assert (await bench.migrate()).differences, name
+        assert (await read_router_status(bench.url, bench.shards)).current, name
 
 
 LOGIN_DRIFT = {
     "a superuser": "ALTER ROLE {} SUPERUSER",
     "no login": "ALTER ROLE {} NOLOGIN",
-    "another password": "ALTER ROLE {} PASSWORD 'x'",
     "other rights": "GRANT pg_read_all_data TO {}",
     "too few rights": "REVOKE taskcore_app FROM {}",
     "no role": "DROP ROLE {}",
 }
 
 
-@pytest.mark.parametrize("statement", LOGIN_DRIFT.values(), ids=LOGIN_DRIFT)
-async def test_a_login_that_was_changed_is_found_and_mended(bench: Bench, statement: str) -> None:
+async def test_a_login_that_was_changed_is_found_and_mended(bench: Bench) -> None:
     """SO-204."""
     await bench.migrate()
-    role = await fetch(
-        bench.url,
-        "SELECT substr(o, 6) FROM pg_user_mappings, unnest(umoptions) AS o WHERE o LIKE 'user=%'",
-    )
-    await execute(bench.databases[0].owner_url, statement.format(role))
-    # The test server asks nobody for a password.
-    if "PASSWORD" not in statement:
-        assert not (await read_router_status(bench.url, bench.shards)).current
-        assert (await bench.migrate()).shards_changed
-    assert (await read_router_status(bench.url, bench.shards)).current
+    for name, statement in LOGIN_DRIFT.items():
+        role = await fetch(
+            bench.url,
+            "SELECT substr(o, 6) FROM pg_user_mappings, unnest(umoptions) AS o"
+            " WHERE o LIKE 'user=%'",
+        )
+        await execute(bench.databases[0].owner_url, statement.format(role))
+        assert not (await read_router_status(bench.url, bench.shards)).current, name
+        assert (await bench.migrate()).shards_changed, name
+        assert (await read_router_status(bench.url, bench.shards)).current, name
     async with TaskStore(bench.application_url) as store:
         for user in range(1, 9):
             await store.for_user(user).create("x")
