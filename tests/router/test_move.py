@@ -1,6 +1,7 @@
 """``taskctl router move``: a shard gets another database while its users go on writing."""
 
 import asyncio
+import subprocess
 
 import asyncpg
 import pytest
@@ -214,3 +215,26 @@ def test_taskctl_moves_a_shard(bench: Bench, another: Shard) -> None:
     assert result.exit_code == 0, result.stderr
     assert f"   0 places  {source}" in result.stdout
     assert "Their users were held up for" in result.stdout
+
+
+async def test_the_rows_of_all_shards_fit_into_one_database(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-505: as docs/howto/scale-out.md does it, with pg_dump and psql."""
+    before = await fill(routed)
+    server = bench.databases[0].server
+    for shard in bench.shards:
+        dumped, loaded = (_for_programs(one) for one in (shard, another))
+        dump = [server.program("pg_dump"), "--data-only", "--schema=taskcore"]
+        dump += ["--exclude-table=taskcore.alembic_version", dumped]
+        rows = await asyncio.to_thread(subprocess.run, dump, stdout=subprocess.PIPE, check=True)
+        load = [server.program("psql"), "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
+        await asyncio.to_thread(subprocess.run, [*load, loaded], input=rows.stdout, check=True)
+    url = another.url.replace("//postgres@", "//taskcore_app@")
+    async with TaskStore(url) as store:
+        assert await seen(store) == before
+
+
+def _for_programs(shard: Shard) -> str:
+    """The URL without what only the library knows."""
+    return shard.url.partition("&password")[0]
