@@ -72,7 +72,12 @@ async def login_faults(session: asyncpg.Connection, login: Login) -> list[str]:
 
 
 async def let_in(shard: Shard, login: Login) -> bool:
-    """Let the router log in to a shard, and return whether anything was changed."""
+    """Let the router log in to a shard, and return whether anything was changed.
+
+    Raises:
+        Unavailable: The shard cannot be reached.
+        PermissionDenied: The shard's role may not create roles, or not grant these.
+    """
     async with connection(shard.direct_url) as session:
         faults = await login_faults(session, login)
         if not faults and await _can_log_in(shard, login):
@@ -83,10 +88,12 @@ async def let_in(shard: Shard, login: Login) -> bool:
         granted = [group["role"] for group in await session.fetch(_GRANTED, login.role)]
         statements = (
             f"{verb} ROLE {login.role} LOGIN {' '.join(wrong)} PASSWORD '{login.password}'",
-            # PL/Proxy takes a shard's time limit for its own, and waits for an answer that came.
+            # PL/Proxy mistakes a shard's timeout for its own, and waits for an answer that came.
             f"ALTER ROLE {login.role} SET statement_timeout = 0",
             *(f"REVOKE {group} FROM {login.role}" for group in granted if group not in _GROUPS),
             *(f"GRANT {group} TO {login.role} WITH INHERIT TRUE" for group in _GROUPS),
+            # To end the router's sessions when the shard is moved.
+            f"GRANT {login.role} TO CURRENT_USER WITH INHERIT TRUE",
         )
         for statement in statements:
             await session.execute(pinned.creation(session) + statement)

@@ -201,6 +201,9 @@ async def _begin(shards: Sequence[Shard]) -> tuple[Shard, ...]:
                 list(shard.places),
                 shard.cluster,
             )
+        # A shard that is moved later must not get its places back.
+        for _, session in zip(planned, sessions, strict=False):
+            await session.execute("DELETE FROM taskcore_shard.plan")
         return planned or tuple(found)
 
 

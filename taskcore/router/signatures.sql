@@ -20,6 +20,7 @@ SELECT CASE l.lanname WHEN 'sql' THEN 'local' ELSE 'proxy' END, p.proname,
        has_function_privilege('taskcore_admin', p.oid, 'EXECUTE')
 FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
 WHERE p.pronamespace = 'taskcore'::regnamespace
+  AND (right(p.proname, 3) = '_v1' OR l.lanname = 'sql')
   AND (has_function_privilege('taskcore_app', p.oid, 'EXECUTE')
        OR has_function_privilege('taskcore_admin', p.oid, 'EXECUTE'))
 ORDER BY 1, 2

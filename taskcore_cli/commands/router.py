@@ -79,17 +79,21 @@ def move(
     target: Annotated[str, typer.Argument(metavar="TO", help="A shard that holds no place.")],
     *,
     shards: Shards,
+    places: Annotated[
+        int | None,
+        typer.Option(help="Move so many places, and delete their rows from FROM. Default: all."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Move a shard to another database. The other shards go on.
+    """Move a shard, or some of its places, to an empty database. The other shards go on.
 
-    Its users wait, or get 503, while the rows are copied. Then run `taskctl router migrate` for
-    every other router: until then they cannot reach the shard. The old database keeps its rows.
+    The users of the shard wait, or get 503, while the rows are copied. Then run `taskctl router
+    migrate` for every other router: until then they cannot reach these users.
     """
     from taskcore.router.move import move_shard
 
     url, named = _given(context, shards)
-    moved = run(move_shard(url, named, source=source, target=target))
+    moved = run(move_shard(url, named, source=source, target=target, places=places))
     if json:
         print_json(
             {

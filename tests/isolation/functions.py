@@ -57,11 +57,10 @@ NESTED = ("task_update_many_v1", "task_delete_many_v1")
 OF_OWNER = "owner_user_v1"
 """Calls the functions that find the user of a credential, with the caller's rights."""
 
-PLACES = ("user_place", "identity_place")
+SHARED = ("user_place", "identity_place", "task_is_valid")
 """Functions that others and administrators call, and that reach no table."""
 
 INNER = (
-    "task_is_valid",
     "task_fits",
     "task_text",
     "task_find",

@@ -10,7 +10,7 @@ from tests.isolation.functions import (
     IDENTITY_CALLS,
     INNER,
     OF_OWNER,
-    PLACES,
+    SHARED,
     TOKEN_CALLS,
     TOKENS_OF_USER,
     USER_CALLS,
@@ -56,7 +56,7 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
     }
     administrators = {*USER_CALLS, *DIRECTORY, *IDENTITIES_OF_ADMINISTRATORS}
     assert {*IDENTITY_CALLS} <= application | administrators
-    assert {row["name"] for row in rows} == application | administrators | both | {*INNER, *PLACES}
+    assert {row["name"] for row in rows} == application | administrators | both | {*INNER, *SHARED}
     assert {row["name"] for row in rows if row["app"]} == application | both
-    assert {row["name"] for row in rows if row["admin"]} == administrators | both | {*PLACES}
+    assert {row["name"] for row in rows if row["admin"]} == administrators | both | {*SHARED}
     assert not any(row["other"] for row in rows)

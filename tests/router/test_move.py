@@ -2,6 +2,8 @@
 
 import asyncio
 import subprocess
+from pathlib import Path
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -12,7 +14,7 @@ from taskcore.database.url import connect_arguments
 from taskcore.limits import PLACES
 from taskcore.router.migrate import migrate_router
 from taskcore.router.move import move_shard
-from taskcore.router.shards import Shard
+from taskcore.router.shards import TABLES, Shard
 from taskcore_cli.app import app
 from tests.databases import Database, execute, fetch
 from tests.router.conftest import Bench
@@ -66,6 +68,73 @@ async def test_everything_of_a_shard_is_moved(
         await fetch(bench.databases[1].owner_url, "SELECT count(*) > 0 FROM taskcore.users")
         == "True"
     )
+
+
+async def test_some_places_of_a_shard_are_moved(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-501: so a database with users can be split."""
+    before = await fill(routed)
+    shards = (*bench.shards, another)
+    moved = await move_shard(
+        bench.url, shards, source=shards[1].name, target=another.name, places=200
+    )
+    assert [len(shard.places) for shard in moved.shards] == [512, 312, 200]
+    assert await seen(routed) == before
+    for table in ("users", "identities", "tokens", "tasks"):
+        rows = [
+            int(await fetch(shard.direct_url, f"SELECT count(*) FROM taskcore.{table}"))  # noqa: S608
+            for shard in shards
+        ]
+        assert sum(rows) == {"users": 40, "identities": 10, "tokens": 30, "tasks": 130}[table]
+        assert all(rows) or table == "identities"
+    for number in range(50, 100):
+        await routed.for_user(number).create("x")
+    with pytest.raises(ConfigurationError, match="holds 200 places: a part has from 1 to 199"):
+        await move_shard(bench.url, shards, source=another.name, target=shards[1].name, places=200)
+
+
+async def test_a_router_that_has_not_heard_of_a_split_reaches_no_row_of_the_server(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-503: otherwise it would find the moved users gone, and make them anew."""
+    await fill(routed)
+    other = f"{bench.name}_2"
+    await bench.plproxy.create_database(other)
+    url = bench.plproxy.url(other)
+    await migrate_router(url, bench.shards)
+    shards = (*bench.shards, another)
+    await move_shard(bench.url, shards, source=shards[1].name, target=another.name, places=100)
+    settings = Settings(operation_timeout=0.4)
+    async with TaskStore(bench.plproxy.url(other, "taskcore_app"), settings=settings) as store:
+        there = sorted((await bench.users())[1])[:2]
+        moved = sorted(await users_of(another))[:2]
+        for user in (*there, *moved):
+            with pytest.raises((Unavailable, ConfigurationError)):
+                await store.for_user(user).create("stray")
+        await migrate_router(url, shards)
+        for user in range(1, 31):
+            assert "stray" not in {task.title for task in await store.for_user(user).list()}
+            await store.for_user(user).create("y")
+    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
+
+
+async def test_writes_go_on_during_a_split_and_none_is_lost_or_doubled(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-502."""
+    writers = [Writer(routed.for_user(user), user) for user in range(1, 17)]
+    moved = asyncio.Event()
+    writing = asyncio.gather(*(one.run(20, moved.is_set) for one in writers))
+    await asyncio.sleep(0.2)
+    shards = (*bench.shards, another)
+    await move_shard(bench.url, shards, source=shards[1].name, target=another.name, places=300)
+    await asyncio.sleep(0.2)
+    moved.set()
+    await writing
+    for one in writers:
+        await one.check(routed)
+    assert sum(one.unknown for one in writers) == 0
 
 
 async def test_writes_go_on_during_a_move_and_none_is_lost_or_doubled(
@@ -175,6 +244,53 @@ async def test_a_move_that_was_interrupted_is_finished(
     assert await seen(routed) == before
 
 
+async def test_the_old_file_gives_the_old_database_nothing_back(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-205, SO-503."""
+    before = await fill(routed)
+    await move(bench, another)
+    with pytest.raises(ConfigurationError, match="512 of 1024 places are held by no shard"):
+        await bench.migrate()
+    assert await seen(routed) == before
+
+
+async def test_one_database_under_two_names_is_not_moved_to_itself(
+    bench: Bench, routed: TaskStore, tmp_path: Path
+) -> None:
+    """SO-501."""
+    before = await fill(routed)
+    old = bench.shards[1]
+    folder = connect_arguments(old.url)["host"]
+    (tmp_path / "link").symlink_to(folder)
+    same = Shard(old.url.replace(quote(folder, safe=""), quote(f"{tmp_path}/link", safe="")))
+    with pytest.raises(ConfigurationError, match="both names are of one database"):
+        await move_shard(bench.url, (*bench.shards, same), source=old.name, target=same.name)
+    assert await seen(routed) == before
+
+
+async def test_two_that_hold_the_same_and_take_writes_are_left_alone(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-504: nobody knows which has the newer rows."""
+    await fill(routed)
+    for place, cluster in await fetch_rows(
+        bench.databases[1], "SELECT place, cluster FROM taskcore_shard.places"
+    ):
+        await execute(
+            another.url,
+            TABLES,
+            f"INSERT INTO taskcore_shard.places VALUES ({place}, '{cluster}')",  # noqa: S608
+        )
+    with pytest.raises(ConfigurationError, match="hold the same places, and others can connect"):
+        await move(bench, another)
+
+
+async def users_of(shard: Shard) -> set[int]:
+    text = await fetch(shard.direct_url, "SELECT string_agg(id::text, ' ') FROM taskcore.users")
+    return {int(word) for word in text.split()}
+
+
 async def fetch_rows(database: Database, query: str) -> list[tuple[object, ...]]:
     connection = await asyncpg.connect(**connect_arguments(database.owner_url))
     rows = [tuple(row) for row in await connection.fetch(query)]
@@ -192,7 +308,9 @@ async def test_a_target_with_users_or_places_is_refused(
         await move_shard(bench.url, shards, source=shards[0].name, target=shards[1].name)
     with pytest.raises(ConfigurationError, match="holds no place"):
         await move_shard(bench.url, shards, source=another.name, target=shards[1].name)
-    with pytest.raises(ConfigurationError, match="there is no shard nowhere"):
+    with pytest.raises(ConfigurationError, match="cannot be moved to itself"):
+        await move_shard(bench.url, shards, source=shards[1].name, target=shards[1].name)
+    with pytest.raises(ConfigurationError, match="the file has no shard nowhere"):
         await move_shard(bench.url, shards, source="nowhere", target=another.name)
     await execute(another.url, "SET ROLE postgres; INSERT INTO taskcore.users (id) VALUES (7)")
     with pytest.raises(ConfigurationError, match="has users"):
@@ -227,9 +345,9 @@ async def test_the_rows_of_all_shards_fit_into_one_database(
         dumped, loaded = (_for_programs(one) for one in (shard, another))
         dump = [server.program("pg_dump"), "--data-only", "--schema=taskcore"]
         dump += ["--exclude-table=taskcore.alembic_version", dumped]
-        rows = await asyncio.to_thread(subprocess.run, dump, stdout=subprocess.PIPE, check=True)
+        rows = await asyncio.to_thread(_output, dump)
         load = [server.program("psql"), "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
-        await asyncio.to_thread(subprocess.run, [*load, loaded], input=rows.stdout, check=True)
+        await asyncio.to_thread(_output, [*load, loaded], rows)
     url = another.url.replace("//postgres@", "//taskcore_app@")
     async with TaskStore(url) as store:
         assert await seen(store) == before
@@ -238,3 +356,8 @@ async def test_the_rows_of_all_shards_fit_into_one_database(
 def _for_programs(shard: Shard) -> str:
     """The URL without what only the library knows."""
     return shard.url.partition("&password")[0]
+
+
+def _output(command: list[object], given: bytes = b"") -> bytes:
+    words = [str(word) for word in command]
+    return subprocess.run(words, input=given, stdout=subprocess.PIPE, check=True).stdout

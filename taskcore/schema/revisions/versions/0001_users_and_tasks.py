@@ -71,7 +71,8 @@ BEGIN
 END
 $$
 """.replace("%(text)s", _TEXT)
-_GRANT = "GRANT EXECUTE ON FUNCTION taskcore.task_is_valid TO taskcore_definer"
+# An administrator who copies rows writes them too.
+_GRANT = "GRANT EXECUTE ON FUNCTION taskcore.task_is_valid TO taskcore_definer, taskcore_admin"
 _REVOKE = "REVOKE ALL ON FUNCTION taskcore.task_is_valid FROM PUBLIC"
 
 
