@@ -119,7 +119,7 @@ def libpq_text(url: str, *, authorities: str = "system") -> str:
         "port": arguments.get("port"),
         "dbname": arguments.get("database"),
         "sslmode": query.get("sslmode"),
-        # A server that is gone without a word.
+        # A server that stops answering.
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,

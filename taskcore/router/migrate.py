@@ -192,7 +192,9 @@ async def _refuse_unsuitable(session: asyncpg.Connection) -> None:
     ):
         raise ConfigurationError("this database holds tasks: make the router another database")
     if not await session.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = session_user"):
-        raise ConfigurationError("only a superuser can make functions of PL/Proxy")
+        raise ConfigurationError(
+            "only a superuser can make functions of PL/Proxy: use the URL of one"
+        )
     if not await session.fetchval(
         "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'plproxy')"
     ):

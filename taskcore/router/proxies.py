@@ -180,7 +180,7 @@ REVOKE ALL ON FUNCTION taskcore.{name} FROM PUBLIC;
 
 
 def _privileges(row: Signature) -> str:
-    """Return what gives the functions of a name their owner, and to whom it is granted."""
+    """Return the statements that set owner and grants of the functions of a name."""
     name, types = row["name"], row["types"]
     signatures = [types]
     if row["kind"] == "proxy" and row["for_application"] and row["names"][:1] == ["p_user_id"]:

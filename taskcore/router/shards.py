@@ -7,19 +7,19 @@ nothing that only it knows, and several routers can stand side by side.
 from __future__ import annotations
 
 import uuid
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from taskcore.database.url import address, connect_arguments, direct_url, libpq_text
-from taskcore.errors import ConfigurationError
+from taskcore.errors import ConfigurationError, PermissionDenied, Unavailable
 from taskcore.limits import PLACES
 from taskcore.schema import pinned
 from taskcore.schema.connection import connection
 from taskcore.schema.migrate import migrate, read_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import asyncpg
 
@@ -125,13 +125,21 @@ async def read_shards(shards: Iterable[Shard]) -> tuple[Shard, ...]:
 
 
 async def _read(shard: Shard) -> Shard:
-    status = await read_status(shard.url)
-    if not status.current:
-        raise ConfigurationError(
-            f"{shard.name} is not at this release: run `taskctl router migrate`"
-        )
-    async with connection(shard.direct_url) as session:
-        return await _held(session, shard)
+    with _named(shard):
+        status = await read_status(shard.url)
+        if not status.current:
+            raise ConfigurationError("is not at this release: run `taskctl router migrate`")
+        async with connection(shard.direct_url) as session:
+            return await _held(session, shard)
+
+
+@contextmanager
+def _named(shard: Shard) -> Iterator[None]:
+    """Name the shard in errors."""
+    try:
+        yield
+    except (ConfigurationError, PermissionDenied, Unavailable) as exc:
+        raise type(exc)(f"shard {shard.name}: {exc}") from exc
 
 
 async def _held(session: asyncpg.Connection, shard: Shard) -> Shard:
@@ -139,7 +147,7 @@ async def _held(session: asyncpg.Connection, shard: Shard) -> Shard:
         return Shard(shard.url)
     rows = await session.fetch(_HELD)
     if len(rows) > 1:
-        raise ConfigurationError(f"{shard.name} belongs to several clusters")
+        raise ConfigurationError("belongs to several clusters")
     if not rows:
         return Shard(shard.url)
     return Shard(shard.url, rows[0]["cluster"], tuple(rows[0]["places"]))
@@ -164,7 +172,8 @@ async def migrate_shards(shards: Iterable[Shard]) -> tuple[bool, tuple[Shard, ..
     shards = tuple(shards)
     changed = False
     for shard in shards:
-        changed = (await migrate(shard.url)).changed or changed
+        with _named(shard):
+            changed = (await migrate(shard.url)).changed or changed
     found = await read_shards(shards)
     if sum(len(shard.places) for shard in found) < PLACES:
         begun = await _begin(found)
@@ -210,7 +219,7 @@ async def _begin(shards: Sequence[Shard]) -> tuple[Shard, ...]:
 async def _plan(
     found: Sequence[Shard], sessions: Sequence[asyncpg.Connection]
 ) -> tuple[Shard, ...]:
-    """Return the shards as they are to be; none: they are parts of something else."""
+    """Return the shards as they are to be. Empty if they do not match one plan."""
     total = len(found)
     if all(shard.cluster is None for shard in found):
         cluster = uuid.uuid4()

@@ -154,7 +154,7 @@ def page_routes(
 
 
 def _assets() -> list[_Asset]:
-    """Return the files of the page, as small as they can be without other names in them."""
+    """Return the files of the page. Scripts and styles are minified; names are kept."""
     kinds = {".js": (jsmin, _SCRIPT), ".css": (cssmin, "text/css"), ".svg": (str, "image/svg+xml")}
     files = list[_Asset]()
     for path in sorted(_ASSETS.iterdir()):

@@ -35,8 +35,8 @@ export function ask(dialog) {
 	return new Promise(resolve => (dialog.onclose = () => resolve(dialog.returnValue)));
 }
 
-// Return a function that runs the work: after the run that goes on, which may have passed what the
-// caller has changed, and once for all calls until then.
+// Return a function that runs the work after the current run, once for all calls until then. The
+// current run may not see what the caller has changed.
 export function inTurn(work) {
 	let last = Promise.resolve();
 	let waiting;
