@@ -116,7 +116,8 @@ class UserTasks(Generic[ExtraT]):
         if isinstance(self._owner, UserOwner):
             return self._owner.user_id
         parameters = self._owner.parameters(READ)
-        rows = await self._database.fetch(f"SELECT {self._owner.argument}", *parameters)
+        statement = f"SELECT taskcore.user_id_v1({self._owner.argument})"
+        rows = await self._database.fetch(statement, *parameters)
         found: int = rows[0][0]
         if found == NO_USER:
             return None

@@ -57,6 +57,9 @@ NESTED = ("task_update_many_v1", "task_delete_many_v1")
 OF_OWNER = "owner_user_v1"
 """Calls the functions that find the user of a credential, with the caller's rights."""
 
+OF_ID = "user_id_v1"
+"""Returns its argument."""
+
 SHARED = ("user_place", "identity_place", "task_is_valid")
 """Functions that others and administrators call, and that reach no table."""
 

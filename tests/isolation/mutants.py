@@ -14,6 +14,7 @@ from tests.isolation.functions import (
     IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     NESTED,
+    OF_ID,
     OF_OWNER,
     TOKEN_CALLS,
     UNBOUND,
@@ -350,9 +351,12 @@ def _of_owner() -> list[DatabaseMutant]:
             "RAISE EXCEPTION 'the owner is not known' USING ERRCODE = '22023'",
             "RETURN 456",
         ),
-        DatabaseMutant(
-            f"{OF_OWNER}: EXECUTE to PUBLIC",
-            (f"GRANT EXECUTE ON FUNCTION taskcore.{OF_OWNER} TO PUBLIC",),
+        *(
+            DatabaseMutant(
+                f"{name}: EXECUTE to PUBLIC",
+                (f"GRANT EXECUTE ON FUNCTION taskcore.{name} TO PUBLIC",),
+            )
+            for name in (OF_OWNER, OF_ID)
         ),
     ]
 

@@ -9,6 +9,7 @@ from tests.isolation.functions import (
     IDENTITIES_OF_ADMINISTRATORS,
     IDENTITY_CALLS,
     INNER,
+    OF_ID,
     OF_OWNER,
     SHARED,
     TOKEN_CALLS,
@@ -53,6 +54,7 @@ async def test_the_table_of_functions_is_that_of_the_database(owner: asyncpg.Con
         *TOKEN_CALLS,
         "identity_user_v1",
         OF_OWNER,
+        OF_ID,
     }
     administrators = {*USER_CALLS, *DIRECTORY, *IDENTITIES_OF_ADMINISTRATORS}
     assert {*IDENTITY_CALLS} <= application | administrators

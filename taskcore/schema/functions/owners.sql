@@ -25,3 +25,13 @@ $$;
 
 REVOKE ALL ON FUNCTION taskcore.owner_user_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION taskcore.owner_user_v1 TO taskcore_app;
+
+-- Return the id: the call for a caller who asks whose credential it is. A router needs a function
+-- that runs on the shard, also for this.
+CREATE OR REPLACE FUNCTION taskcore.user_id_v1(p_user_id bigint) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN $1; END $$;
+
+REVOKE ALL ON FUNCTION taskcore.user_id_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION taskcore.user_id_v1 TO taskcore_app;

@@ -172,7 +172,7 @@ def test_what_the_functions_accept_can_be_used(
                 for row in rows:
                     batch = json.dumps([row])
                     await accepts(
-                        connection, f"SELECT FROM taskcore.{call}($1, 7, $2)", user, batch
+                        connection, f"SELECT FROM taskcore.{call}($1::bigint, 7, $2)", user, batch
                     )
                 await in_use(store, user)
             user = next(users)
@@ -188,8 +188,8 @@ async def _created_and_updated(
     connection: asyncpg.Connection, user: int, row: dict[str, Any]
 ) -> None:
     """Give a row's texts to ``task_create_v1`` and ``task_update_v1``."""
-    create = "SELECT FROM taskcore.task_create_v1($1, $2, 7, $3)"
-    update = "SELECT FROM taskcore.task_update_v1($1, $2, 9, NULL, $3)"
+    create = "SELECT FROM taskcore.task_create_v1($1::bigint, $2, 7, $3)"
+    update = "SELECT FROM taskcore.task_update_v1($1::bigint, $2, 9, NULL, $3)"
     task_id = row["id"] if isinstance(row["id"], int) and abs(row["id"]) < 2**63 else 5
     await accepts(connection, create, user, task_id, json.dumps(row))
     await accepts(connection, create, user, 77, '{"title": "x"}')

@@ -325,9 +325,9 @@ async def test_a_call_that_waits_for_a_connection_at_close_ends_clearly(
 # Repetition
 
 
-_CREATE = "SELECT * FROM taskcore.task_create_v1($1, $2, $3, $4)"
-_CREATE_MANY = "SELECT * FROM taskcore.task_create_many_v1($1, $2, $3)"
-_UPDATE = "SELECT * FROM taskcore.task_update_v1($1, $2, $3, $4, $5)"
+_CREATE = "SELECT * FROM taskcore.task_create_v1($1::bigint, $2, $3, $4)"
+_CREATE_MANY = "SELECT * FROM taskcore.task_create_many_v1($1::bigint, $2, $3)"
+_UPDATE = "SELECT * FROM taskcore.task_update_v1($1::bigint, $2, $3, $4, $5)"
 
 
 async def test_a_repeated_create_returns_the_row_and_changes_nothing(

@@ -231,7 +231,8 @@ async def test_what_is_not_a_user_id_names_nobody(store: TaskStore, subject: str
     with pytest.raises(ValidationError) as caught:
         store.for_identity(ISSUER, subject, subject_is_user_id=True)
     assert caught.value.field == "subject"
-    call = "SELECT taskcore.identity_user_v1($1, $2, NULL, 'empty', false, true)"
+    look_up = "taskcore.identity_user_v1($1, $2, NULL, 'empty', false, true)"
+    call = f"SELECT taskcore.user_id_v1({look_up})"
     with pytest.raises(DatabaseError, match="22023"):
         await store._database.fetch(call, ISSUER, subject)
 
