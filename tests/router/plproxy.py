@@ -84,6 +84,8 @@ class RouterServer:
                 stdout=output,
                 stderr=output,
                 cwd="/",
+                # libpq looks there for certificates.
+                env=os.environ | {"HOME": str(self.folder)},
                 check=False,
                 **(options if self._user else {}),
             )
