@@ -13,6 +13,9 @@ from tests.router.fleet import Fleet, running_fleet
 from tests.taskcore_http.client import client_of
 from tests.wire import Wire
 
+# Each makes routers or servers of its own, which takes a second.
+pytestmark = pytest.mark.thorough
+
 QUICK = Settings(operation_timeout=1.0)
 
 

@@ -17,6 +17,10 @@ from tests.databases import execute, fetch
 from tests.router.conftest import Bench
 
 
+# Each makes routers or servers of its own, which takes a second.
+pytestmark = pytest.mark.thorough
+
+
 async def test_a_router_is_made_once(bench: Bench) -> None:
     """SO-201, SO-204."""
     status = read_router_status(bench.url, bench.shards)

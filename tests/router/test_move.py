@@ -20,6 +20,9 @@ from tests.databases import Database, execute, fetch
 from tests.router.conftest import Bench
 from tests.writers import Writer
 
+# Each makes routers or servers of its own, which takes a second.
+pytestmark = pytest.mark.thorough
+
 ISSUER = "https://issuer.example"
 
 

@@ -15,6 +15,10 @@ from tests.folders import server_folder
 from tests.router.plproxy import RouterServer
 
 
+# Each makes routers or servers of its own, which takes a second.
+pytestmark = pytest.mark.thorough
+
+
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     with server_folder() as folder, running_cluster(folder, 18) as cluster:

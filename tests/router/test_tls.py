@@ -11,6 +11,9 @@ from taskcore.router.shards import Shard
 from tests.neon.pgbouncer import running_pgbouncer
 from tests.router.conftest import Bench
 
+# Each makes routers or servers of its own, which takes a second.
+pytestmark = pytest.mark.thorough
+
 PASSWORD = "p%40ss/w\"o'r d"  # noqa: S105  (of a server that lives for a test)
 
 
