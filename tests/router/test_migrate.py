@@ -16,7 +16,6 @@ from taskcore.schema.migrate import migrate
 from tests.databases import execute, fetch
 from tests.router.conftest import Bench
 
-
 # Each makes routers or servers of its own, which takes a second.
 pytestmark = pytest.mark.thorough
 

@@ -14,7 +14,6 @@ from tests.databases import numbers
 from tests.folders import server_folder
 from tests.router.plproxy import RouterServer
 
-
 # Each makes routers or servers of its own, which takes a second.
 pytestmark = pytest.mark.thorough
 
