@@ -45,6 +45,11 @@ _END_SESSIONS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
 """
+_ASTRAY = """
+SELECT count(*) FROM taskcore.identities AS i
+WHERE taskcore.identity_place(i.subject) <> taskcore.user_place(i.user_id)
+"""
+_FINISH = "if an earlier move was interrupted, run `taskctl router migrate`"
 _CHUNKS = 16  # of a copy, read ahead of the writing
 
 
@@ -97,13 +102,14 @@ async def move_shard(
                     "somebody else moves one of the two, or both names are of one database"
                 )
         connecting = [row["role"] for row in await reader.fetch(_CONNECTING)]
+        # If nobody can connect, an earlier run was interrupted. By default everybody can.
+        roles = connecting or ["PUBLIC"]
         rows, begun = 0, monotonic()
         if new.places:
             part = _interrupted(old, new, connecting)
-            connecting = ["PUBLIC"]
         else:
             require_cluster(found)
-            part = old.places[-(places or 0) :]
+            part = old.places if places is None else old.places[-places:]
             await _require_all_rows(reader, old)
             await _require_all_rows(writer, new)
             await _require_empty(writer, new)
@@ -111,15 +117,12 @@ async def move_shard(
                 await let_in(new, await read_login(session))
             begun = monotonic()
             try:
-                await _lock_out(reader, connecting)
+                await _lock_out(reader, roles)
                 rows = await _copy(reader, writer, part)
             except BaseException:
-                await _for_each(reader, "GRANT CONNECT ON DATABASE %I TO %s", connecting)
+                await _let_back(reader, roles)
                 raise
-        whole = len(part) == len(old.places)
-        await _give_up(reader, part, whole=whole)
-        if not whole:
-            await _for_each(reader, "GRANT CONNECT ON DATABASE %I TO %s", connecting)
+        await _give_up(reader, part, stay=[] if len(part) == len(old.places) else roles)
     migration = await migrate_router(url, shards)
     return ShardMove(migration.shards, rows, monotonic() - begun)
 
@@ -140,7 +143,7 @@ def _chosen(
     if source == target:
         raise ConfigurationError("a shard cannot be moved to itself")
     if old.cluster is None:
-        raise ConfigurationError(f"{source} holds no place")
+        raise ConfigurationError(f"{source} holds no place: {_FINISH}")
     if places is not None and not 0 < places < len(old.places):
         raise ConfigurationError(
             f"{source} holds {len(old.places)} places: a part has from 1 to {len(old.places) - 1}"
@@ -155,7 +158,7 @@ def _interrupted(old: Shard, new: Shard, connecting: Sequence[str]) -> tuple[int
         ConfigurationError: It was something else.
     """
     if new.cluster != old.cluster or not set(new.places) <= set(old.places):
-        raise ConfigurationError(f"{new.name} holds places already")
+        raise ConfigurationError(f"{new.name} holds places already: {_FINISH}")
     if connecting:
         raise ConfigurationError(
             f"{old.name} and {new.name} hold the same places, and others can connect to "
@@ -201,6 +204,10 @@ async def _lock_out(session: asyncpg.Connection, roles: Sequence[str]) -> None:
         await asyncio.sleep(0.01)
 
 
+async def _let_back(session: asyncpg.Connection, roles: Sequence[str]) -> None:
+    await _for_each(session, "GRANT CONNECT ON DATABASE %I TO %s", roles)
+
+
 async def _for_each(session: asyncpg.Connection, statement: str, roles: Sequence[str]) -> None:
     for role in roles:
         text = await session.fetchval(
@@ -209,25 +216,42 @@ async def _for_each(session: asyncpg.Connection, statement: str, roles: Sequence
         await session.execute(text)
 
 
-async def _give_up(session: asyncpg.Connection, part: Sequence[int], *, whole: bool) -> None:
-    """Let the old database hold these places no more. If others stay, delete the rows of these."""
+async def _give_up(
+    session: asyncpg.Connection, part: Sequence[int], *, stay: Sequence[str]
+) -> None:
+    """Let the old database hold these places no more.
+
+    If other places stay, delete the rows of these, and let the roles ``stay`` connect again.
+    """
+    if stay:
+        await _shut_routers(session)
     async with session.transaction():
         await session.execute(pinned.creation(session))
-        if not whole:
-            # A router that has not heard of the move would find its users gone. The one that runs
-            # this gets its login back when it has heard.
-            logins = await session.fetch(
-                "SELECT quote_ident(rolname) AS role FROM pg_roles WHERE rolname ~ $1",
-                f"^{OWNER}_[0-9a-f]{{8}}$",
-            )
-            for row in logins:
-                await session.execute(f"ALTER ROLE {row['role']} NOLOGIN")
+        if stay:
             for name in ("taskcore.users", "taskcore.identities"):
                 await session.execute(f"DELETE FROM {_rows_of(name)}", list(part))  # noqa: S608
+            await _let_back(session, stay)
         await session.execute(
             "DELETE FROM taskcore_shard.places WHERE place = ANY ($1::integer[])", list(part)
         )
         await session.execute("DELETE FROM taskcore_shard.plan")
+
+
+async def _shut_routers(session: asyncpg.Connection) -> None:
+    """End the logins of all routers on this server.
+
+    One that has not heard of the move would find its users gone, and make them anew. The one that
+    runs this gets its login back when it has heard.
+    """
+    logins = await session.fetch(
+        "SELECT quote_ident(rolname) AS role FROM pg_roles WHERE rolname ~ $1",
+        f"^{OWNER}_[0-9a-f]{{8}}$",
+    )
+    for row in logins:
+        await session.execute(f"ALTER ROLE {row['role']} NOLOGIN")
+    # A session that begins is asked for its login, and a moment later for its right to connect,
+    # which is given back soon.
+    await asyncio.sleep(0.1)
 
 
 def _rows_of(name: str) -> str:
@@ -238,14 +262,20 @@ async def _copy(reader: asyncpg.Connection, writer: asyncpg.Connection, part: Se
     """Copy the rows of places in one transaction, and return their number.
 
     Raises:
-        ConfigurationError: The copy differs.
+        ConfigurationError: The copy differs, or an identity is not at the place of its user.
     """
     total = 0
     async with (
         reader.transaction(isolation="repeatable_read", readonly=True),
         writer.transaction(),
     ):
+        # Both write times and other values alike.
+        await reader.execute(pinned.meaning(reader))
         await writer.execute(pinned.creation(writer) + TABLES)
+        if astray := await reader.fetchval(_ASTRAY):
+            raise ConfigurationError(
+                f"{astray} identities were moved to a subject of another place: nothing was moved"
+            )
         for name in _TABLES:
             await _copy_table(reader, writer, name, part)
             original, copy = await asyncio.gather(

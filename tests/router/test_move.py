@@ -14,7 +14,7 @@ from taskcore.database.url import connect_arguments
 from taskcore.limits import PLACES
 from taskcore.router.migrate import migrate_router
 from taskcore.router.move import move_shard
-from taskcore.router.shards import TABLES, Shard
+from taskcore.router.shards import TABLES, Shard, read_shards
 from taskcore_cli.app import app
 from tests.databases import Database, execute, fetch
 from tests.router.conftest import Bench
@@ -216,6 +216,72 @@ async def test_a_move_that_fails_lets_everybody_back(
         with pytest.raises(ConfigurationError, match="it fails"):
             await move(bench, another)
     assert await seen(routed) == before
+    await move(bench, another)
+    assert await seen(routed) == before
+
+
+@pytest.mark.parametrize("step", ["_copy", "_shut_routers", "_give_up", "migrate_router"])
+async def test_a_split_that_was_killed_is_finished(
+    bench: Bench, routed: TaskStore, another: Shard, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """SO-504: nobody is locked out for ever."""
+    before = await fill(routed)
+    shards = (*bench.shards, another)
+
+    async def end(*_args: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    async def nothing(*_args: object) -> None:
+        """A process that is killed puts nothing back."""
+
+    async def split() -> None:
+        await move_shard(bench.url, shards, source=shards[1].name, target=another.name, places=200)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"taskcore.router.move.{step}", end)
+        if step == "_copy":
+            patch.setattr("taskcore.router.move._let_back", nothing)
+        with pytest.raises(KeyboardInterrupt):
+            await split()
+    if step == "migrate_router":
+        with pytest.raises(ConfigurationError, match="run `taskctl router migrate`"):
+            await split()
+        await migrate_router(bench.url, shards)
+    else:
+        await split()
+    assert await seen(routed) == before
+    assert [len(shard.places) for shard in await read_shards(shards)] == [512, 312, 200]
+
+
+async def test_an_identity_that_is_not_with_its_user_is_not_left_behind(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-501: it was moved on the shard itself."""
+    before = await fill(routed)
+    await execute(
+        bench.databases[1].owner_url,
+        "UPDATE taskcore.identities SET subject = subject || ' moved' WHERE subject = ("
+        " SELECT min(subject) FROM taskcore.identities)",
+    )
+    with pytest.raises(ConfigurationError, match="1 identities were moved to a subject"):
+        await move(bench, another)
+    assert {user: tasks for user, tasks in (await seen(routed)).items() if user > 0} == {
+        user: tasks for user, tasks in before.items() if user > 0
+    }
+
+
+async def test_settings_of_a_database_do_not_change_what_is_copied(
+    bench: Bench, routed: TaskStore, another: Shard
+) -> None:
+    """SO-501."""
+    before = await fill(routed)
+    name = bench.databases[1].name
+    await execute(
+        bench.databases[1].owner_url,
+        f"ALTER DATABASE {name} SET timezone = 'Asia/Kolkata'",
+        f"ALTER DATABASE {name} SET datestyle = 'SQL, DMY'",
+        f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'",
+    )
     await move(bench, another)
     assert await seen(routed) == before
 
