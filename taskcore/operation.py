@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from taskcore.access import Access
+from taskcore.access import READ, Access
 from taskcore.owner import Owner
 
 
@@ -33,3 +33,7 @@ def _statement(operation: Operation, owner: type[Owner]) -> str:
     places = range(owner.places + 1, owner.places + 1 + operation.arguments)
     arguments = ", ".join((owner.argument, *(f"${place}" for place in places)))
     return f"SELECT {operation.columns} FROM taskcore.{operation.function}({arguments})"  # noqa: S608
+
+
+FIND_USER = Operation("user_id_v1", 0, "user_id_v1", READ)
+"""Reads the user's id."""

@@ -18,7 +18,7 @@ from taskcore.errors import (
     VersionConflict,
 )
 from taskcore.limits import DEFAULT_PAGE, MAX_BATCH, MAX_BATCH_BYTES, MAX_PAGE
-from taskcore.operation import Operation
+from taskcore.operation import FIND_USER, Operation
 from taskcore.owner import NO_USER, Owner, UserOwner
 from taskcore.tasks.condition import Versions, version_condition
 from taskcore.tasks.extra import ExtraT
@@ -115,9 +115,10 @@ class UserTasks(Generic[ExtraT]):
         """
         if isinstance(self._owner, UserOwner):
             return self._owner.user_id
-        parameters = self._owner.parameters(READ)
-        statement = f"SELECT taskcore.user_id_v1({self._owner.argument})"
-        rows = await self._database.fetch(statement, *parameters)
+        owner = self._owner
+        rows = await self._database.fetch(
+            FIND_USER.statement(type(owner)), *owner.parameters(FIND_USER.access)
+        )
         found: int = rows[0][0]
         if found == NO_USER:
             return None

@@ -2,11 +2,11 @@
 
 from pydantic import SecretStr
 
-from taskcore.access import READ, Access
+from taskcore.access import Access
 from taskcore.database.database import Database
 from taskcore.errors import DatabaseError, InvalidToken, OutcomeUnknown, TaskcoreError
 from taskcore.limits import SESSION_MINUTES, SIGN_IN_LINK_MINUTES
-from taskcore.operation import Operation
+from taskcore.operation import FIND_USER, Operation
 from taskcore.owner import TokenOwner, UserOwner
 from taskcore.tokens.secret import LinkSecret, SessionSecret, hidden
 from taskcore.tokens.tokens import new_id
@@ -14,8 +14,6 @@ from taskcore.validation import validate_id
 
 _LINK = Operation("token_create_v1", 5, "place", Access("tokens", creates=True))
 _OPEN = Operation("session_open_v1", 4, "id", Access("sign-in", creates=True))
-# Any operation that needs a session.
-_ANY = Operation("task_count_v1", 2, "tasks", READ)
 _CLOSE = "SELECT id FROM taskcore.session_close_v1($1, $2)"
 
 
@@ -105,7 +103,9 @@ class Sessions:
         owner = TokenOwner(session.digest, session.place)
         try:
             await self._database.fetch(
-                _ANY.statement(TokenOwner), *owner.parameters(READ), None, None, deadline=deadline
+                FIND_USER.statement(TokenOwner),
+                *owner.parameters(FIND_USER.access),
+                deadline=deadline,
             )
         except TaskcoreError:
             return False

@@ -475,8 +475,8 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     ),
     "ID-903: the check has a time of its own": (
         "taskcore/tokens/sessions",
-        "None, None, deadline=deadline",
-        "None, None",
+        "                deadline=deadline,\n",
+        "",
     ),
     "ID-901: a link that is gone opens a session": (
         "taskcore/tokens/sessions",
