@@ -7,30 +7,23 @@ from __future__ import annotations
 
 import re
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from taskcore.database.failures import DRIVER_ERRORS
-from taskcore.database.url import connect_arguments, with_login
+from taskcore.database.url import with_login
+from taskcore.errors import ConfigurationError
 from taskcore.router.proxies import OWNER
 from taskcore.schema import pinned
-from taskcore.schema.connection import connection, translated
+from taskcore.schema.connection import connection
+from taskcore.schema.roles import ATTRIBUTES
 
 if TYPE_CHECKING:
     from taskcore.router.shards import Shard
 
 _NAME = re.compile(rf"{OWNER}_[0-9a-f]{{8}}")
 _GROUPS = ("taskcore_app", "taskcore_admin")
-_ATTRIBUTES = {
-    "rolsuper": "SUPERUSER",
-    "rolbypassrls": "BYPASSRLS",
-    "rolcreaterole": "CREATEROLE",
-    "rolcreatedb": "CREATEDB",
-    "rolreplication": "REPLICATION",
-}
 _GRANTED = """
 SELECT quote_ident(g.rolname) AS role
 FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
@@ -62,7 +55,7 @@ async def login_faults(session: asyncpg.Connection, login: Login) -> list[str]:
     row = await session.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", login.role)
     if row is None:
         return ["there is no such role"]
-    faults = [f"it has {word}" for name, word in _ATTRIBUTES.items() if row[name]]
+    faults = [f"it has {word.removeprefix('NO')}" for name, word in ATTRIBUTES.items() if row[name]]
     if not row["rolcanlogin"]:
         faults.append("it cannot log in")
     groups = {row["role"] for row in await session.fetch(_GRANTED, login.role)}
@@ -83,7 +76,7 @@ async def let_in(shard: Shard, login: Login) -> bool:
         if not faults and await _can_log_in(shard, login):
             return False
         row = await session.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", login.role)
-        wrong = [f"NO{word}" for name, word in _ATTRIBUTES.items() if row and row[name]]
+        wrong = [word for name, word in ATTRIBUTES.items() if row and row[name]]
         verb = "ALTER" if row else "CREATE"
         granted = [group["role"] for group in await session.fetch(_GRANTED, login.role)]
         statements = (
@@ -92,23 +85,20 @@ async def let_in(shard: Shard, login: Login) -> bool:
             f"ALTER ROLE {login.role} SET statement_timeout = 0",
             *(f"REVOKE {group} FROM {login.role}" for group in granted if group not in _GROUPS),
             *(f"GRANT {group} TO {login.role} WITH INHERIT TRUE" for group in _GROUPS),
-            # To end the router's sessions when the shard is moved.
-            f"GRANT {login.role} TO CURRENT_USER WITH INHERIT TRUE",
         )
         for statement in statements:
             await session.execute(pinned.creation(session) + statement)
+        # A move ends the router's sessions.
+        if not await session.fetchval("SELECT pg_has_role($1::name, 'USAGE')", login.role):
+            await session.execute(f"GRANT {login.role} TO CURRENT_USER WITH INHERIT TRUE")
     return True
 
 
 async def _can_log_in(shard: Shard, login: Login) -> bool:
-    arguments = connect_arguments(with_login(shard.url, login.role, login.password))
     try:
-        async with translated():
-            probe = await asyncpg.connect(**({"timeout": 15.0} | arguments))
-    except Exception as exc:
+        async with connection(with_login(shard.url, login.role, login.password)):
+            return True
+    except ConfigurationError as exc:
         if isinstance(exc.__cause__, asyncpg.InvalidAuthorizationSpecificationError):
             return False
         raise
-    with suppress(*DRIVER_ERRORS):
-        await probe.close()
-    return True

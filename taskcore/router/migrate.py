@@ -19,10 +19,11 @@ from taskcore.errors import ConfigurationError
 from taskcore.limits import PLACES
 from taskcore.router import proxies
 from taskcore.router.logins import Login, let_in, login_faults, read_login
-from taskcore.router.shards import Shard, migrate_shards, read_shards, require_cluster
+from taskcore.router.shards import Shard, migrate_shards, named, read_shards, require_cluster
 from taskcore.schema import pinned
 from taskcore.schema.catalog import is_router, rolled_back
 from taskcore.schema.connection import connection
+from taskcore.schema.roles import APPLICATION_ROLE, ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,13 +31,12 @@ if TYPE_CHECKING:
 _FILES = resources.files("taskcore.router")
 
 _ROLES = {
-    "taskcore_app": "LOGIN",
+    APPLICATION_ROLE: "LOGIN",
     "taskcore_admin": "NOLOGIN",
     proxies.OWNER: "NOLOGIN",
 }
 _ADVISORY_LOCK = 0x7461736B726F7574  # "taskrout" in ASCII
-_PLAIN = "NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION"
-_APPLICATION = "taskcore_app"
+_PLAIN = " ".join(ATTRIBUTES.values())
 
 _DEBIANS_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -102,16 +102,16 @@ async def read_router_status(url: str, shards: Iterable[Shard]) -> RouterStatus:
         exists = await is_router(session)
         login = await read_login(session)
         async with rolled_back(session):
+            await session.execute(pinned.creation(session))
             before = await _read(session)
             await _apply(session, found, signatures, login)
             differences = list(_differences(before, await _read(session)))
     for shard in found if exists else ():
         if shard.places:
-            async with connection(shard.direct_url) as session:
-                differences += [
-                    f"login {login.role} of {shard.name}: {fault}"
-                    for fault in await login_faults(session, login)
-                ]
+            with named(shard):
+                async with connection(shard.direct_url) as session:
+                    faults = await login_faults(session, login)
+                differences += [f"login {login.role} of {shard.name}: {fault}" for fault in faults]
     return RouterStatus(found, tuple(differences), exists)
 
 
@@ -138,13 +138,14 @@ async def migrate_router(url: str, shards: Iterable[Shard]) -> RouterMigration:
         login, password, differences = await _migrate(session, found, signatures)
         for shard in found:
             if shard.places:
-                shards_changed = await let_in(shard, login) or shards_changed
+                with named(shard):
+                    shards_changed = await let_in(shard, login) or shards_changed
         await _require_reachable(session, found)
     return RouterMigration(
         found,
         differences,
         shards_changed,
-        password and with_login(url, _APPLICATION, password),
+        password and with_login(url, APPLICATION_ROLE, password),
     )
 
 
@@ -155,6 +156,7 @@ async def _migrate(
     transaction = session.transaction()
     await transaction.start()
     try:
+        await session.execute(pinned.creation(session))
         await session.execute(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
         login = await read_login(session)
         before = await _read(session)
@@ -216,7 +218,6 @@ def _sql(name: str) -> str:
 
 
 async def _read(session: asyncpg.Connection) -> Mapping[str, str]:
-    await session.execute(pinned.meaning(session))
     return {row["object"]: row["definition"] for row in await session.fetch(_sql("catalog"))}
 
 
@@ -234,27 +235,26 @@ async def _apply(
     signatures: Sequence[proxies.Signature],
     login: Login,
 ) -> str | None:
-    """Make everything anew in the session's transaction.
+    """Make everything anew in the session's transaction, which begins with `pinned.creation`.
 
     Returns:
         The password of the application's role, if this call created it.
     """
     password = secrets.token_urlsafe(24)
     created = False
-    await session.execute(pinned.creation(session))
     for role, kind in _ROLES.items():
         if await session.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
             await session.execute(f"ALTER ROLE {role} {kind} {_PLAIN}")
         else:
-            word = f" PASSWORD '{password}'" if role == _APPLICATION else ""
+            word = f" PASSWORD '{password}'" if role == APPLICATION_ROLE else ""
             await session.execute(f"CREATE ROLE {role} {kind} {_PLAIN}{word}")
-            created = created or role == _APPLICATION
+            created = created or role == APPLICATION_ROLE
     for row in await session.fetch(_sql("role_drift"), list(_ROLES), proxies.OWNER):
         await session.execute(row["statement"])
     if session.get_server_version() >= (14,):
         # A session whose client is gone must not wait for a shard that does not answer.
         await session.execute(
-            f"ALTER ROLE {_APPLICATION} SET client_connection_check_interval = '1s'"
+            f"ALTER ROLE {APPLICATION_ROLE} SET client_connection_check_interval = '1s'"
         )
     # libpq knows "system" from 16 on.
     system = session.get_server_version() >= (16,)

@@ -125,7 +125,7 @@ async def read_shards(shards: Iterable[Shard]) -> tuple[Shard, ...]:
 
 
 async def _read(shard: Shard) -> Shard:
-    with _named(shard):
+    with named(shard):
         status = await read_status(shard.url)
         if not status.current:
             raise ConfigurationError("is not at this release: run `taskctl router migrate`")
@@ -134,12 +134,15 @@ async def _read(shard: Shard) -> Shard:
 
 
 @contextmanager
-def _named(shard: Shard) -> Iterator[None]:
+def named(shard: Shard) -> Iterator[None]:
     """Name the shard in errors."""
     try:
         yield
     except (ConfigurationError, PermissionDenied, Unavailable) as exc:
-        raise type(exc)(f"shard {shard.name}: {exc}") from exc
+        # Some errors of these kinds are made without a text.
+        kinds = (ConfigurationError, PermissionDenied, Unavailable)
+        kind = next(kind for kind in kinds if isinstance(exc, kind))
+        raise kind(f"shard {shard.name}: {exc}") from exc
 
 
 async def _held(session: asyncpg.Connection, shard: Shard) -> Shard:
@@ -172,7 +175,7 @@ async def migrate_shards(shards: Iterable[Shard]) -> tuple[bool, tuple[Shard, ..
     shards = tuple(shards)
     changed = False
     for shard in shards:
-        with _named(shard):
+        with named(shard):
             changed = (await migrate(shard.url)).changed or changed
     found = await read_shards(shards)
     if sum(len(shard.places) for shard in found) < PLACES:
@@ -201,7 +204,10 @@ async def _begin(shards: Sequence[Shard]) -> tuple[Shard, ...]:
                     f"{shard.name} is being migrated by somebody else, or is named twice"
                 )
         # Another run may have begun it in the meantime.
-        found = [await _held(session, one) for session, one in zip(sessions, shards, strict=True)]
+        found = list[Shard]()
+        for shard, session in zip(shards, sessions, strict=True):
+            with named(shard):
+                found.append(await _held(session, shard))
         planned = await _plan(found, sessions)
         for shard, session in zip(planned, sessions, strict=False):
             await session.execute(

@@ -23,13 +23,14 @@ ROLES = {
 
 APPLICATION_ROLE = role_settings.ROLE
 
-_ATTRIBUTES = {
+ATTRIBUTES = {
     "rolsuper": "NOSUPERUSER",
     "rolbypassrls": "NOBYPASSRLS",
     "rolcreaterole": "NOCREATEROLE",
     "rolcreatedb": "NOCREATEDB",
     "rolreplication": "NOREPLICATION",
 }
+"""Attributes that no role may have: columns of ``pg_roles``, and the words that take them away."""
 
 # Memberships that the migrating role needs. A superuser has them all.
 _MEMBERSHIPS = {
@@ -86,7 +87,7 @@ async def _create(connection: asyncpg.Connection, password: str) -> bool:
             secret = f" PASSWORD '{password}'" if role == APPLICATION_ROLE else ""
             await _execute(connection, f"CREATE ROLE {role} {login}{secret}")
             continue
-        wrong = [word for name, word in _ATTRIBUTES.items() if present[role][name]]
+        wrong = [word for name, word in ATTRIBUTES.items() if present[role][name]]
         if present[role]["rolcanlogin"] != (login == "LOGIN"):
             wrong.append(login)
         if wrong:

@@ -210,6 +210,16 @@ async def test_a_router_that_cannot_reach_a_shard_says_so(
         await bench.migrate()
 
 
+async def test_settings_of_the_routers_database_do_not_matter(bench: Bench) -> None:
+    """SO-204."""
+    await bench.execute(
+        f"ALTER DATABASE {bench.name} SET default_transaction_isolation = 'serializable'",
+        f"ALTER DATABASE {bench.name} SET quote_all_identifiers = on",
+    )
+    await bench.migrate()
+    assert (await read_router_status(bench.url, bench.shards)).current
+
+
 async def test_a_status_changes_nothing(bench: Bench) -> None:
     await bench.migrate()
     await bench.execute("DROP FUNCTION taskcore.task_get_v1(bigint, bigint)")
