@@ -1,4 +1,4 @@
--- What a router has, one row for each object. Passwords are left out.
+-- The objects of a router, one row for each. Passwords are left out.
 SELECT 'function ' || p.oid::regprocedure AS object,
        pg_get_userbyid(p.proowner) || ' ' || COALESCE(p.proacl::text, '') || ' '
        || pg_get_functiondef(p.oid) AS definition
@@ -22,19 +22,6 @@ UNION ALL
 SELECT 'login of ' || m.usename, o
 FROM pg_user_mappings AS m, unnest(m.umoptions) AS o
 WHERE m.srvname = 'taskcore' AND o NOT LIKE 'password=%'
-UNION ALL
-SELECT 'role ' || r.rolname,
-       concat_ws(', ',
-           CASE WHEN r.rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
-           CASE WHEN r.rolsuper THEN 'SUPERUSER' END,
-           CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END,
-           CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
-           CASE WHEN r.rolcreatedb THEN 'CREATEDB' END,
-           CASE WHEN r.rolreplication THEN 'REPLICATION' END,
-           (SELECT 'member of ' || string_agg(g.rolname, ', ' ORDER BY g.rolname)
-            FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
-            WHERE m.member = r.oid))
-FROM pg_roles AS r WHERE r.rolname IN ('taskcore_router', 'taskcore_app', 'taskcore_admin')
 UNION ALL
 SELECT 'member of taskcore_router ' || r.rolname, ''
 FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.member

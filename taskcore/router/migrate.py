@@ -20,7 +20,7 @@ from taskcore.limits import PLACES
 from taskcore.router import proxies
 from taskcore.router.logins import Login, let_in, login_faults, read_login
 from taskcore.router.shards import Shard, migrate_shards, named, read_shards, require_cluster
-from taskcore.schema import pinned
+from taskcore.schema import catalog, pinned
 from taskcore.schema.catalog import is_router, rolled_back
 from taskcore.schema.connection import connection
 from taskcore.schema.roles import APPLICATION_ROLE, ATTRIBUTES
@@ -218,7 +218,9 @@ def _sql(name: str) -> str:
 
 
 async def _read(session: asyncpg.Connection) -> Mapping[str, str]:
-    return {row["object"]: row["definition"] for row in await session.fetch(_sql("catalog"))}
+    rows = await session.fetch(_sql("catalog"))
+    rows += await session.fetch(catalog.sql("roles"), list(_ROLES))
+    return {row["object"]: row["definition"] for row in rows}
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:

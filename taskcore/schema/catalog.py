@@ -8,6 +8,7 @@ from importlib import resources
 import asyncpg
 
 from taskcore.schema import pinned, role_settings
+from taskcore.schema.roles import ROLES
 
 Catalog = Mapping[str, str]
 """Objects, such as ``policy tasks.tasks_own``, and their definitions."""
@@ -58,6 +59,7 @@ async def read(connection: asyncpg.Connection) -> Catalog:
         # PostgreSQL prints the definitions, and settings change how.
         await connection.execute(pinned.meaning(connection))
         rows = await connection.fetch(sql("catalog"))
+        rows += await connection.fetch(sql("roles"), list(ROLES))
         settings = await role_settings.read(connection)
     return {row["object"]: row["definition"] for row in rows} | role_settings.as_objects(settings)
 

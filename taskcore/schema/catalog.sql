@@ -1,4 +1,4 @@
--- The schema taskcore and its roles, one row for each object, in words that are the same
+-- The schema taskcore, one row for each object, in words that are the same
 -- on every PostgreSQL from 16 on. Privileges of the owner are left out. The result is
 -- compared with catalog.json.
 WITH acl(kind, name, owner, acl) AS (
@@ -86,19 +86,4 @@ SELECT 'function ' || p.oid::regprocedure,
        || ' AS md5 ' || md5(p.prosrc)
 FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
 WHERE p.pronamespace = to_regnamespace('taskcore')
-UNION ALL
-SELECT 'role ' || r.rolname,
-       concat_ws(', ',
-           CASE WHEN r.rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
-           CASE WHEN r.rolsuper THEN 'SUPERUSER' END,
-           CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END,
-           CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
-           CASE WHEN r.rolcreatedb THEN 'CREATEDB' END,
-           CASE WHEN r.rolreplication THEN 'REPLICATION' END,
-           (SELECT 'member of ' || string_agg(g.rolname, ', ' ORDER BY g.rolname)
-            FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
-            WHERE m.member = r.oid))
-FROM pg_roles AS r
-WHERE r.rolname IN ('taskcore_owner', 'taskcore_definer', 'taskcore_authenticator',
-                    'taskcore_directory', 'taskcore_app', 'taskcore_admin')
 ORDER BY 1

@@ -173,7 +173,7 @@ async def test_a_migration_gives_up_when_the_tables_stay_locked(
     transaction = owner.transaction()
     await transaction.start()
     await owner.execute("LOCK TABLE taskcore.tasks IN ROW EXCLUSIVE MODE")
-    scripts = {name: catalog.sql(name) for name in ("catalog", "policies", "functions")}
+    scripts = {name: catalog.sql(name) for name in ("catalog", "roles", "policies", "functions")}
     scripts["policies"] = "SET LOCAL lock_timeout = '20ms';\n" + scripts["policies"]
     monkeypatch.setattr(catalog, "sql", scripts.__getitem__)
 
@@ -533,7 +533,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
     bare: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Edge case: no partial state."""
-    scripts = {name: catalog.sql(name) for name in ("catalog", "policies", "functions")}
+    scripts = {name: catalog.sql(name) for name in ("catalog", "roles", "policies", "functions")}
     broken = scripts | {"functions": scripts["functions"] + "SELECT 1 / 0;"}
     monkeypatch.setattr(catalog, "sql", broken.__getitem__)
     with pytest.raises(ConfigurationError, match="22012"):

@@ -259,7 +259,7 @@ async def test_the_migrating_role_may_have_unusual_settings(cluster: Cluster) ->
 
 def test_the_shipped_sql_reads_the_same_whatever_a_backslash_means() -> None:
     """standard_conforming_strings decides; also for a function, whenever it is called."""
-    for name in ("policies", "functions", "catalog", "role_settings"):
+    for name in ("policies", "functions", "catalog", "roles", "role_settings"):
         assert "\\" not in catalog.sql(name)
     for definition in catalog.expected().values():
         assert "\\" not in definition
