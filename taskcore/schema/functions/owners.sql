@@ -1,4 +1,4 @@
--- What a router sends in the place of a user's id, if the call has a credential: the name of the
+-- If a call has a credential, a router sends an owner in the place of the user's id: the name of the
 -- function that finds the user, and its arguments as text (specs/005-scale-out). So the look-up and
 -- the operation stay one statement of one transaction.
 
