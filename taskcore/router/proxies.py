@@ -4,7 +4,7 @@ Each calls the function of its name on one shard, or on all of them
 (https://plproxy.github.io/syntax.html). No signature is written here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from taskcore.errors import ConfigurationError
@@ -19,6 +19,7 @@ _OWNERS = ("identity_user_v1", "token_user_v1")
 """Functions that find the user of a credential; calls of others are nested around them."""
 
 _OWNER_USER = "owner_user_v1"
+"""Calls one of `_OWNERS` on the shard. The router has no function of this name."""
 
 _ORDERS = {
     "user_list_v1": "r.id",
@@ -29,59 +30,24 @@ _ORDERS = {
 # Operators of the caller's search_path must not be found.
 _SAFE = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 
-_LIST = """
+_TYPE = "CREATE TYPE taskcore.{name} AS ({arguments});"
+
+# These reach nothing, so they need no rights, and PostgreSQL can put them into their callers.
+_PLAIN = "IMMUTABLE"
+
+_FUNCTION = """
 CREATE FUNCTION taskcore.{name}({arguments}) RETURNS {result}
-LANGUAGE sql {safe}
-AS $$
-    SELECT r.* FROM taskcore.{name}_all({names}) AS r ORDER BY {order} LIMIT p_limit
-$$;
-"""
-
-# For `taskctl doctor`.
-_SHARDS = f"""
-CREATE FUNCTION taskcore.shard_versions_v1() RETURNS SETOF integer
-LANGUAGE plproxy {_SAFE}
-AS $$ CLUSTER 'taskcore'; RUN ON ALL; TARGET taskcore.schema_version_v1; $$;
-ALTER FUNCTION taskcore.shard_versions_v1 OWNER TO {OWNER};
-REVOKE ALL ON FUNCTION taskcore.shard_versions_v1 FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION taskcore.shard_versions_v1 TO taskcore_app, taskcore_admin;
-"""
-
-# A credential is sent to the shard with the operation, so that both are one transaction there.
-_OWNER = """
-CREATE FUNCTION taskcore.{name}({arguments}) RETURNS text[]
-LANGUAGE sql STABLE
-AS $$ SELECT ARRAY['{name}', {texts}]::text[] $$;
-"""
-
-_OF_OWNER = """
-CREATE FUNCTION taskcore.{name}({arguments}) RETURNS {result}
-LANGUAGE plproxy {safe}
-AS $$
-    CLUSTER 'taskcore'; RUN ON taskcore.owner_place(p_owner);
-    SELECT * FROM taskcore.{name}({called});
-$$;
-"""
-
-_OWNER_PLACE = """
-CREATE FUNCTION taskcore.owner_place(p_owner text[]) RETURNS integer
-LANGUAGE sql IMMUTABLE
-AS $$ SELECT CASE p_owner[1] {branches} END $$;
-ALTER FUNCTION taskcore.owner_place OWNER TO {owner};
-REVOKE ALL ON FUNCTION taskcore.owner_place FROM PUBLIC;
+LANGUAGE {language} {rights}
+AS $$ {body} $$;
 """
 
 _MOVE = """
-CREATE FUNCTION taskcore.{name}({arguments}) RETURNS {result}
-LANGUAGE plpgsql {safe}
-AS $$
 BEGIN
     IF taskcore.identity_place(p_subject) <> taskcore.identity_place(p_to_subject) THEN
         RAISE EXCEPTION 'the new subject is at another place' USING ERRCODE = 'TC010';
     END IF;
-    RETURN taskcore.{name}_there({names});
+    RETURN taskcore.{name}_there({passed});
 END
-$$;
 """
 
 
@@ -95,105 +61,124 @@ def script(signatures: Sequence[Signature]) -> str:
         ConfigurationError: A function takes neither a user nor a credential.
     """
     made = [_TYPE.format(**row) for row in signatures if row["kind"] == "type"]
-    made += [
-        f"{row['definition']};\n{_privileges(row)}" for row in signatures if row["kind"] == "local"
-    ]
-    made += [_SHARDS, _owner_place(signatures)]
-    for row in signatures:
-        if row["kind"] == "proxy" and row["name"] != _OWNER_USER:
-            made.append(_function(row))
-            made.append(_privileges(row))
+    functions = [row for row in signatures if row["kind"] != "type" and row["name"] != _OWNER_USER]
+    # Expressions of the others call these.
+    for row in functions:
+        if row["kind"] == "local":
+            made += [f"{row['definition']};", _owned(row, row["types"])]
+    made.append(_owner_place(row for row in functions if row["name"] in _OWNERS))
+    made.append(_shard_versions())
+    for row in functions:
+        if row["kind"] == "proxy":
+            made += _functions(row)
     return "\n".join(made)
 
 
-_TYPE = "CREATE TYPE taskcore.{name} AS ({arguments});"
-
-
-def _owner_place(signatures: Sequence[Signature]) -> str:
-    # The first element is the function's name.
-    branches = [
-        f"WHEN '{row['name']}' THEN {_place(row, 'p_owner[{}]')}"
-        for row in signatures
-        if row["name"] in _OWNERS
-    ]
-    return _OWNER_PLACE.format(branches=" ".join(branches), owner=OWNER)
-
-
-def _function(row: Signature) -> str:
-    name, names = row["name"], ", ".join(row["names"])
+def _functions(row: Signature) -> list[str]:
+    """Return the statements for the functions of one name."""
+    name, names, types = row["name"], row["names"], row["types"]
+    passed = ", ".join(names)
     if name in _OWNERS:
-        texts = ", ".join(f"{name}::text" for name in row["names"])
-        return _OWNER.format(**{**row, "texts": texts})
+        # The operation sends it to the shard, so that both are one transaction there.
+        texts = ", ".join((f"'{name}'", *(f"{one}::text" for one in names)))
+        local = {**row, "result": "text[]"}
+        return [_made(local, "sql", f"SELECT ARRAY[{texts}]", rights=_PLAIN), _owned(row, types)]
     if name in _ORDERS:
-        inner = _proxy(row, f"{name}_all", "ALL", target=name)
-        return inner + _LIST.format(
-            **{**row, "names": names, "order": _ORDERS[name], "safe": _SAFE}
-        )
+        inner = {**row, "name": f"{name}_all"}
+        merged = f"SELECT r.* FROM taskcore.{name}_all({passed}) AS r"  # noqa: S608
+        merged += f" ORDER BY {_ORDERS[name]} LIMIT p_limit"
+        return [
+            _made(inner, "plproxy", _run_on("ALL", f"TARGET taskcore.{name};")),
+            _owned(inner, types, granted=False),
+            _made(row, "sql", merged),
+            _owned(row, types),
+        ]
     if name == "identity_move_v1":
-        inner = _proxy(row, f"{name}_there", "taskcore.identity_place(p_subject)", target=name)
-        return inner + _MOVE.format(**{**row, "names": names, "safe": _SAFE})
-    made = _proxy(row, name, _place(row))
-    if row["for_application"] and row["names"][0] == "p_user_id":
-        made += _proxy_of_owner(row)
+        inner = {**row, "name": f"{name}_there"}
+        return [
+            _made(inner, "plproxy", _run_on(_place(row), f"TARGET taskcore.{name};")),
+            _owned(inner, types, granted=False),
+            _made(row, "plpgsql", _MOVE.format(name=name, passed=passed)),
+            _owned(row, types),
+        ]
+    made = [_made(row, "plproxy", _run_on(_place(row))), _owned(row, types)]
+    if row["for_application"] and names[0] == "p_user_id":
+        owner = {
+            **row,
+            "arguments": row["arguments"].replace("p_user_id bigint", "p_owner text[]", 1),
+        }
+        call = ", ".join((f"taskcore.{_OWNER_USER}(p_owner)", *names[1:]))
+        select = f"SELECT * FROM taskcore.{name}({call});"  # noqa: S608
+        made.append(_made(owner, "plproxy", _run_on("taskcore.owner_place(p_owner)", select)))
+        made.append(_owned(owner, types.replace("bigint", "text[]", 1)))
     return made
 
 
-def _place(row: Signature, form: str | None = None) -> str:
+def _owner_place(rows: Iterable[Signature]) -> str:
+    """Return the function that says where an owner is. Its first element is a function's name."""
+    branches = " ".join(f"WHEN '{row['name']}' THEN {_place(row, 'p_owner')}" for row in rows)
+    made = {"name": "owner_place", "arguments": "p_owner text[]", "result": "integer"}
+    body = f"SELECT CASE p_owner[1] {branches} END"
+    return _made(made, "sql", body, rights=_PLAIN) + _owned(made, "text[]", granted=False)
+
+
+def _shard_versions() -> str:
+    """Return the function by which `taskctl doctor` asks all shards."""
+    made = {"name": "shard_versions_v1", "arguments": "", "result": "SETOF integer"}
+    made |= {"for_application": "yes", "for_administrators": "yes"}
+    body = _run_on("ALL", "TARGET taskcore.schema_version_v1;")
+    return _made(made, "plproxy", body) + _owned(made, "")
+
+
+def _place(row: Signature, array: str | None = None) -> str:
     """Return the expression that says where a function runs.
 
     Args:
         row: The function.
-        form: How an argument is written, with the place of its number; by default its name.
+        array: The array that holds the function's name and its arguments as text. Without it the
+            arguments have their names.
+
+    Raises:
+        ConfigurationError: The function takes neither a user nor a credential.
     """
+    names = row["names"]
 
     def written(name: str) -> str:
-        return name if form is None else form.format(row["names"].index(name) + 2)
+        return name if array is None else f"{array}[{names.index(name) + 2}]"
 
-    if "p_place" in row["names"]:
-        return written("p_place") if form is None else f"{written('p_place')}::integer"
-    if "p_subject" in row["names"]:
+    if "p_place" in names:
+        return written("p_place") + ("" if array is None else "::integer")
+    if "p_subject" in names:
         return f"taskcore.identity_place({written('p_subject')})"
-    if row["names"][:1] == ["p_user_id"]:
+    if names[:1] == ["p_user_id"]:
         return f"taskcore.user_place({written('p_user_id')})"
     raise ConfigurationError(f"the router cannot tell where {row['name']} runs")
 
 
-def _proxy_of_owner(row: Signature) -> str:
-    """Return the function for a call with a credential in the place of the user's id."""
-    name, others = row["name"], row["names"][1:]
-    arguments = row["arguments"].replace("p_user_id bigint", "p_owner text[]", 1)
-    called = ", ".join((f"taskcore.{_OWNER_USER}(p_owner)", *others))
-    return _OF_OWNER.format(
-        name=name, arguments=arguments, result=row["result"], called=called, safe=_SAFE
+def _run_on(place: str, what: str = "") -> str:
+    return f"CLUSTER 'taskcore'; RUN ON {place}; {what}"
+
+
+def _made(row: Signature, language: str, body: str, *, rights: str = _SAFE) -> str:
+    return _FUNCTION.format(
+        name=row["name"],
+        arguments=row["arguments"],
+        result=row["result"],
+        language=language,
+        rights=rights,
+        body=body,
     )
 
 
-def _proxy(row: Signature, name: str, place: str, *, target: str | None = None) -> str:
-    named = f" TARGET taskcore.{target};" if target else ""
-    return f"""
-CREATE FUNCTION taskcore.{name}({row["arguments"]}) RETURNS {row["result"]}
-LANGUAGE plproxy {_SAFE}
-AS $$ CLUSTER 'taskcore'; RUN ON {place};{named} $$;
-ALTER FUNCTION taskcore.{name} OWNER TO {OWNER};
-REVOKE ALL ON FUNCTION taskcore.{name} FROM PUBLIC;
-"""
-
-
-def _privileges(row: Signature) -> str:
-    """Return the statements that set owner and grants of the functions of a name."""
-    name, types = row["name"], row["types"]
-    signatures = [types]
-    if row["kind"] == "proxy" and row["for_application"] and row["names"][:1] == ["p_user_id"]:
-        signatures.append(types.replace("bigint", "text[]", 1))
-    granted = list[str]()
-    for one in signatures:
-        function = f"FUNCTION taskcore.{name}({one})"
-        granted.append(f"ALTER {function} OWNER TO {OWNER};")
-        granted.append(f"REVOKE ALL ON {function} FROM PUBLIC;")
-        for column, role in (
-            ("for_application", "taskcore_app"),
-            ("for_administrators", "taskcore_admin"),
-        ):
-            if row[column]:
-                granted.append(f"GRANT EXECUTE ON {function} TO {role};")
-    return "\n".join(granted)
+def _owned(row: Signature, types: str, *, granted: bool = True) -> str:
+    """Return the statements that set a function's owner, and who may call it."""
+    function = f"FUNCTION taskcore.{row['name']}({types})"
+    statements = [
+        f"ALTER {function} OWNER TO {OWNER};",
+        f"REVOKE ALL ON {function} FROM PUBLIC;",
+    ]
+    if granted and row["for_application"]:
+        statements.append(f"GRANT EXECUTE ON {function} TO taskcore_app;")
+    if granted and row["for_administrators"]:
+        statements.append(f"GRANT EXECUTE ON {function} TO taskcore_admin;")
+    return "\n".join(statements)
