@@ -27,13 +27,11 @@ _ORDERS = {
 }
 """Lists of all shards, and their order. The limit is ``p_limit``."""
 
-# Operators of the caller's search_path must not be found.
+# Operators of the caller's search_path must not be found. A function that reaches nothing goes
+# without, so that PostgreSQL can put it into its callers.
 _SAFE = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
 
 _TYPE = "CREATE TYPE taskcore.{name} AS ({arguments});"
-
-# These reach nothing, so they need no rights, and PostgreSQL can put them into their callers.
-_PLAIN = "IMMUTABLE"
 
 _FUNCTION = """
 CREATE FUNCTION taskcore.{name}({arguments}) RETURNS {result}
@@ -82,7 +80,7 @@ def _functions(row: Signature) -> list[str]:
         # The operation sends it to the shard, so that both are one transaction there.
         texts = ", ".join((f"'{name}'", *(f"{one}::text" for one in names)))
         local = {**row, "result": "text[]"}
-        return [_made(local, "sql", f"SELECT ARRAY[{texts}]", rights=_PLAIN), _owned(row, types)]
+        return [_made(local, "sql", f"SELECT ARRAY[{texts}]", rights="STABLE"), _owned(row, types)]
     if name in _ORDERS:
         inner = {**row, "name": f"{name}_all"}
         merged = f"SELECT r.* FROM taskcore.{name}_all({passed}) AS r"  # noqa: S608
@@ -119,7 +117,7 @@ def _owner_place(rows: Iterable[Signature]) -> str:
     branches = " ".join(f"WHEN '{row['name']}' THEN {_place(row, 'p_owner')}" for row in rows)
     made = {"name": "owner_place", "arguments": "p_owner text[]", "result": "integer"}
     body = f"SELECT CASE p_owner[1] {branches} END"
-    return _made(made, "sql", body, rights=_PLAIN) + _owned(made, "text[]", granted=False)
+    return _made(made, "sql", body, rights="IMMUTABLE") + _owned(made, "text[]", granted=False)
 
 
 def _shard_versions() -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import asyncpg
@@ -12,6 +13,7 @@ import typer.testing
 from taskcore import ConfigurationError, Settings, TaskStore, Unavailable
 from taskcore.database.url import connect_arguments
 from taskcore.limits import PLACES
+from taskcore.router import move as move_module
 from taskcore.router.migrate import migrate_router
 from taskcore.router.move import move_shard
 from taskcore.router.shards import TABLES, Shard, read_shards
@@ -159,27 +161,34 @@ async def test_writes_go_on_during_a_move_and_none_is_lost_or_doubled(
     assert sum(one.unknown for one in writers) == 0
 
 
-async def test_other_shards_do_not_notice_a_move(bench: Bench, routed: TaskStore) -> None:
+async def test_other_shards_do_not_notice_a_move(
+    bench: Bench, routed: TaskStore, another: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SO-502: the users of the shard wait, and the others do not."""
     for user in range(1, 41):
         await routed.for_user(user).create("x")
-    here = min((await bench.users())[0])
-    there = min((await bench.users())[1])
-    await execute(
-        bench.databases[1].owner_url,
-        f"REVOKE CONNECT ON DATABASE {bench.databases[1].name} FROM PUBLIC",
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    )
+    here, there = (min(users) for users in await bench.users())
+    copying, released = asyncio.Event(), asyncio.Event()
+    copy = move_module._copy
+
+    async def wait(*args: Any) -> int:
+        copying.set()
+        await released.wait()
+        return await copy(*args)
+
+    monkeypatch.setattr(move_module, "_copy", wait)
+    moving = asyncio.ensure_future(move(bench, another))
+    await copying.wait()
     settings = Settings(operation_timeout=0.5)
     async with TaskStore(bench.application_url, settings=settings) as store:
         with pytest.raises(Unavailable):
             await store.for_user(there).list()
         assert len(await store.for_user(here).list()) == 1
-    await execute(
-        bench.databases[1].owner_url,
-        f"GRANT CONNECT ON DATABASE {bench.databases[1].name} TO PUBLIC",
-    )
+        waiting = asyncio.ensure_future(routed.for_user(there).create("y"))
+        released.set()
+        await moving
+        await waiting
+        assert len(await store.for_user(there).list()) == 2
 
 
 async def test_a_router_that_has_not_heard_of_a_move_reaches_no_old_rows(
