@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import asyncpg
 import pytest
@@ -70,9 +71,22 @@ class Bench:
 def bench(
     plproxy: RouterServer, server: EmbeddedServer, make_database: MakeDatabase
 ) -> Iterator[Bench]:
+    with _router_database(plproxy) as name:
+        yield Bench(plproxy, name, (make_database(server), make_database(server)))
+
+
+@pytest.fixture
+def beside(bench: Bench) -> Iterator[Bench]:
+    """Another database with PL/Proxy, for a second router of the same shards."""
+    with _router_database(bench.plproxy) as name:
+        yield replace(bench, name=name)
+
+
+@contextmanager
+def _router_database(plproxy: RouterServer) -> Iterator[str]:
     name = f"router_{next(numbers)}"
     asyncio.run(plproxy.create_database(name))
-    yield Bench(plproxy, name, (make_database(server), make_database(server)))
+    yield name
     asyncio.run(execute(plproxy.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)"))
 
 

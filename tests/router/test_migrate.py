@@ -35,20 +35,17 @@ async def test_a_router_is_made_once(bench: Bench) -> None:
     assert (await read_router_status(bench.url, bench.shards)).current
 
 
-async def test_routers_side_by_side_are_the_same(bench: Bench) -> None:
+async def test_routers_side_by_side_are_the_same(bench: Bench, beside: Bench) -> None:
     """SO-203: each finds what the other has stored."""
     await bench.migrate()
-    other = f"{bench.name}_2"
-    await bench.plproxy.create_database(other)
-    await migrate_router(bench.plproxy.url(other), bench.shards)
+    await beside.migrate()
     async with (
         TaskStore(bench.application_url) as one,
-        TaskStore(bench.plproxy.url(other, "taskcore_app")) as two,
+        TaskStore(beside.application_url) as two,
     ):
         tasks = [await one.for_user(user).create("x") for user in range(1, 9)]
         for task in tasks:
             assert await two.for_user(task.user_id).get(task.id) == task
-    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
 
 
 DRIFT = {
@@ -152,20 +149,17 @@ async def test_a_beginning_that_was_interrupted_goes_on(
     assert [len(shard.places) for shard in (await bench.migrate()).shards] == [512, 512]
 
 
-async def test_two_routers_that_begin_at_once_are_one_cluster(bench: Bench) -> None:
+async def test_two_routers_that_begin_at_once_are_one_cluster(bench: Bench, beside: Bench) -> None:
     """SO-202, SO-203: also with the shards in another order."""
-    other = f"{bench.name}_2"
-    await bench.plproxy.create_database(other)
     outcomes = await asyncio.gather(
         bench.migrate(),
-        migrate_router(bench.plproxy.url(other), bench.shards[::-1]),
+        migrate_router(beside.url, bench.shards[::-1]),
         return_exceptions=True,
     )
     assert any(not isinstance(outcome, BaseException) for outcome in outcomes)
     one = await bench.migrate()
-    two = await migrate_router(bench.plproxy.url(other), bench.shards[::-1])
+    two = await migrate_router(beside.url, bench.shards[::-1])
     assert {shard.cluster for shard in one.shards} == {shard.cluster for shard in two.shards}
-    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
 
 
 async def test_one_database_under_two_addresses_is_found(bench: Bench, tmp_path: Path) -> None:
@@ -237,15 +231,14 @@ async def test_a_shard_that_is_not_named_is_missed(bench: Bench) -> None:
         await store.for_user(1).create("the router is as it was")
 
 
-async def test_a_shard_of_another_cluster_is_refused(bench: Bench, another: Shard) -> None:
+async def test_a_shard_of_another_cluster_is_refused(
+    bench: Bench, beside: Bench, another: Shard
+) -> None:
     """SO-205."""
     await bench.migrate()
-    other = f"{bench.name}_2"
-    await bench.plproxy.create_database(other)
-    await migrate_router(bench.plproxy.url(other), [another])
+    await migrate_router(beside.url, [another])
     with pytest.raises(ConfigurationError, match="belongs to another cluster"):
         await migrate_router(bench.url, (*bench.shards, another))
-    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
 
 
 async def test_a_shard_that_is_added_holds_nothing_yet(bench: Bench, another: Shard) -> None:

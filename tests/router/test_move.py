@@ -100,28 +100,24 @@ async def test_some_places_of_a_shard_are_moved(
 
 
 async def test_a_router_that_has_not_heard_of_a_split_reaches_no_row_of_the_server(
-    bench: Bench, routed: TaskStore, another: Shard
+    bench: Bench, beside: Bench, routed: TaskStore, another: Shard
 ) -> None:
     """SO-503: otherwise it would find the moved users gone, and make them anew."""
     await fill(routed)
-    other = f"{bench.name}_2"
-    await bench.plproxy.create_database(other)
-    url = bench.plproxy.url(other)
-    await migrate_router(url, bench.shards)
+    await beside.migrate()
     shards = (*bench.shards, another)
     await move_shard(bench.url, shards, source=shards[1].name, target=another.name, places=100)
     settings = Settings(operation_timeout=0.4)
-    async with TaskStore(bench.plproxy.url(other, "taskcore_app"), settings=settings) as store:
+    async with TaskStore(beside.application_url, settings=settings) as store:
         there = sorted((await bench.users())[1])[:2]
         moved = sorted(await users_of(another))[:2]
         for user in (*there, *moved):
             with pytest.raises((Unavailable, ConfigurationError)):
                 await store.for_user(user).create("stray")
-        await migrate_router(url, shards)
+        await migrate_router(beside.url, shards)
         for user in range(1, 31):
             assert "stray" not in {task.title for task in await store.for_user(user).list()}
             await store.for_user(user).create("y")
-    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
 
 
 async def test_writes_go_on_during_a_split_and_none_is_lost_or_doubled(
@@ -192,23 +188,19 @@ async def test_other_shards_do_not_notice_a_move(
 
 
 async def test_a_router_that_has_not_heard_of_a_move_reaches_no_old_rows(
-    bench: Bench, routed: TaskStore, another: Shard
+    bench: Bench, beside: Bench, routed: TaskStore, another: Shard
 ) -> None:
     """SO-503."""
     await fill(routed)
-    other = f"{bench.name}_2"
-    await bench.plproxy.create_database(other)
-    url = bench.plproxy.url(other)
-    await migrate_router(url, bench.shards)
+    await beside.migrate()
     await move(bench, another)
     there = min((await bench.users())[1])
     settings = Settings(operation_timeout=0.5)
-    async with TaskStore(bench.plproxy.url(other, "taskcore_app"), settings=settings) as store:
+    async with TaskStore(beside.application_url, settings=settings) as store:
         with pytest.raises(Unavailable):
             await store.for_user(there).create("x")
-        await migrate_router(url, (*bench.shards, another))
+        await migrate_router(beside.url, (*bench.shards, another))
         assert (await store.for_user(there).create("x")).title == "x"
-    await execute(bench.plproxy.url("postgres"), f"DROP DATABASE {other} WITH (FORCE)")
 
 
 async def test_a_move_that_fails_lets_everybody_back(

@@ -54,13 +54,8 @@ def titles(tasks: list[Task]) -> list[str]:
     return [task.title for task in tasks]
 
 
-async def test_what_is_done_during_the_last_request_is_sent_too(window: Window) -> None:
-    """PG-301: the last request counts the tasks, if a filter is on."""
-    await window.add("zero")
-    await window.page.click(".filters >> text=Active")
-    await window.stored()
-    await window.focus()
-    await expect(window.page.locator(".todo-count")).to_have_text("1 item left")
+async def hold_counts(window: Window) -> tuple[asyncio.Event, asyncio.Event]:
+    """Hold the requests that count tasks; return that one is held, and what releases them."""
     held, released = asyncio.Event(), asyncio.Event()
 
     async def hold(route: Route) -> None:
@@ -69,13 +64,23 @@ async def test_what_is_done_during_the_last_request_is_sent_too(window: Window) 
         await route.continue_()
 
     await window.page.route("**/count*", hold)
+    return held, released
+
+
+async def test_what_is_done_during_the_last_request_is_sent_too(window: Window) -> None:
+    """PG-301: the last request counts the tasks, if a filter is on."""
+    await window.add("zero")
+    await window.page.click(".filters >> text=Active")
+    await window.stored()
+    await window.focus()
+    await expect(window.page.locator(".todo-count")).to_have_text("1 item left")
+    held, released = await hold_counts(window)
     await window.add("one")
     await window.stored()  # It is confirmed. The request that counts goes on.
     await held.wait()
     await window.add("two")
     released.set()
     assert titles(await window.stored()) == ["two", "one", "zero"]
-    await window.page.unroute("**/count*")
 
 
 async def test_what_is_undone_while_the_list_is_read_is_shown(window: Window) -> None:
@@ -86,21 +91,13 @@ async def test_what_is_undone_while_the_list_is_read_is_shown(window: Window) ->
     await window.row("one").locator(".toggle").click()
     await window.shows()
     await window.stored()
-    held, released = asyncio.Event(), asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        held.set()
-        await released.wait()
-        await route.continue_()
-
-    await window.page.route("**/count*", hold)
+    held, released = await hold_counts(window)
     await window.focus()
     await held.wait()
     await window.undo()
     assert [task.completed for task in await window.stored()] == [False]
     released.set()
     await window.shows("one")
-    await window.page.unroute("**/count*")
 
 
 @pytest.mark.parametrize("cause", FAULTS, ids=lambda cause: cause.__name__)
