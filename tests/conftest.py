@@ -291,7 +291,10 @@ def template_catalog(server: EmbeddedServer) -> Catalog:
 
 
 @pytest.fixture(scope="session")
-def router_server(pytestconfig: pytest.Config) -> Iterator[RouterServer | None]:
+def router_server(
+    pytestconfig: pytest.Config,
+    server: EmbeddedServer,  # noqa: ARG001  (it makes the user who runs the router)
+) -> Iterator[RouterServer | None]:
     """The router's server, with ``--through-router``."""
     if not pytestconfig.getoption("--through-router"):
         yield None

@@ -19,7 +19,7 @@ from tests.router.plproxy import RouterServer, running_router
 
 
 @pytest.fixture(scope="session")
-def plproxy() -> Iterator[RouterServer]:
+def plproxy(server: EmbeddedServer) -> Iterator[RouterServer]:  # noqa: ARG001  (it makes the user)
     with running_router() as server:
         yield server
 
