@@ -20,8 +20,8 @@ from tests.router.plproxy import RouterServer, running_router
 
 @pytest.fixture(scope="session")
 def plproxy(server: EmbeddedServer) -> Iterator[RouterServer]:  # noqa: ARG001  (it makes the user)
-    with running_router() as server:
-        yield server
+    with running_router() as router:
+        yield router
 
 
 @dataclass(frozen=True)

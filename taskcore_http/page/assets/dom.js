@@ -18,7 +18,7 @@ export function h(name, properties, ...children) {
 	return made;
 }
 
-// The properties of these names, for an object of its own.
+// Return an object with these properties of another one; null: it has none of that name.
 export const pick = (names, source) => Object.fromEntries(names.map(name => [name, source[name] ?? null]));
 
 export const $ = selector => document.querySelector(selector);
